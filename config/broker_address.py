@@ -1,0 +1,85 @@
+"""Where the MQTT broker is, as one setting."""
+
+import re
+from dataclasses import dataclass, field
+from urllib.parse import SplitResult, unquote, urlsplit
+
+ADDRESS_FORM = "host, host:port, or an mqtt://, mqtts://, ws:// or wss:// URL with an optional user:password@"
+_DEFAULT_PORTS = {"mqtt": 1883, "mqtts": 8883, "ws": 80, "wss": 443}
+
+
+@dataclass(frozen=True)
+class BrokerAddress:
+    """A broker's address. Its text form never shows the password."""
+
+    host: str
+    port: int
+    scheme: str = "mqtt"
+    path: str = "/mqtt"
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+
+    @property
+    def tls(self) -> bool:
+        return self.scheme in ("mqtts", "wss")
+
+    @property
+    def websockets(self) -> bool:
+        return self.scheme in ("ws", "wss")
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        plain = f"{host}:{self.port}"
+        return plain if self.scheme == "mqtt" else f"{self.scheme}://{plain}"
+
+    @classmethod
+    def parse(cls, text: str) -> "BrokerAddress":
+        """Read a BROKER setting; ValueError says what is allowed."""
+        text = text.strip()
+        if text.count(":") > 1 and "://" not in text and not text.startswith("["):
+            text = f"[{text}]"  # a bare IPv6 address
+        has_scheme = "://" in text
+        try:
+            parts = urlsplit(text if has_scheme else f"mqtt://{text}")
+            address = cls._from_parts(parts)
+        except ValueError as error:
+            raise ValueError(str(error) if str(error) == ADDRESS_FORM else ADDRESS_FORM) from None
+        if not has_scheme and (address.username is not None or parts.path):
+            raise ValueError(ADDRESS_FORM)
+        return address
+
+    @classmethod
+    def _from_parts(cls, parts: SplitResult) -> "BrokerAddress":
+        # urlsplit lower-cases the host name and checks the port's range
+        websockets = parts.scheme in ("ws", "wss")
+        if (
+            parts.scheme not in _DEFAULT_PORTS
+            or not parts.hostname
+            or re.search(r"[\s\x00-\x1f]", parts.netloc)
+            or parts.port == 0
+            or parts.query
+            or parts.fragment
+            or (parts.path not in ("", "/") and not websockets)
+            or (parts.password is not None and not parts.username)
+        ):
+            raise ValueError(ADDRESS_FORM)
+        return cls(
+            host=parts.hostname,
+            port=parts.port or _DEFAULT_PORTS[parts.scheme],
+            scheme=parts.scheme,
+            path=parts.path if websockets and parts.path not in ("", "/") else "/mqtt",
+            username=None if parts.username is None else unquote(parts.username),
+            password=None if parts.password is None else unquote(parts.password),
+        )
+
+
+def hide_password(text: str) -> str:
+    """Return a BROKER setting, well formed or not, without anything that may be a password."""
+    before, separator, after = text.partition("://")
+    scheme, rest = (before, after) if separator else ("", text)
+    credentials, at, host = rest.rpartition("@")
+    if at:
+        rest = f"{credentials.partition(':')[0]}:***@{host}" if ":" in credentials else rest
+    elif not re.fullmatch(r"[^:]*(:\d*)?(/.*)?|\[.*", rest):
+        rest = f"{rest.partition(':')[0]}:***"
+    return f"{scheme}{separator}{rest}"

@@ -1,0 +1,209 @@
+"""Every setting: read once, from flags, the environment and `.env`, and validated before use."""
+
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BeforeValidator, Field, ValidationError, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError
+
+from config.broker_address import BrokerAddress, hide_password
+from config.quantities import Window, format_duration, parse_duration
+from config.topics import check_topic, check_topic_filter, is_at_or_below
+
+DEFAULT_WINDOWS = "1min,5min,30min"
+# What is kept beyond the longest window, so that late readings and slow ticks find their rows.
+RETENTION_MARGIN = 5 * 60.0
+LONGEST_DURATION = 366 * 86400.0
+
+
+class InvalidSettings(Exception):
+    """One or more settings are wrong. The text has a line for each: name, value, what is allowed."""
+
+
+def _duration(least: float, most: float = LONGEST_DURATION) -> Callable[[object], float]:
+    def parse(value: object) -> float:
+        seconds = parse_duration(value) if isinstance(value, str) else float(str(value))
+        if not least <= seconds <= most:
+            allowed = f"from {format_duration(least)} to {format_duration(most)}"
+            raise ValueError(allowed)
+        return seconds
+
+    return parse
+
+
+def _windows(value: object) -> object:
+    return parse_windows(value) if isinstance(value, str) else value
+
+
+def parse_windows(text: str) -> tuple[Window, ...]:
+    """Read a WINDOWS setting; ValueError says what is allowed."""
+    windows = tuple(Window.parse(part) for part in text.split(","))
+    if len({window.name for window in windows}) < len(windows):
+        raise ValueError("each window once")
+    if any(window.seconds > LONGEST_DURATION for window in windows):
+        raise ValueError(f"windows of at most {format_duration(LONGEST_DURATION)}")
+    return windows
+
+
+def _longest(windows: Iterable[Window]) -> float:
+    return max((window.seconds for window in windows), default=0.0)
+
+
+def _broker(value: object) -> object:
+    return BrokerAddress.parse(value) if isinstance(value, str) else value
+
+
+def _existing_file(value: object) -> Path:
+    path = Path(str(value)).expanduser()
+    if not path.is_file():
+        raise ValueError("the path of a file that exists")
+    return path
+
+
+def _client_id(value: object) -> object:
+    if isinstance(value, str) and not (0 < len(value) <= 64 and value.isascii() and value.isprintable()):
+        raise ValueError("1 to 64 printable ASCII characters")
+    return value
+
+
+def _upper(value: object) -> object:
+    return value.upper() if isinstance(value, str) else value
+
+
+class Settings(BaseSettings):
+    """The settings of one process. A flag wins over the environment, which wins over `.env`.
+
+    Durations are in seconds. Each field's description and `default` text feed the help.
+    """
+
+    model_config = SettingsConfigDict(
+        env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True, validate_default=True
+    )
+
+    broker: Annotated[BrokerAddress, BeforeValidator(_broker), NoDecode] = Field(
+        default=BrokerAddress("localhost", 1883),
+        description="MQTT broker: host, host:port, or an mqtt://, mqtts://, ws:// or wss:// URL with "
+        "optional user:password@ (a password only in the environment or .env)",
+        json_schema_extra={"default": "localhost"},
+    )
+    broker_cafile: Annotated[Path | None, BeforeValidator(_existing_file)] = Field(
+        default=None,
+        validate_default=False,
+        description="CA certificates (PEM) to trust the broker by, for mqtts:// and wss://",
+        json_schema_extra={"default": "the system's"},
+    )
+    broker_certfile: Annotated[Path | None, BeforeValidator(_existing_file)] = Field(
+        default=None,
+        validate_default=False,
+        description="client certificate (PEM), with BROKER_KEYFILE",
+        json_schema_extra={"default": "none"},
+    )
+    broker_keyfile: Annotated[Path | None, BeforeValidator(_existing_file)] = Field(
+        default=None,
+        validate_default=False,
+        description="client key (PEM), with BROKER_CERTFILE",
+        json_schema_extra={"default": "none"},
+    )
+    topic: Annotated[str, BeforeValidator(check_topic_filter)] = Field(
+        default="DATA", description="topic of the readings; the subscriber takes + and # too"
+    )
+    stats_topic: Annotated[str, BeforeValidator(check_topic)] = Field(
+        default="STATS", description="topic of the averages; nothing at or below it is taken as input"
+    )
+    db_file: Path = Field(
+        default=Path("tmp/test.db"), description="SQLite file of the readings; folders are created"
+    )
+    stats_interval: Annotated[float, BeforeValidator(_duration(0.1, 86400))] = Field(
+        default=10.0,
+        description="time between two publications of the averages",
+        json_schema_extra={"default": "10s"},
+    )
+    windows: Annotated[tuple[Window, ...], BeforeValidator(_windows), NoDecode] = Field(
+        default=parse_windows(DEFAULT_WINDOWS),
+        description="windows to average over, comma-separated",
+        json_schema_extra={"default": DEFAULT_WINDOWS},
+    )
+    retention: Annotated[float, BeforeValidator(_duration(1))] = Field(
+        default_factory=lambda known: _longest(known.get("windows", ())) + RETENTION_MARGIN,
+        description="how long readings are kept",
+        json_schema_extra={"default": "35min: the longest window and 5min"},
+    )
+    max_clock_skew: Annotated[float, BeforeValidator(_duration(0, 86400))] = Field(
+        default=30.0,
+        description="how far ahead of our clock a reading may be",
+        json_schema_extra={"default": "30s"},
+    )
+    client_id: Annotated[str, BeforeValidator(_client_id)] = Field(
+        default="averages", description="prefix of the MQTT client ids"
+    )
+    log_level: Annotated[
+        Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], BeforeValidator(_upper)
+    ] = Field(default="INFO", description="DEBUG, INFO, WARNING, ERROR or CRITICAL")
+    health_file: Path | None = Field(
+        default=None,
+        description="file that is touched every few seconds while the role is connected and "
+        "working, for container health checks",
+        json_schema_extra={"default": "none"},
+    )
+
+    @model_validator(mode="after")
+    def _topics_apart(self) -> Self:
+        if is_at_or_below(self.topic, self.stats_topic):
+            raise ValueError(
+                f"TOPIC={self.topic} is not allowed: a topic that is not at or below "
+                f"STATS_TOPIC={self.stats_topic}, whose messages are never input"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _certificates_fit(self) -> Self:
+        for name in ("broker_cafile", "broker_certfile"):
+            if getattr(self, name) is not None and not self.broker.tls:
+                raise ValueError(
+                    f"{name.upper()}={getattr(self, name)} is not allowed: only with an mqtts:// or "
+                    f"wss:// BROKER (it is {self.broker})"
+                )
+        if (self.broker_certfile is None) != (self.broker_keyfile is None):
+            given = "BROKER_CERTFILE" if self.broker_certfile else "BROKER_KEYFILE"
+            raise ValueError(f"{given} is not allowed alone: BROKER_CERTFILE and BROKER_KEYFILE together")
+        return self
+
+    @model_validator(mode="after")
+    def _keep_the_longest_window(self) -> Self:
+        if self.retention < _longest(self.windows):
+            raise ValueError(
+                f"RETENTION={format_duration(self.retention)} is not allowed: at least "
+                f"{format_duration(_longest(self.windows))}, the longest of WINDOWS"
+            )
+        return self
+
+
+def load_settings(flags: Mapping[str, str] | None = None) -> Settings:
+    """Read the settings; `flags` holds those given on the command line, by field name.
+
+    Raises InvalidSettings with one line for each setting that is wrong.
+    """
+    try:
+        return Settings(**dict[str, Any](flags or {}))
+    except ValidationError as error:
+        wrong = [entry for entry in error.errors() if entry["type"] != "default_factory_not_called"]
+        raise InvalidSettings("\n".join(_describe(entry) for entry in wrong)) from None
+    except (SettingsError, OSError, UnicodeDecodeError) as error:
+        raise InvalidSettings(f".env cannot be read: {error}") from None
+
+
+def default_text(name: str) -> str:
+    """Return the default of the setting `name`, as a user would write it."""
+    field = Settings.model_fields[name]
+    extra = field.json_schema_extra
+    return str(extra["default"]) if isinstance(extra, dict) else str(field.default)
+
+
+def _describe(error: Mapping[str, Any]) -> str:
+    allowed = str(error["msg"]).removeprefix("Value error, ").removeprefix("Input should be ")
+    if not error["loc"]:
+        return allowed  # checks of several settings name them themselves
+    name = str(error["loc"][0]).upper()
+    value = str(error["input"])
+    return f"{name}={hide_password(value) if name == 'BROKER' else value} is not allowed: {allowed}"

@@ -1,0 +1,1 @@
+"""The stored data: peewee models and every query."""

@@ -1,0 +1,1 @@
+"""The application: command line, roles, MQTT, writer, scheduler, lifecycle, log and table."""

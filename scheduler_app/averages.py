@@ -1,0 +1,22 @@
+"""A message with averages, as the stats role reads it."""
+
+import json
+import math
+
+
+class NotAverages(Exception):
+    """The message holds no averages; the text says why."""
+
+
+def parse_averages(payload: bytes) -> dict[str, float | int | None]:
+    """Return the averages in `payload`: a JSON object with a number or null for each window."""
+    try:
+        content = json.loads(payload)
+    except (ValueError, RecursionError):
+        raise NotAverages("it is not JSON") from None
+    if not isinstance(content, dict) or not content:
+        raise NotAverages("it is no JSON object with a value for each window")
+    for name, value in content.items():
+        if value is not None and (type(value) not in (int, float) or not math.isfinite(value)):
+            raise NotAverages(f"{name!r} is neither a number nor null")
+    return content

@@ -1,0 +1,86 @@
+"""`manage.py subscriber`: stores the readings, publishes their averages, prunes."""
+
+import argparse
+import time
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+from scheduler_app.management import BROKER_SETTINGS, BaseCommand, CommandError
+
+if TYPE_CHECKING:
+    from config.settings import Settings
+
+
+class Command(BaseCommand):
+    help = "Store the readings on TOPIC and publish their rolling averages on STATS_TOPIC."
+    settings = (
+        *BROKER_SETTINGS,
+        "topic",
+        "stats_topic",
+        "db_file",
+        "stats_interval",
+        "retention",
+        "windows",
+        "max_clock_skew",
+        "health_file",
+    )
+    is_role = True
+
+    def handle(self, options: argparse.Namespace, settings: "Settings") -> None:
+        from jobs import prune
+        from jobs.publish_averages import publish_averages
+        from models.database import UnusableDatabase, prepare, reading_database, sole_owner, writing_database
+        from models.rolling import RollingAverages
+        from models.store import Store
+        from scheduler_app.ingest import Ingest
+        from scheduler_app.lifecycle import background, role, serve
+        from scheduler_app.mqtt import IngestSession
+        from scheduler_app.outlet import Outlet
+        from scheduler_app.scheduler import Every, Scheduler
+        from scheduler_app.writer import Writer
+
+        with ExitStack() as stack:
+            stop = stack.enter_context(role(options))
+            try:
+                prepare(settings.db_file)
+                stack.enter_context(sole_owner(settings.db_file))
+            except UnusableDatabase as error:
+                raise CommandError(str(error)) from None
+
+            store = Store(writing_database(settings.db_file))
+            session = IngestSession(settings)
+            ingest = Ingest(session, Writer(settings, store), store)
+            averages = RollingAverages(
+                reading_database(settings.db_file),
+                [window.seconds for window in settings.windows],
+                settings.max_clock_skew,
+            )
+            clock = prune.SteadyClock(settings.retention + 2 * prune.INTERVAL)
+            scheduler = Scheduler()
+            outlet = Outlet(settings, on_connect=lambda: scheduler.run_soon("averages"))
+            scheduler.add(
+                "averages",
+                publish_averages,
+                Every(settings.stats_interval),
+                averages=averages,
+                names=[window.name for window in settings.windows],
+                publish=outlet.publish_averages,
+                now=time.time,
+            )
+            scheduler.add(
+                "prune",
+                prune.prune,
+                Every(prune.INTERVAL),
+                submit=ingest.submit,
+                store=store,
+                retention=settings.retention,
+                oldest_needed=lambda: averages.oldest_needed,
+                now=lambda: clock.now(time.time(), time.monotonic()),
+            )
+
+            thread = stack.enter_context(background("ingest", ingest.run, ingest.stop, stop))
+            scheduler.start()
+            stack.callback(outlet.stop)
+            stack.callback(scheduler.shutdown)
+            outlet.start()
+            serve(stop, lambda: thread.is_alive() and session.subscribed, settings.health_file)

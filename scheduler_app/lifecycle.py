@@ -1,0 +1,152 @@
+"""How a role runs until it is told to stop."""
+
+import argparse
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from types import FrameType, TracebackType
+from typing import Self
+
+from loguru import logger
+
+from scheduler_app.management import CommandError
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+# Seconds between two touches of the health file, and between two looks while there is no health.
+_HEALTH_INTERVAL = 2.0
+_HEALTH_POLL = 0.1
+_POLL = 0.02
+# A role ends within 5 s of being told to.
+_END_TIMEOUT = 4.0
+
+
+class StopSignal:
+    """Collects the wish to stop: from SIGINT and SIGTERM while entered, or from `request`.
+
+    Leaving the context restores the former signal handlers.
+    """
+
+    def __init__(self) -> None:
+        # SimpleQueue.put is reentrant, so a signal handler may call it at any moment;
+        # threading.Event.set is not.
+        self._wishes: SimpleQueue[None] = SimpleQueue()
+        self._handlers: list[Callable[[], None]] = []
+        self._former: dict[int, object] = {}
+        self.requested = False
+        self.failure: str | None = None
+
+    def __enter__(self) -> Self:
+        for number in _SIGNALS:
+            self._former[number] = signal.signal(number, self._on_signal)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        for number, handler in self._former.items():
+            signal.signal(number, handler)  # type: ignore[arg-type]
+
+    def on_stop(self, handler: Callable[[], None]) -> None:
+        """Call `handler` when stopping is asked for; it must be safe in a signal handler."""
+        self._handlers.append(handler)
+
+    def request(self, failure: str | None = None) -> None:
+        """Ask to stop; `failure` says why, if it is no ordinary end."""
+        self.failure = self.failure or failure
+        self.requested = True
+        self._wishes.put(None)
+        for handler in self._handlers:
+            handler()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait up to `timeout` seconds for the wish to stop; return whether it has come."""
+        if not self.requested:
+            try:
+                self._wishes.get(timeout=timeout)
+            except Empty:
+                return self.requested
+        return True
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        self.request()
+
+
+def stop_at_end_of_input(stop: StopSignal) -> None:
+    """Ask to stop when standard input closes, so that a child goes when its parent is killed."""
+
+    def watch() -> None:
+        # not through sys.stdin: a thread that holds its lock keeps the interpreter from ending
+        while os.read(sys.stdin.fileno(), 4096):
+            pass
+        stop.request()
+
+    threading.Thread(target=watch, name="stdin", daemon=True).start()
+
+
+def serve(stop: StopSignal, healthy: Callable[[], bool], health_file: Path | None) -> None:
+    """Wait until `stop`, touching `health_file` every few seconds while `healthy()`."""
+    if health_file is None:
+        stop.wait()
+        return
+    health_file.unlink(missing_ok=True)
+    while not stop.requested:
+        is_healthy = healthy()
+        if is_healthy:
+            health_file.touch()
+        stop.wait(_HEALTH_INTERVAL if is_healthy else _HEALTH_POLL)
+
+
+def wait_until(condition: Callable[[], bool], stop: StopSignal, timeout: float = float("inf")) -> bool:
+    """Wait for `condition`, `stop`, or `timeout` seconds; return whether the condition is true."""
+    deadline = time.monotonic() + timeout
+    while not condition():
+        if time.monotonic() > deadline or stop.wait(_POLL):
+            return condition()
+    return True
+
+
+@contextmanager
+def role(options: argparse.Namespace) -> Iterator[StopSignal]:
+    """Run the body until it is told to stop; CommandError if it was told to because of a failure."""
+    with StopSignal() as stop:
+        if options.stop_at_eof:
+            stop_at_end_of_input(stop)
+        yield stop
+    if stop.failure:
+        raise CommandError(stop.failure)
+
+
+@contextmanager
+def background(
+    name: str, run: Callable[[], None], end: Callable[[], None], stop: StopSignal
+) -> Iterator[threading.Thread]:
+    """Call `run` in a thread while inside; on leaving call `end` and wait for it to return.
+
+    An error in `run` stops the role: a thread that is gone must not go unnoticed.
+    """
+
+    def guarded() -> None:
+        try:
+            run()
+        except Exception:  # noqa: BLE001 - whatever it is, it must be told
+            logger.exception("{} failed", name)
+            stop.request(failure=f"{name} failed; the traceback is in the log above")
+
+    thread = threading.Thread(target=guarded, name=name, daemon=True)
+    thread.start()
+    try:
+        yield thread
+    finally:
+        end()
+        thread.join(_END_TIMEOUT)
+        if thread.is_alive():
+            logger.warning("{} did not end within {} s", name, _END_TIMEOUT)

@@ -1,0 +1,58 @@
+"""The log: loguru on standard error, with the standard library's loggers passed through it."""
+
+import logging
+import sys
+import time
+from collections.abc import Callable
+
+from loguru import logger
+
+_FORMAT = "{time:YYYY-MM-DD HH:mm:ss} | <level>{level: <7}</level> | {extra[role]}: {message}"
+# Libraries speak at INFO of what is detail to our users: each job run, each packet. What goes wrong
+# with a job is told by the scheduler's own listener; rumqttd calls every packet an error.
+_LIBRARY_LEVELS = {
+    "apscheduler": "CRITICAL",
+    "peewee": "INFO",
+    "paho": "INFO",
+    "rumqttd": "CRITICAL",
+}
+
+
+class _PassOn(logging.Handler):
+    """Hands a record of the standard library's logging to loguru."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        name = record.levelname if record.levelname in logging.getLevelNamesMapping() else record.levelno
+        logger.opt(exception=record.exc_info).log(name, f"{record.name}: {{}}", record.getMessage())
+
+
+def configure_log(level: str, role: str) -> None:
+    """Send all logs at or above `level` to standard error, with the name of the `role` in each line.
+
+    At DEBUG the libraries' own details are shown too.
+    """
+    logger.remove()
+    logger.configure(extra={"role": role})
+    logger.add(sys.stderr, level=level, format=_FORMAT, backtrace=False, diagnose=False)
+    logging.basicConfig(handlers=[_PassOn()], level="DEBUG" if level == "DEBUG" else "INFO", force=True)
+    for name, library_level in _LIBRARY_LEVELS.items():
+        logging.getLogger(name).setLevel("DEBUG" if level == "DEBUG" else library_level)
+
+
+class Once:
+    """Lets one log line through per reason and interval, and counts those it held back."""
+
+    def __init__(self, interval: float = 60.0, clock: Callable[[], float] = time.monotonic) -> None:
+        self._interval = interval
+        self._clock = clock
+        self._last: dict[str, float] = {}
+        self._held: dict[str, int] = {}
+
+    def allows(self, reason: str) -> int | None:
+        """Return how many lines were held back since the last one, or None to hold this one too."""
+        now = self._clock()
+        if now - self._last.get(reason, float("-inf")) < self._interval:
+            self._held[reason] = self._held.get(reason, 0) + 1
+            return None
+        self._last[reason] = now
+        return self._held.pop(reason, 0)

@@ -1,0 +1,155 @@
+"""The command line: finds commands, parses arguments, reports a user's mistake in one line."""
+
+import argparse
+import difflib
+import importlib
+import os
+import pkgutil
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar, NoReturn
+
+from scheduler_app import commands
+
+if TYPE_CHECKING:
+    from config.settings import Settings
+
+PROGRAM = "manage.py"
+# What every command that connects to the broker uses.
+BROKER_SETTINGS = ("broker", "broker_cafile", "broker_certfile", "broker_keyfile", "client_id")
+# What each command has, whatever else it uses.
+_COMMON_SETTINGS = ("log_level",)
+
+
+class CommandError(Exception):
+    """A mistake of the user or the surroundings: told in one line, with no traceback.
+
+    `status` is the exit status: 2 for a wrong call or setting, 1 for everything else.
+    """
+
+    def __init__(self, message: str, status: int = 1) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class BaseCommand:
+    """A command is a file in `scheduler_app/commands/` with a class `Command` that extends this."""
+
+    help: ClassVar[str]
+    # Names of the settings the command uses; each becomes a flag.
+    settings: ClassVar[tuple[str, ...]] = ()
+    # Whether the command runs until it is told to stop.
+    is_role: ClassVar[bool] = False
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Declare the arguments that are no settings."""
+
+    def handle(self, options: argparse.Namespace, settings: "Settings") -> None:
+        """Do the work; return when it is done. Raises CommandError."""
+        raise NotImplementedError
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run the command that `argv` (program name first) asks for; return the exit status."""
+    try:
+        _run(list(argv[1:]))
+        sys.stdout.flush()
+    except CommandError as error:
+        for line in str(error).splitlines():
+            print(f"Error: {line}", file=sys.stderr)
+        return error.status
+    except BrokenPipeError:
+        # whoever read our output has gone: `manage.py stats | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0
+
+
+def command_names() -> list[str]:
+    """Return the names of all commands, sorted."""
+    return sorted(module.name.replace("_", "-") for module in pkgutil.iter_modules(commands.__path__))
+
+
+def load_command(name: str) -> BaseCommand:
+    """Return the command called `name`; CommandError suggests the nearest if there is none."""
+    if name not in command_names():
+        near = difflib.get_close_matches(name, command_names(), n=1)
+        hint = f"Did you mean {near[0]}?" if near else f"'{PROGRAM} help' lists the commands."
+        raise CommandError(f"unknown command {name!r}. {hint}", status=2)
+    module = importlib.import_module(f"{commands.__name__}.{name.replace('-', '_')}")
+    command: BaseCommand = module.Command()
+    return command
+
+
+def build_parser(name: str, command: BaseCommand) -> argparse.ArgumentParser:
+    """Return the parser of one command: its own arguments, then a flag for each setting it uses."""
+    from config.settings import Settings, default_text
+
+    parser = _Parser(prog=f"{PROGRAM} {name}", description=command.help, allow_abbrev=False)
+    command.add_arguments(parser)
+    if command.is_role:
+        parser.add_argument(
+            "--stop-at-eof",
+            action="store_true",
+            help="stop when standard input closes, as it does when the process that started this one ends",
+        )
+    group = parser.add_argument_group(
+        "settings", "each also from the environment or .env, by its name in capitals; the flag wins"
+    )
+    for setting in _settings_of(command):
+        text = f"{Settings.model_fields[setting].description} (default: {default_text(setting)})"
+        group.add_argument(
+            f"--{setting.replace('_', '-')}",
+            dest=setting,
+            metavar=setting.upper(),
+            default=argparse.SUPPRESS,
+            help=text.replace("%", "%%"),
+        )
+    return parser
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise CommandError(f"{message}. '{PROGRAM} help {self.prog.split()[-1]}' explains.", status=2)
+
+
+def _run(arguments: list[str]) -> None:
+    match arguments:
+        case [] | ["help" | "-h" | "--help"]:
+            _print_commands()
+        case ["help", name, *_]:
+            build_parser(name, load_command(name)).print_help()
+        case [name, *rest]:
+            _run_command(name, rest)
+
+
+def _run_command(name: str, arguments: list[str]) -> None:
+    command = load_command(name)
+    options = build_parser(name, command).parse_args(arguments)
+
+    from config.settings import InvalidSettings, load_settings
+    from scheduler_app.log import configure_log
+
+    flags = {key: value for key, value in vars(options).items() if key in _settings_of(command)}
+    if "@" in flags.get("broker", ""):
+        raise CommandError(
+            "--broker takes no password, which others could read in the list of processes: "
+            "set BROKER in the environment or in .env",
+            status=2,
+        )
+    try:
+        settings = load_settings(flags)
+    except InvalidSettings as error:
+        raise CommandError(str(error), status=2) from None
+    configure_log(settings.log_level, role=name)
+    command.handle(options, settings)
+
+
+def _settings_of(command: BaseCommand) -> tuple[str, ...]:
+    return (*command.settings, *_COMMON_SETTINGS)
+
+
+def _print_commands() -> None:
+    print(f"Usage: python {PROGRAM} COMMAND [options]\n\nCommands:")
+    for name in command_names():
+        print(f"  {name:<18} {load_command(name).help}")
+    print(f"\n'{PROGRAM} help COMMAND' explains one, with every setting and its default.")

@@ -1,0 +1,113 @@
+"""What a message says: one reading, or the reason why it is none."""
+
+import json
+import math
+import re
+from enum import StrEnum
+from typing import Any, NamedTuple, NoReturn
+
+MAX_PAYLOAD = 65536
+_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
+_NOT_FINITE = re.compile(r"[+-]?(?:nan|inf|infinity)", re.IGNORECASE)
+_YEAR = 365 * 86400.0
+_SUBSECOND_UNITS = {"milliseconds": 1e3, "microseconds": 1e6, "nanoseconds": 1e9}
+
+
+class Reason(StrEnum):
+    """Why a message is no reading."""
+
+    TOO_LONG = "too long"
+    NOT_UTF8 = "not UTF-8"
+    NOT_JSON = "not JSON"
+    TOO_DEEP = "nested too deep"
+    NO_NUMBER = "no number"
+    BOOLEAN = "boolean"
+    NOT_FINITE = "not finite"
+    BAD_TIME = "no time"
+    TOO_FAR_AHEAD = "too far ahead"
+
+
+class Rejected(Exception):
+    """The message is no reading. `detail` says more than `reason` where there is more to say."""
+
+    def __init__(self, reason: Reason, detail: str = "") -> None:
+        super().__init__(reason, detail)
+        self.reason = reason
+        self.detail = detail
+
+
+class Decoded(NamedTuple):
+    """A reading: its number, and its event time in UTC epoch seconds."""
+
+    value: float
+    time: float
+
+
+def decode(payload: bytes, arrived: float, latest: float) -> Decoded:
+    """Return the reading in `payload`, or raise Rejected.
+
+    Taken are a JSON object with `number` and, optionally, `epochtime` (each a JSON number or a
+    numeric string), and a plain number as text. Without a time of its own a reading has the time
+    it `arrived`. Its time may be up to `latest`. All times are UTC epoch seconds.
+    """
+    content = _parse(payload)
+    if not isinstance(content, dict):
+        return Decoded(_number(content, Reason.NO_NUMBER), arrived)
+    value = _number(content.get("number"), Reason.NO_NUMBER)
+    if content.get("epochtime") is None:
+        return Decoded(value, arrived)
+    time = _number(content["epochtime"], Reason.BAD_TIME)
+    if time > latest:
+        raise Rejected(Reason.TOO_FAR_AHEAD, _ahead(time, latest))
+    return Decoded(value, time)
+
+
+def _parse(payload: bytes) -> Any:
+    if len(payload) > MAX_PAYLOAD:
+        raise Rejected(Reason.TOO_LONG, f"{len(payload)} bytes, {MAX_PAYLOAD} are allowed")
+    try:
+        text = payload.decode()
+    except UnicodeDecodeError:
+        raise Rejected(Reason.NOT_UTF8) from None
+    try:
+        # parse_int: an integer of any length becomes a float, too large a one infinity
+        return json.loads(text, parse_int=float, parse_constant=_refuse_constant)
+    except RecursionError:
+        raise Rejected(Reason.TOO_DEEP) from None
+    except ValueError:
+        return _plain_number(text)
+
+
+def _plain_number(text: str) -> str:
+    stripped = text.strip()
+    if _NUMBER.fullmatch(stripped) or _NOT_FINITE.fullmatch(stripped):
+        return stripped  # `+21.5`, `.5` and `007` are no JSON, but numbers
+    raise Rejected(Reason.NOT_JSON)
+
+
+def _number(content: object, otherwise: Reason) -> float:
+    """Return `content` as a finite float; what is no number at all is rejected as `otherwise`."""
+    if isinstance(content, bool):
+        raise Rejected(Reason.BOOLEAN)
+    if isinstance(content, str):
+        text = content.strip()
+        if _NUMBER.fullmatch(text):
+            content = float(text)
+        elif _NOT_FINITE.fullmatch(text):
+            raise Rejected(Reason.NOT_FINITE)
+    if not isinstance(content, float):
+        raise Rejected(otherwise)
+    if not math.isfinite(content):
+        raise Rejected(Reason.NOT_FINITE)
+    return content
+
+
+def _ahead(time: float, latest: float) -> str:
+    for unit, scale in _SUBSECOND_UNITS.items():
+        if abs(time / scale - latest) < 10 * _YEAR:
+            return f"looks like {unit}"
+    return f"{time - latest:.0f} s more than allowed"
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise Rejected(Reason.NOT_FINITE)

@@ -1,0 +1,118 @@
+"""Periodic work: APScheduler, made to keep its rhythm when the wall clock jumps."""
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from random import Random
+from typing import Any
+
+from apscheduler.events import (
+    EVENT_JOB_ERROR,
+    EVENT_JOB_MAX_INSTANCES,
+    EVENT_JOB_MISSED,
+    EVENT_JOB_SUBMITTED,
+    JobExecutionEvent,
+    JobSubmissionEvent,
+)
+from apscheduler.executors.pool import ThreadPoolExecutor
+from apscheduler.schedulers.background import BackgroundScheduler
+from apscheduler.triggers.base import BaseTrigger
+from loguru import logger
+
+# The longest time a jump of the wall clock goes unnoticed, in seconds.
+_LONGEST_WAIT = 1.0
+_JUMP = 0.5
+
+
+class Every(BaseTrigger):  # type: ignore[misc]
+    """Fires every `seconds`; after a jump of the clock it counts anew from there."""
+
+    def __init__(self, seconds: float) -> None:
+        self._interval = timedelta(seconds=seconds)
+
+    def get_next_fire_time(self, previous: datetime | None, now: datetime) -> datetime:
+        if previous is None:
+            return now + self._interval
+        due = previous + self._interval
+        return due if now < due <= now + self._interval else now + self._interval
+
+
+class RandomInterval(BaseTrigger):  # type: ignore[misc]
+    """Fires at once, then each time after a random time, uniform from `least` to `most` seconds."""
+
+    def __init__(self, least: float, most: float, random: Random) -> None:
+        self._least = least
+        self._most = most
+        self._random = random
+
+    def get_next_fire_time(self, previous: datetime | None, now: datetime) -> datetime:
+        if previous is None:
+            return now
+        return now + timedelta(seconds=self._random.uniform(self._least, self._most))
+
+
+class Scheduler(BackgroundScheduler):  # type: ignore[misc]
+    """Runs jobs in threads of its own. Nothing runs before `start`.
+
+    APScheduler compares the wall clock with the time a job is due, so that a clock set back by an
+    hour would silence it for an hour. Here the wall clock is compared with the monotonic one at
+    each round, and when they have parted the jobs move along.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(
+            timezone=UTC,
+            executors={"default": ThreadPoolExecutor(max_workers=2)},
+            job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
+        )
+        self._wall_minus_monotonic = time.time() - time.monotonic()
+        self.add_listener(_report, EVENT_JOB_ERROR | EVENT_JOB_MISSED | EVENT_JOB_MAX_INSTANCES)
+
+    def add(
+        self,
+        name: str,
+        job: Callable[..., object],
+        trigger: BaseTrigger,
+        times: int | None = None,
+        **arguments: Any,
+    ) -> None:
+        """Run `job(**arguments)` whenever `trigger` fires, `times` times or until we are shut down."""
+        self.add_job(job, trigger, id=name, name=name, kwargs=arguments)
+        if times is not None:
+            rounds = iter(range(1, times))
+
+            def end_after_the_last(event: JobSubmissionEvent) -> None:
+                if event.job_id == name and next(rounds, None) is None:
+                    self.remove_job(name)
+
+            self.add_listener(end_after_the_last, EVENT_JOB_SUBMITTED)
+
+    def run_soon(self, name: str) -> None:
+        """Run the job called `name` now, out of turn. Safe in any thread."""
+        self.modify_job(name, next_run_time=datetime.now(UTC))
+
+    def _process_jobs(self) -> float:
+        self._follow_the_clock()
+        wait = super()._process_jobs()
+        return _LONGEST_WAIT if wait is None else min(wait, _LONGEST_WAIT)
+
+    def _follow_the_clock(self) -> None:
+        offset = time.time() - time.monotonic()
+        jump = offset - self._wall_minus_monotonic
+        self._wall_minus_monotonic = offset
+        if abs(jump) > _JUMP:
+            logger.warning("the system clock jumped by {:+.1f} s", jump)
+            for job in self.get_jobs():
+                if job.next_run_time is not None:
+                    job.modify(next_run_time=job.next_run_time + timedelta(seconds=jump))
+
+
+def _report(event: JobExecutionEvent) -> None:
+    if event.code == EVENT_JOB_ERROR:
+        logger.opt(exception=event.exception).error(
+            "job {} failed; it runs again when it is due", event.job_id
+        )
+    elif event.code == EVENT_JOB_MAX_INSTANCES:
+        logger.warning("job {} is still running and was not started again", event.job_id)
+    else:
+        logger.warning("job {} was missed", event.job_id)
