@@ -105,6 +105,9 @@ class Settings(BaseSettings):
         description="client key (PEM), with BROKER_CERTFILE",
         json_schema_extra={"default": "none"},
     )
+    mqtt_version: Literal["auto", "5", "3.1.1"] = Field(
+        default="auto", description="MQTT version: 5, 3.1.1, or auto, which is 5 where the broker speaks it"
+    )
     topic: Annotated[str, BeforeValidator(check_topic_filter)] = Field(
         default="DATA", description="topic of the readings; the subscriber takes + and # too"
     )
@@ -113,6 +116,10 @@ class Settings(BaseSettings):
     )
     db_file: Path = Field(
         default=Path("tmp/test.db"), description="SQLite file of the readings; folders are created"
+    )
+    outbox_file: Path = Field(
+        default=Path("tmp/outbox.db"),
+        description="SQLite file of the publisher's readings that no broker has acknowledged yet",
     )
     stats_interval: Annotated[float, BeforeValidator(_duration(0.1, 86400))] = Field(
         default=10.0,

@@ -2,18 +2,35 @@
 
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import peewee
 
-from models.tables import SCHEMA_VERSION, TABLES
+from models.tables import Counter, Delivery, Outgoing, Reading, RejectedMessage, Series
 
-# Marks the file as ours (SQLite's application_id): "mqav".
-APPLICATION_ID = 0x6D716176
 # Seconds one statement waits for a lock. Short, so that whoever waits can ping the broker between.
 _LOCK_TIMEOUT = 0.25
+
+
+@dataclass(frozen=True)
+class Schema:
+    """What a database file of ours holds, and how it is known."""
+
+    # The setting that names the file, for error messages.
+    setting: str
+    # Marks the file as ours (SQLite's application_id).
+    application_id: int
+    # Grows with every change of the tables (SQLite's user_version).
+    version: int
+    tables: tuple[type[peewee.Model], ...]
+
+
+READINGS = Schema("DB_FILE", 0x6D716176, 1, (Series, Reading, RejectedMessage, Delivery, Counter))
+OUTBOX = Schema("OUTBOX_FILE", 0x6D716F78, 1, (Outgoing,))
 
 
 class UnusableDatabase(Exception):
@@ -33,27 +50,28 @@ def reading_database(path: Path) -> peewee.SqliteDatabase:
     return _database(path, {"query_only": 1, "wal_autocheckpoint": 0})
 
 
-def prepare(path: Path) -> None:
+def prepare(path: Path, schema: Schema = READINGS) -> None:
     """Create the file, its folders and its tables, as far as they are missing.
 
     Raises UnusableDatabase if that cannot be done, or if the file is not ours or too new.
     """
+    name = f"{schema.setting}={path}"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UnusableDatabase(f"DB_FILE={path}: its folder cannot be created: {error.strerror}") from None
+        raise UnusableDatabase(f"{name}: its folder cannot be created: {error.strerror}") from None
     if path.is_dir():
-        raise UnusableDatabase(f"DB_FILE={path} is a folder, and must be a file")
+        raise UnusableDatabase(f"{name} is a folder, and must be a file")
     database = writing_database(path)
     try:
         with database.connection_context(), database.atomic():
-            _create_or_check(database, path)
+            _create_or_check(database, name, schema)
     except peewee.DatabaseError as error:
-        raise UnusableDatabase(f"DB_FILE={path} {_explain(error, path)}") from None
+        raise UnusableDatabase(f"{name} {_explain(error, path)}") from None
 
 
 @contextmanager
-def sole_owner(path: Path) -> Iterator[None]:
+def sole_owner(path: Path, schema: Schema = READINGS) -> Iterator[None]:
     """Own the database file while inside; UnusableDatabase if another process does.
 
     The lock is the kernel's: it goes with the process, however that ends.
@@ -62,15 +80,17 @@ def sole_owner(path: Path) -> Iterator[None]:
     try:
         descriptor = os.open(lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     except OSError as error:
-        raise UnusableDatabase(f"DB_FILE={path}: {lock_path} cannot be opened: {error.strerror}") from None
+        raise UnusableDatabase(
+            f"{schema.setting}={path}: {lock_path} cannot be opened: {error.strerror}"
+        ) from None
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             owner = os.read(descriptor, 32).decode(errors="replace") or "unknown"
             raise UnusableDatabase(
-                f"DB_FILE={path} is in use by another subscriber (process {owner}): "
-                "stop that one, or set another DB_FILE and CLIENT_ID"
+                f"{schema.setting}={path} is in use by another process of this program ({owner}): "
+                f"stop that one, or set another {schema.setting} and CLIENT_ID"
             ) from None
         os.ftruncate(descriptor, 0)
         os.write(descriptor, str(os.getpid()).encode())
@@ -83,26 +103,28 @@ def _database(path: Path, pragmas: dict[str, object], lock_type: str | None = No
     return peewee.SqliteDatabase(str(path), pragmas=pragmas, lock_type=lock_type, timeout=_LOCK_TIMEOUT)
 
 
-def _create_or_check(database: peewee.SqliteDatabase, path: Path) -> None:
+def _create_or_check(database: peewee.SqliteDatabase, name: str, schema: Schema) -> None:
     owner, version = database.application_id, database.user_version
-    if owner not in (0, APPLICATION_ID) or (owner == 0 and version != 0):
-        raise UnusableDatabase(f"DB_FILE={path} belongs to another program: set DB_FILE to a new file")
-    if version > SCHEMA_VERSION:
+    if owner not in (0, schema.application_id) or (owner == 0 and version != 0):
+        raise UnusableDatabase(f"{name} belongs to another program: set {schema.setting} to a new file")
+    if version > schema.version:
         raise UnusableDatabase(
-            f"DB_FILE={path} was written by a newer version of this program (schema {version}, "
-            f"this one knows {SCHEMA_VERSION}): update the program, or set DB_FILE to a new file"
+            f"{name} was written by a newer version of this program (schema {version}, "
+            f"this one knows {schema.version}): update the program, or set {schema.setting} to a new file"
         )
     if version == 0:
-        for table in TABLES:
+        for table in schema.tables:
             peewee.SchemaManager(table, database).create_all()
-        database.application_id = APPLICATION_ID
-        database.user_version = SCHEMA_VERSION
+        if Counter in schema.tables:
+            Counter.insert(name="since", value=int(time.time())).execute(database)
+        database.application_id = schema.application_id
+        database.user_version = schema.version
 
 
 def _explain(error: peewee.DatabaseError, path: Path) -> str:
     text = str(error)
     if "not a database" in text or "malformed" in text:
-        return f"is not an SQLite database, or is damaged ({text}): set DB_FILE to a new file"
+        return f"is not an SQLite database, or is damaged ({text}): name a new file instead"
     if "readonly" in text or "unable to open" in text:
         return f"cannot be written: check the permissions of the file and of {path.parent}"
     if "locked" in text:

@@ -1,20 +1,16 @@
 """What is written, all through one connection."""
 
 from collections import Counter as Tally
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from typing import NamedTuple
 
 import peewee
-from peewee import SqliteDatabase, fn
+from peewee import EXCLUDED, SqliteDatabase, fn
 
-from models.tables import Counter, Reading, RejectedMessage, Series
-
-
-class StoreUnavailable(Exception):
-    """The database cannot be written now: locked, disk full, I/O error. Nothing was changed."""
+from models.tables import Counter, Delivery, Reading, RejectedMessage, Series
+from models.transaction import close, transaction
 
 
 class NewReading(NamedTuple):
@@ -23,6 +19,7 @@ class NewReading(NamedTuple):
     series: str
     time: float
     value: float
+    message_id: str | None = None
 
 
 class NewRejected(NamedTuple):
@@ -38,11 +35,18 @@ class NewRejected(NamedTuple):
 
 @dataclass
 class Batch:
-    """What one transaction writes."""
+    """What one transaction writes.
+
+    `counts` has no `stored`: only the store can tell how many of the readings were new.
+    """
 
     readings: list[NewReading] = field(default_factory=list)
     rejected: list[NewRejected] = field(default_factory=list)
     counts: Tally[str] = field(default_factory=Tally)
+    # Packet ids and digests, under the number of the delivery; None: nothing to recognise again.
+    delivery: tuple[int, bytes] | None = None
+    # Deliveries up to this number are forgotten.
+    forget_until: int = 0
 
 
 class Store:
@@ -52,62 +56,99 @@ class Store:
         self._database = database
         self._series_ids: dict[str, int] = {}
         self._next_id: Iterator[int] | None = None
-        self._sql = {
-            "reading": self._insert(Reading, Reading.id, Reading.series, Reading.time, Reading.value),
-            "rejected": self._insert(
-                RejectedMessage,
-                RejectedMessage.arrived,
-                RejectedMessage.topic,
-                RejectedMessage.payload,
-                RejectedMessage.size,
-                RejectedMessage.reason,
-                RejectedMessage.detail,
-            ),
-        }
+        # peewee writes each SQL once; the driver runs it for many rows, ten times as fast
+        nothing = {"action": "nothing"}
+        reading_columns = (Reading.id, Reading.series, Reading.time, Reading.value, Reading.message_id)
+        rejected_columns = (
+            RejectedMessage.arrived,
+            RejectedMessage.topic,
+            RejectedMessage.payload,
+            RejectedMessage.size,
+            RejectedMessage.reason,
+            RejectedMessage.detail,
+        )
+        self._insert_reading = self._sql(
+            _insert(Reading, reading_columns).on_conflict(
+                **nothing,
+                conflict_target=[Reading.series, Reading.message_id],
+                conflict_where=Reading.message_id.is_null(False),
+            )
+        )
+        self._insert_rejected = self._sql(_insert(RejectedMessage, rejected_columns))
+        self._insert_delivery = self._sql(_insert(Delivery, (Delivery.id, Delivery.packets)))
+        self._count_up = self._sql(
+            _insert(Counter, (Counter.name, Counter.value)).on_conflict(
+                conflict_target=[Counter.name], update={Counter.value: Counter.value + EXCLUDED.value}
+            )
+        )
 
-    def add(self, batch: Batch) -> None:
-        """Commit `batch` in one transaction, or raise StoreUnavailable."""
-        with self._transaction():
+    def add(self, batch: Batch) -> int:
+        """Commit `batch` in one transaction, or raise StoreUnavailable and change nothing.
+
+        Returns how many readings were stored already, known by the id of their message.
+        """
+        with transaction(self._database) as connection:
             new_series = self._add_series({reading.series for reading in batch.readings})
             known = self._series_ids | new_series if new_series else self._series_ids
             ids = self._ids()
-            self._execute_many(
-                "reading", [(next(ids), known[series], time, value) for series, time, value in batch.readings]
-            )
-            self._execute_many("rejected", batch.rejected)
-            self._count(batch.counts)
+            rows = [(next(ids), known[series], *rest) for series, *rest in batch.readings]
+            stored = connection.executemany(self._insert_reading, rows).rowcount if rows else 0
+            if batch.rejected:
+                connection.executemany(self._insert_rejected, batch.rejected)
+            if batch.delivery:
+                connection.execute(self._insert_delivery, batch.delivery)
+            if batch.forget_until:
+                self._forget(batch.forget_until)
+            counts = batch.counts + Tally(stored=stored, duplicates=len(rows) - stored)
+            connection.executemany(self._count_up, counts.items())
         # only now is it certain that these are stored
         self._series_ids.update(new_series)
+        return len(rows) - stored
+
+    def reused_id(self, readings: Sequence[NewReading]) -> NewReading | None:
+        """Return one of `readings` whose id is stored with another value, if there is one."""
+        with transaction(self._database):
+            for reading in readings:
+                stored = (
+                    Reading.select(Reading.value)
+                    .join(Series)
+                    .where(Series.name == reading.series, Reading.message_id == reading.message_id)
+                    .scalar(self._database)
+                )
+                if reading.message_id is not None and stored not in (None, reading.value):
+                    return reading
+        return None
+
+    def deliveries(self) -> list[tuple[int, bytes]]:
+        """Return what `Batch.delivery` was in earlier transactions, in order, and is not forgotten."""
+        with transaction(self._database):
+            query = Delivery.select(Delivery.id, Delivery.packets).order_by(Delivery.id)
+            return list(self._database.execute(query).fetchall())
+
+    def forget_deliveries(self, until: int) -> None:
+        """Forget the deliveries with numbers up to `until`."""
+        with transaction(self._database):
+            self._forget(until)
 
     def delete_readings(self, until: float, limit: int) -> int:
         """Delete up to `limit` of the readings with time <= `until`; return how many."""
         oldest = Reading.select(Reading.id).where(Reading.time <= until).limit(limit)
-        with self._transaction():
-            return int(Reading.delete().where(Reading.id.in_(oldest)).execute(self._database))
+        with transaction(self._database) as connection:
+            deleted = int(Reading.delete().where(Reading.id.in_(oldest)).execute(self._database))
+            if deleted:
+                connection.execute(self._count_up, ("pruned", deleted))
+        return deleted
 
     def delete_rejected(self, until: float, keep: int) -> int:
         """Delete rejected messages that arrived at or before `until`, and all but the newest `keep`."""
         newest = RejectedMessage.select(RejectedMessage.id).order_by(RejectedMessage.id.desc())
         too_many = RejectedMessage.id <= fn.COALESCE(newest.limit(1).offset(keep), 0)
-        with self._transaction():
+        with transaction(self._database):
             query = RejectedMessage.delete().where((RejectedMessage.arrived <= until) | too_many)
             return int(query.execute(self._database))
 
     def close(self) -> None:
-        if not self._database.is_closed():
-            self._database.close()
-
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        try:
-            self._database.connect(reuse_if_open=True)
-            with self._database.atomic():
-                yield
-        except peewee.DatabaseError as error:
-            # After a full disk or an I/O error a connection may be in any state: take a new one.
-            with suppress(peewee.DatabaseError):
-                self.close()
-            raise StoreUnavailable(str(error)) from None
+        close(self._database)
 
     def _ids(self) -> Iterator[int]:
         """Return the ids for new readings. They only grow, even when the newest rows are deleted.
@@ -129,18 +170,12 @@ class Store:
         found = Series.select(Series.name, Series.id).where(Series.name.in_(missing))
         return dict(self._database.execute(found).fetchall())
 
-    def _count(self, counts: Tally[str]) -> None:
-        for name, number in counts.items():
-            Counter.insert(name=name, value=number).on_conflict(
-                conflict_target=[Counter.name], update={Counter.value: Counter.value + number}
-            ).execute(self._database)
+    def _forget(self, until: int) -> None:
+        Delivery.delete().where(Delivery.id <= until).execute(self._database)
 
-    def _insert(self, table: type[peewee.Model], *fields: peewee.Field) -> str:
-        # peewee writes the SQL once; the driver runs it for many rows, ten times as fast
-        query = table.insert(dict.fromkeys(fields))
-        sql, _ = self._database.get_sql_context().sql(query).query()
-        return str(sql)
+    def _sql(self, query: peewee.Query) -> str:
+        return str(self._database.get_sql_context().sql(query).query()[0])
 
-    def _execute_many(self, name: str, rows: Sequence[Sequence[object]]) -> None:
-        if rows:
-            self._database.connection().executemany(self._sql[name], rows)
+
+def _insert(table: type[peewee.Model], columns: Iterable[peewee.Field]) -> peewee.Insert:
+    return table.insert(dict.fromkeys(columns))

@@ -2,9 +2,6 @@
 
 from peewee import AutoField, BlobField, FloatField, ForeignKeyField, IntegerField, Model, TextField
 
-# Grows with every change of the tables; kept in the file as SQLite's user_version.
-SCHEMA_VERSION = 1
-
 
 class Series(Model):
     """The readings of one topic."""
@@ -25,9 +22,22 @@ class Reading(Model):
     # Event time, UTC epoch seconds.
     time = FloatField(index=True)
     value = FloatField()
+    # What the payload gave as its `id`; unique within the series.
+    message_id = TextField(null=True)
 
     class Meta:
         table_name = "reading"
+
+
+Reading.add_index(
+    Reading.index(
+        Reading.series,
+        Reading.message_id,
+        unique=True,
+        where=Reading.message_id.is_null(False),
+        name="reading_message_id",
+    )
+)
 
 
 class RejectedMessage(Model):
@@ -47,8 +57,19 @@ class RejectedMessage(Model):
         table_name = "rejected_message"
 
 
+class Delivery(Model):
+    """What one transaction has stored, so that the broker's sending it again is recognised."""
+
+    id = AutoField()
+    # For each message its packet id and a digest: see scheduler_app/redelivery.py.
+    packets = BlobField()
+
+    class Meta:
+        table_name = "delivery"
+
+
 class Counter(Model):
-    """How many messages came to which end, since the database was created."""
+    """How many messages came to which end since the database was created: `since`, in epoch seconds."""
 
     name = TextField(primary_key=True)
     value = IntegerField()
@@ -58,4 +79,12 @@ class Counter(Model):
         without_rowid = True
 
 
-TABLES = (Series, Reading, RejectedMessage, Counter)
+class Outgoing(Model):
+    """A reading of the publisher's that no broker has acknowledged yet. In a file of its own."""
+
+    id = AutoField()
+    topic = TextField()
+    payload = TextField()
+
+    class Meta:
+        table_name = "outgoing"

@@ -1,26 +1,69 @@
 """The subscriber's loop: receive, store, acknowledge. One thread does all of it."""
 
-import random
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
 
 from loguru import logger
 
-from models.store import Store, StoreUnavailable
+from models.store import Batch
+from models.transaction import StoreUnavailable
 from scheduler_app.log import Once
-from scheduler_app.mqtt import IngestSession, Message
-from scheduler_app.writer import Writer
+from scheduler_app.mqtt import RECEIVE_MAXIMUM, Message
+from scheduler_app.outage import Backoff
 
 # As many messages share a commit at most. It bounds the memory and the time of a transaction.
-MAX_BATCH = 1000
+MAX_BATCH = RECEIVE_MAXIMUM
 # Seconds.
 _IDLE_WAIT = 1.0
-_CONNECT_BACKOFF = (1.0, 30.0)
 _STORE_BACKOFF = (0.05, 1.0)
 
 # Does one bounded piece of work on the store; returns whether there is more to do.
 Step = Callable[[], bool]
+
+
+class Session(Protocol):
+    """What the loop needs of an IngestSession; described there."""
+
+    @property
+    def connected(self) -> bool: ...
+    @property
+    def subscribed(self) -> bool: ...
+    @property
+    def may_connect_at_once(self) -> bool: ...
+    def connect(self) -> bool: ...
+    def receive(self, limit: int, timeout: float) -> list[Message]: ...
+    def acknowledge(self, batch: Sequence[Message]) -> None: ...
+    def maintain(self) -> None: ...
+    def take_session_loss(self) -> bool: ...
+    def request_proof(self) -> bool: ...
+    def take_proof(self) -> bool: ...
+    def wake(self) -> None: ...
+    def sleep(self, timeout: float) -> None: ...
+    def disconnect(self) -> None: ...
+
+
+class BatchWriter(Protocol):
+    """What the loop needs of a Writer; described there."""
+
+    def sort(self, messages: Sequence[Message]) -> Batch: ...
+    def commit(self, batch: Batch) -> None: ...
+    @property
+    def latest_delivery(self) -> int: ...
+    @property
+    def remembers_deliveries(self) -> bool: ...
+    def forget_deliveries(self, until: int) -> None: ...
+
+
+@dataclass(frozen=True)
+class Held:
+    """What has been received and not acknowledged yet: how many, and since when (epoch seconds)."""
+
+    count: int = 0
+    since: float | None = None
 
 
 class Ingest:
@@ -30,14 +73,18 @@ class Ingest:
     database has one writing connection, and an acknowledgement waits for one step at most.
     """
 
-    def __init__(self, session: IngestSession, writer: Writer, store: Store) -> None:
+    def __init__(self, session: Session, writer: BatchWriter) -> None:
         self._session = session
         self._writer = writer
-        self._store = store
         self._steps: deque[Step] = deque()
         self._stopping = threading.Event()
+        self._backoff = Backoff()
         self._errors = Once()
-        self._pause = 0.0
+        # The delivery up to which a proof has been asked for.
+        self._awaiting_proof_of = 0
+        # For whoever watches from another thread.
+        self.held = Held()
+        self.last_commit: float | None = None
 
     def run(self) -> None:
         """Run until `stop`; then everything received is either stored and acknowledged, or neither."""
@@ -45,15 +92,16 @@ class Ingest:
             while not self._stopping.is_set():
                 if not self._session.connected and not self._connect():
                     continue
+                messages = self._session.receive(MAX_BATCH, 0 if self._steps else _IDLE_WAIT)
                 if self._session.subscribed:
-                    self._pause = 0.0
-                batch = self._session.receive(MAX_BATCH, 0 if self._steps else _IDLE_WAIT)
-                if not batch or self._write(batch):
-                    self._session.acknowledge(batch)
+                    self._backoff.reset()
+                if messages:
+                    self._take_in(messages)
+                else:
+                    self._tidy()
                 self._run_step()
         finally:
             self._session.disconnect()
-            self._store.close()
 
     def stop(self) -> None:
         """Ask `run` to return. Safe in any thread."""
@@ -66,28 +114,46 @@ class Ingest:
         self._session.wake()
 
     def _connect(self) -> bool:
-        """Connect, after a pause that doubles with each try since the last subscription."""
-        if self._pause:
-            self._session.sleep(self._pause * random.uniform(0.5, 1.0))
+        if not self._session.may_connect_at_once:
+            self._session.sleep(self._backoff.next())
             self._run_step()
-        least, most = _CONNECT_BACKOFF
-        self._pause = min(max(2 * self._pause, least), most)
         return not self._stopping.is_set() and self._session.connect()
 
-    def _write(self, batch: Sequence[Message]) -> bool:
-        """Store `batch`, however long the database takes; False if we were stopped before it could."""
-        pause, most = _STORE_BACKOFF
+    def _take_in(self, messages: Sequence[Message]) -> None:
+        self.held = Held(len(messages), messages[0].arrived)
+        batch = self._writer.sort(messages)
+        if self._persist(lambda: self._writer.commit(batch)):
+            self.last_commit = time.time()
+            self._session.acknowledge(messages)
+        self.held = Held()
+
+    def _tidy(self) -> None:
+        """Nothing has come: see to the connection, and forget the deliveries that are proven."""
+        self._session.maintain()
+        if self._session.take_session_loss():
+            latest = self._writer.latest_delivery
+            self._persist(lambda: self._writer.forget_deliveries(latest))
+        elif self._session.take_proof():
+            proven = self._awaiting_proof_of
+            self._persist(lambda: self._writer.forget_deliveries(proven))
+        elif self._writer.remembers_deliveries and self._session.request_proof():
+            self._awaiting_proof_of = self._writer.latest_delivery
+
+    def _persist(self, write: Callable[[], None]) -> bool:
+        """Call `write`, however long the database takes; False if we were stopped before it could."""
+        pause, longest = _STORE_BACKOFF
         while True:
             try:
-                self._writer.store(batch)
+                write()
                 return True
             except StoreUnavailable as error:
                 self._complain(error)
             if self._stopping.is_set():
                 return False
+            # without this the broker would think that we are gone
             self._session.maintain()
             self._session.sleep(pause)
-            pause = min(2 * pause, most)
+            pause = min(2 * pause, longest)
 
     def _run_step(self) -> None:
         if not self._steps:

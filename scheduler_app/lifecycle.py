@@ -105,12 +105,13 @@ def serve(stop: StopSignal, healthy: Callable[[], bool], health_file: Path | Non
         stop.wait(_HEALTH_INTERVAL if is_healthy else _HEALTH_POLL)
 
 
-def wait_until(condition: Callable[[], bool], stop: StopSignal, timeout: float = float("inf")) -> bool:
-    """Wait for `condition`, `stop`, or `timeout` seconds; return whether the condition is true."""
+def wait_until(condition: Callable[[], bool], timeout: float = float("inf")) -> bool:
+    """Wait up to `timeout` seconds for `condition`; return whether it became true."""
     deadline = time.monotonic() + timeout
     while not condition():
-        if time.monotonic() > deadline or stop.wait(_POLL):
-            return condition()
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(_POLL)
     return True
 
 

@@ -12,8 +12,6 @@ _FORMAT = "{time:YYYY-MM-DD HH:mm:ss} | <level>{level: <7}</level> | {extra[role
 # with a job is told by the scheduler's own listener; rumqttd calls every packet an error.
 _LIBRARY_LEVELS = {
     "apscheduler": "CRITICAL",
-    "peewee": "INFO",
-    "paho": "INFO",
     "rumqttd": "CRITICAL",
 }
 
@@ -34,7 +32,7 @@ def configure_log(level: str, role: str) -> None:
     logger.remove()
     logger.configure(extra={"role": role})
     logger.add(sys.stderr, level=level, format=_FORMAT, backtrace=False, diagnose=False)
-    logging.basicConfig(handlers=[_PassOn()], level="DEBUG" if level == "DEBUG" else "INFO", force=True)
+    logging.basicConfig(handlers=[_PassOn()], level="DEBUG" if level == "DEBUG" else "WARNING", force=True)
     for name, library_level in _LIBRARY_LEVELS.items():
         logging.getLogger(name).setLevel("DEBUG" if level == "DEBUG" else library_level)
 
@@ -48,11 +46,14 @@ class Once:
         self._last: dict[str, float] = {}
         self._held: dict[str, int] = {}
 
+    def due(self, reason: str) -> bool:
+        """Whether a line would be let through now."""
+        return self._clock() - self._last.get(reason, float("-inf")) >= self._interval
+
     def allows(self, reason: str) -> int | None:
         """Return how many lines were held back since the last one, or None to hold this one too."""
-        now = self._clock()
-        if now - self._last.get(reason, float("-inf")) < self._interval:
+        if not self.due(reason):
             self._held[reason] = self._held.get(reason, 0) + 1
             return None
-        self._last[reason] = now
+        self._last[reason] = self._clock()
         return self._held.pop(reason, 0)

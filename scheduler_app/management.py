@@ -16,7 +16,14 @@ if TYPE_CHECKING:
 
 PROGRAM = "manage.py"
 # What every command that connects to the broker uses.
-BROKER_SETTINGS = ("broker", "broker_cafile", "broker_certfile", "broker_keyfile", "client_id")
+BROKER_SETTINGS = (
+    "broker",
+    "broker_cafile",
+    "broker_certfile",
+    "broker_keyfile",
+    "client_id",
+    "mqtt_version",
+)
 # What each command has, whatever else it uses.
 _COMMON_SETTINGS = ("log_level",)
 

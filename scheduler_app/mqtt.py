@@ -5,7 +5,6 @@ import secrets
 import select
 import socket
 import ssl
-import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -16,59 +15,62 @@ from typing import Any, NamedTuple
 
 from loguru import logger
 from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
-from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
+from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from config.settings import Settings
 from scheduler_app.management import CommandError
+from scheduler_app.outage import Backoff, OutageLog
 
 # Seconds. A broker that answers nothing for two of these is given up and connected to anew.
 KEEPALIVE = 30
+# How many unacknowledged messages we ask an MQTT 5 broker to send us: as many as share a commit.
+# With MQTT 3.1.1 the broker's own setting decides (Mosquitto: max_inflight_messages).
+RECEIVE_MAXIMUM = 1000
+_SESSION_NEVER_EXPIRES = 0xFFFFFFFF
 # Shorter than the 5 s within which a role ends when it is told to.
 _CONNECT_TIMEOUT = 3.0
-_STOP_TIMEOUT = 2.0
-_BACKOFF = (1.0, 30.0)
-
-
-Acknowledged = Callable[[], object]
+_FAREWELL_TIMEOUT = 1.0
+_END_TIMEOUT = 3.5
+_LOOP_TIMEOUT = 0.5
 
 
 class Message(NamedTuple):
-    """One PUBLISH packet as it arrived (MQTT 3.1.1 section 3.3)."""
+    """One PUBLISH packet as it arrived (MQTT 3.1.1 and 5, section 3.3)."""
 
     topic: str
     payload: bytes
     qos: int
     retained: bool
+    # The DUP flag: the broker may have sent this packet before.
+    duplicate: bool
     packet_id: int
     # UTC epoch seconds, by our clock
     arrived: float
 
 
+class Puback(NamedTuple):
+    """The broker's answer to what we published. MQTT 3.1.1 brokers always accept."""
+
+    accepted: bool
+    reason: str
+
+
 @dataclass(frozen=True)
-class LastWill:
-    """What the broker publishes, retained, when the connection is lost without a goodbye."""
+class Retained:
+    """A message that the broker keeps for those who subscribe later."""
 
     topic: str
     payload: str
 
 
-def unique_client_id(settings: Settings, role: str) -> str:
-    """Return a client id that no other process has, for a role that keeps no session."""
-    return f"{settings.client_id}-{role}-{secrets.token_hex(4)}"
-
-
-def session_client_id(settings: Settings) -> str:
-    """Return the client id that the subscriber's session is known by; the same after a restart."""
-    return f"{settings.client_id}-subscriber"
-
-
 class Connection:
     """A connection that a thread of its own keeps up, for everything but taking in readings.
 
-    It keeps no session: what was missed while it was away is not delivered later, but what was
-    published meanwhile is sent. Callbacks run on its thread.
+    It keeps no session and no queue: what is published while there is no connection is not sent
+    later. Callbacks run on its thread.
     """
 
     def __init__(
@@ -77,114 +79,134 @@ class Connection:
         role: str,
         *,
         subscribe: Sequence[str] = (),
-        on_message: Callable[[Message], None] | None = None,
-        will: LastWill | None = None,
-        on_connect: Callable[[], object] = lambda: None,
+        on_message: Callable[[Message], object] | None = None,
+        state: Retained | None = None,
         quiet: bool = False,
     ) -> None:
-        """`on_connect` is called on each connect; `quiet` logs outages at DEBUG only."""
-        self._settings = settings
-        self._subscribe = subscribe
-        self._when_connected = on_connect
-        self._outage = _OutageLog(settings, quiet=quiet)
-        # By packet id: those that wait for a PUBACK, and those whose PUBACK was faster than `publish`.
-        self._acknowledging = threading.Lock()
-        self._unacknowledged: dict[int, Acknowledged | None] = {}
-        self._early: set[int] = set()
-        self._client = _new_client(settings, unique_client_id(settings, role))
-        self._client.on_connect = self._on_connect
-        self._client.on_connect_fail = self._on_connect_fail
-        self._client.on_disconnect = self._on_disconnect
-        self._client.on_publish = self._on_publish
-        self._client.reconnect_delay_set(*map(int, _BACKOFF))
-        if on_message is not None:
-            self._client.on_message = _guarded(on_message)
-        if will is not None:
-            self._client.will_set(will.topic, will.payload, qos=1, retain=True)
+        """Build it; nothing is opened before `start`.
 
-    def start(self) -> None:
-        """Begin to connect; returns at once."""
-        address = self._settings.broker
-        self._client.connect_async(address.host, address.port, keepalive=KEEPALIVE)
-        self._client.loop_start()
-
-    def stop(self, farewell: LastWill | None = None) -> None:
-        """Publish `farewell`, retained, then disconnect; within 2 s even if the broker hangs.
-
-        The broker publishes a will only for those who leave without a goodbye.
+        `state` is what the broker publishes when we are gone, with or without a goodbye. `quiet`
+        logs outages at DEBUG only.
         """
-        deadline = time.monotonic() + _STOP_TIMEOUT
-        if farewell is not None and self.connected:
-            sent = threading.Event()
-            self.publish(farewell.topic, farewell.payload, retain=True, when_acknowledged=sent.set)
-            sent.wait(_STOP_TIMEOUT / 2)
-        self._client.disconnect()
-        ending = threading.Thread(target=self._client.loop_stop, daemon=True)
-        ending.start()
-        ending.join(max(0.0, deadline - time.monotonic()))
+        self._dialer = _Dialer(settings, f"{settings.client_id}-{role}-{secrets.token_hex(4)}", quiet=quiet)
+        self._subscribe = subscribe
+        self._on_message = on_message
+        self._when_connected: Callable[[], object] = lambda: None
+        self._state = state
+        self._client: Client | None = None
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=f"mqtt-{role}", daemon=True)
+        # By packet id: those that wait for a PUBACK, and PUBACKs that were faster than `publish`.
+        self._acknowledging = threading.Lock()
+        self._waiting: dict[int, Callable[[Puback], object] | None] = {}
+        self._early: dict[int, Puback] = {}
+
+    def start(self, on_connect: Callable[[], object] = lambda: None) -> None:
+        """Begin to connect; returns at once. `on_connect` is called whenever that has worked."""
+        self._when_connected = on_connect
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Say goodbye and end the thread, within 4 s even if the broker hangs."""
+        self._stopping.set()
+        self._thread.join(_END_TIMEOUT)
 
     @property
     def connected(self) -> bool:
-        return self._client.is_connected()
+        return self._client is not None and self._client.is_connected()
 
     @property
     def trouble(self) -> str | None:
         """What keeps us from being connected, in one line; None if nothing is known to."""
-        return self._outage.trouble
+        return self._dialer.outage.trouble
 
     def publish(
-        self, topic: str, payload: str, *, retain: bool = False, when_acknowledged: Acknowledged | None = None
-    ) -> None:
-        """Publish at QoS 1. While disconnected it is queued, and sent on connecting.
+        self,
+        topic: str,
+        payload: str,
+        *,
+        retain: bool = False,
+        when_acknowledged: Callable[[Puback], object] | None = None,
+    ) -> bool:
+        """Publish at QoS 1; return whether there was a connection to do it on.
 
-        `when_acknowledged` is called, on the connection's thread, when the PUBACK has come.
+        `when_acknowledged` is called when the PUBACK has come. If the connection is lost before,
+        it is never called.
         """
-        # The PUBACK can be faster than we are: it may be handled before paho returns.
-        packet_id = self._client.publish(topic, payload, qos=1, retain=retain).mid
+        client = self._client
+        if client is None or not client.is_connected():
+            return False
+        packet_id = client.publish(topic, payload, qos=1, retain=retain).mid
         with self._acknowledging:
-            if packet_id in self._early:
-                self._early.remove(packet_id)
-                if when_acknowledged:
-                    when_acknowledged()
-            else:
-                self._unacknowledged[packet_id] = when_acknowledged
+            puback = self._early.pop(packet_id, None)
+            if puback is None:
+                self._waiting[packet_id] = when_acknowledged
+        if puback is not None and when_acknowledged is not None:
+            when_acknowledged(puback)
+        return True
+
+    def _run(self) -> None:
+        backoff = Backoff()
+        while not self._stopping.wait(0 if self._dialer.at_once else backoff.next()):
+            client = self._dialer.dial(self._prepare)
+            if client is None:
+                continue
+            self._client = client
+            while (
+                not self._stopping.is_set() and client.loop(_LOOP_TIMEOUT) == MQTTErrorCode.MQTT_ERR_SUCCESS
+            ):
+                if client.is_connected():
+                    backoff.reset()
+            if self._stopping.is_set():
+                self._say_goodbye(client)
+            with self._acknowledging:
+                self._waiting.clear()
+                self._early.clear()
+
+    def _say_goodbye(self, client: Client) -> None:
+        deadline = time.monotonic() + _FAREWELL_TIMEOUT
+        if self._state is not None:
+            # the broker publishes a will only for those who leave without a goodbye
+            left = threading.Event()
+            self.publish(
+                self._state.topic,
+                self._state.payload,
+                retain=True,
+                when_acknowledged=lambda puback: left.set(),
+            )
+            while client.is_connected() and not left.is_set() and time.monotonic() < deadline:
+                client.loop(_FAREWELL_TIMEOUT / 10)
+        client.disconnect()
+        while client.want_write() and client.socket() is not None and time.monotonic() < deadline:
+            client.loop_write()
+
+    def _prepare(self, client: Client) -> None:
+        client.on_connect = self._on_connect
+        client.on_publish = self._on_publish
+        if self._on_message is not None:
+            client.on_message = _guarded(self._on_message)
+        if self._state is not None:
+            client.will_set(self._state.topic, self._state.payload, qos=1, retain=True)
 
     def _on_connect(
         self, client: Client, userdata: object, flags: ConnectFlags, reason: ReasonCode, properties: object
     ) -> None:
-        if reason.is_failure:
-            self._outage.refused(str(reason))
-            return
-        self._outage.over()
-        for topic in self._subscribe:
-            client.subscribe(topic, qos=1)
-        self._when_connected()
+        if self._dialer.answered(reason):
+            for topic in self._subscribe:
+                client.subscribe(topic, qos=1)
+            self._when_connected()
 
     def _on_publish(
         self, client: Client, userdata: object, packet_id: int, reason: ReasonCode, properties: object
     ) -> None:
+        puback = Puback(accepted=not reason.is_failure, reason=str(reason))
         with self._acknowledging:
-            if packet_id not in self._unacknowledged:
-                self._early.add(packet_id)
+            if packet_id not in self._waiting:
+                self._early[packet_id] = puback
                 return
-            when_acknowledged = self._unacknowledged.pop(packet_id)
-        if when_acknowledged:
-            when_acknowledged()
-
-    def _on_connect_fail(self, client: Client, userdata: object) -> None:
-        # paho tells no reason, but calls this while it handles the error
-        self._outage.unreachable(sys.exc_info()[1])
-
-    def _on_disconnect(
-        self,
-        client: Client,
-        userdata: object,
-        flags: DisconnectFlags,
-        reason: ReasonCode,
-        properties: object,
-    ) -> None:
-        if reason.is_failure:
-            self._outage.lost(str(reason))
+            when_acknowledged = self._waiting.pop(packet_id)
+        if when_acknowledged is not None:
+            when_acknowledged(puback)
 
 
 class IngestSession:
@@ -198,58 +220,59 @@ class IngestSession:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._outage = _OutageLog(settings)
+        # the same after a restart: the broker knows the session by it
+        self.client_id = f"{settings.client_id}-subscriber"
+        self._dialer = _Dialer(settings, self.client_id, keep_session=True)
+        self._client: Client | None = None
         self._inbox: list[Message] = []
         self._subscribed = False
-        # ends a wait in `receive` at once, from any thread or signal handler
+        self._session_lost = False
+        self._proof_wanted = self._proof_here = False
+        # ends a wait at once, from any thread
         self._waker, self._wakened = socket.socketpair()
         self._waker.setblocking(False)
         self._wakened.setblocking(False)
-        self._client = _new_client(
-            settings, session_client_id(settings), clean_session=False, manual_ack=True
-        )
-        self._client.on_connect = self._on_connect
-        self._client.on_subscribe = self._on_subscribe
-        self._client.on_disconnect = self._on_disconnect
-        self._client.on_message = self._on_message
-        # With this set, paho queues what it sends instead of writing to the socket at once.
-        self._client.on_socket_register_write = lambda client, userdata, sock: None
 
     @property
     def connected(self) -> bool:
         """Whether there is a connection, or one is being made."""
-        return self._client.socket() is not None
+        return self._client is not None and self._client.socket() is not None
 
     @property
     def subscribed(self) -> bool:
         return self._subscribed and self.connected
 
+    @property
+    def may_connect_at_once(self) -> bool:
+        """Whether the last try failed only for its MQTT version, and the next needs no pause."""
+        return self._dialer.at_once
+
     def connect(self) -> bool:
         """Try once to connect; return whether the broker's answer can be waited for."""
-        address = self._settings.broker
-        try:
-            self._client.connect(address.host, address.port, keepalive=KEEPALIVE)
-        except OSError as error:
-            self._outage.unreachable(error)
-            return False
-        return True
+        self._subscribed = self._proof_wanted = self._proof_here = False
+        self._client = self._dialer.dial(self._prepare)
+        return self._client is not None
 
     def receive(self, limit: int, timeout: float) -> list[Message]:
         """Wait up to `timeout` seconds; return all messages that are there, about `limit` at most.
 
-        Reads until a read brings no message: one wait is paid for many packets.
+        Reads until a read brings no message: one wait is paid for many packets. What comes before
+        and after a CONNACK is never in one batch.
         """
-        self._wait(timeout)
+        client = self._client
+        if client is None:
+            return []
+        self._wait(client, timeout)
         while self.connected and len(self._inbox) < limit:
             before = len(self._inbox)
-            if self._client.loop_read() != MQTTErrorCode.MQTT_ERR_SUCCESS or len(self._inbox) == before:
+            if client.loop_read() != MQTTErrorCode.MQTT_ERR_SUCCESS or len(self._inbox) == before:
                 break
         batch, self._inbox = self._inbox, []
         return batch
 
     def acknowledge(self, batch: Sequence[Message]) -> None:
         """Send a PUBACK for each message, in the order received (MQTT-4.6.0-2)."""
-        if self.connected:
+        if self._client is not None and self.connected:
             for message in batch:
                 if message.qos == 1:
                     self._client.ack(message.packet_id, message.qos)
@@ -257,13 +280,38 @@ class IngestSession:
 
     def maintain(self) -> None:
         """Write what waits, ping when it is time; call it at least every few seconds."""
-        if self._client.want_write():
-            self._client.loop_write()
-        self._client.loop_misc()
+        if self._client is not None:
+            if self._client.want_write():
+                self._client.loop_write()
+            self._client.loop_misc()
+
+    def take_session_loss(self) -> bool:
+        """Return, once for each time, whether the broker has begun a new session for us."""
+        lost, self._session_lost = self._session_lost, False
+        return lost
+
+    def request_proof(self) -> bool:
+        """Ask for proof that all acknowledgements so far have arrived; False if one is asked for already.
+
+        A broker works off our packets in order, so any answer to a later packet is the proof. A
+        ping would do, but paho tells nobody of its answer; unsubscribing from nothing is answered
+        too (MQTT-3.10.4-5).
+        """
+        if self._client is None or not self.subscribed or self._proof_wanted:
+            return False
+        self._client.unsubscribe(f"{self._settings.stats_topic}/$proof")
+        self.maintain()
+        self._proof_wanted = True
+        return True
+
+    def take_proof(self) -> bool:
+        """Return, once for each request, whether the proof has come."""
+        here, self._proof_here = self._proof_here, False
+        return here
 
     def wake(self) -> None:
-        """End a wait in `receive`. Safe in any thread and in a signal handler."""
-        with suppress(BlockingIOError):  # then it is awake already
+        """End a wait. Safe in any thread."""
+        with suppress(OSError):  # it is awake already, or has ended
             self._waker.send(b"\0")
 
     def sleep(self, timeout: float) -> None:
@@ -273,32 +321,35 @@ class IngestSession:
 
     def disconnect(self) -> None:
         """Say goodbye; the broker keeps the session, and what is sent to it meanwhile."""
-        self._client.disconnect()
-        deadline = time.monotonic() + _STOP_TIMEOUT
-        while self._client.want_write() and self.connected and time.monotonic() < deadline:
-            self._client.loop_write()
+        if self._client is not None:
+            self._client.disconnect()
+            deadline = time.monotonic() + _FAREWELL_TIMEOUT
+            while self._client.want_write() and self.connected and time.monotonic() < deadline:
+                self._client.loop_write()
         self._waker.close()
         self._wakened.close()
 
-    def _wait(self, timeout: float) -> None:
-        sock: Any = self._client.socket()
-        if sock is None:
-            return
-        if hasattr(sock, "pending") and sock.pending() > 0:  # TLS has read more than it handed out
-            return
-        writable = [sock] if self._client.want_write() else []
+    def _wait(self, client: Client, timeout: float) -> None:
+        sock: Any = client.socket()
+        if sock is None or (hasattr(sock, "pending") and sock.pending() > 0):
+            return  # the second: TLS has read more than it handed out
+        writable = [sock] if client.want_write() else []
         ready, _, _ = select.select([sock, self._wakened], writable, [], timeout)
         if self._wakened in ready:
             self._wakened.recv(4096)
 
+    def _prepare(self, client: Client) -> None:
+        client.on_connect = self._on_connect
+        client.on_subscribe = self._on_subscribe
+        client.on_unsubscribe = self._on_unsubscribe
+        client.on_message = self._on_message
+
     def _on_connect(
         self, client: Client, userdata: object, flags: ConnectFlags, reason: ReasonCode, properties: object
     ) -> None:
-        if reason.is_failure:
-            self._outage.refused(str(reason))
-            return
-        self._outage.over()
-        client.subscribe(self._settings.topic, qos=1)
+        if self._dialer.answered(reason):
+            self._session_lost = not flags.session_present
+            client.subscribe(self._settings.topic, qos=1)
 
     def _on_subscribe(
         self,
@@ -312,7 +363,75 @@ class IngestSession:
             logger.error("the broker refuses the subscription to {}: {}", self._settings.topic, reasons[0])
             return
         self._subscribed = True
-        logger.info("subscribed to {} as {}", self._settings.topic, session_client_id(self._settings))
+        logger.info("subscribed to {} as {}", self._settings.topic, self.client_id)
+
+    def _on_unsubscribe(self, *_: object) -> None:
+        self._proof_wanted, self._proof_here = False, True
+
+    def _on_message(self, client: Client, userdata: object, message: MQTTMessage) -> None:
+        self._inbox.append(_convert(message))
+
+
+class _Dialer:
+    """Makes a new client for each connection, and finds out which MQTT version the broker speaks.
+
+    A new client has nothing left over from the connection before: no queue, no half-read packet.
+    """
+
+    def __init__(
+        self, settings: Settings, client_id: str, *, keep_session: bool = False, quiet: bool = False
+    ) -> None:
+        self.outage = OutageLog(settings.broker, quiet=quiet)
+        # Whether the next try is for another version, and needs no pause.
+        self.at_once = False
+        self._settings = settings
+        self._client_id = client_id
+        self._keep_session = keep_session
+        self._answered = False
+        self._versions = {
+            "auto": [MQTTProtocolVersion.MQTTv5, MQTTProtocolVersion.MQTTv311],
+            "5": [MQTTProtocolVersion.MQTTv5],
+            "3.1.1": [MQTTProtocolVersion.MQTTv311],
+        }[settings.mqtt_version]
+        self._version = self._versions[0]
+        self._tls = tls_context(settings) if settings.broker.tls else None
+
+    def dial(self, prepare: Callable[[Client], None]) -> Client | None:
+        """Return a client that waits for its CONNACK, or None if nobody answers."""
+        self.at_once = self._answered = False
+        client = self._new_client()
+        client.on_disconnect = self._on_disconnect
+        # With this set, paho queues what it sends, and the loop that drives the client writes it;
+        # without it, each thread would write to the socket by itself.
+        client.on_socket_register_write = lambda client, userdata, sock: None
+        prepare(client)
+        address = self._settings.broker
+        try:
+            if self._version == MQTTProtocolVersion.MQTTv5:
+                client.connect(
+                    address.host,
+                    address.port,
+                    keepalive=KEEPALIVE,
+                    clean_start=not self._keep_session,
+                    properties=self._properties(),
+                )
+            else:
+                client.connect(address.host, address.port, keepalive=KEEPALIVE)
+        except OSError as error:
+            self.outage.unreachable(error)
+            return None
+        return client
+
+    def answered(self, reason: ReasonCode) -> bool:
+        """Take the reason code of a CONNACK; return whether we are connected."""
+        self._answered = True
+        if not reason.is_failure:
+            self.outage.over()
+        elif reason.getName() == "Unsupported protocol version" and self._try_the_other_version():
+            pass
+        else:
+            self.outage.refused(str(reason))
+        return not reason.is_failure
 
     def _on_disconnect(
         self,
@@ -322,81 +441,63 @@ class IngestSession:
         reason: ReasonCode,
         properties: object,
     ) -> None:
-        self._subscribed = False
+        # a broker that does not know the version of a CONNECT may just hang up
+        if self.at_once or (not self._answered and self._try_the_other_version()):
+            return
         if reason.is_failure:
-            self._outage.lost(str(reason))
+            self.outage.lost(str(reason))
 
-    def _on_message(self, client: Client, userdata: object, message: MQTTMessage) -> None:
-        self._inbox.append(_convert(message))
+    def _try_the_other_version(self) -> bool:
+        """Return whether there is a version to try at once; after the last one, begin anew, later."""
+        position = (self._versions.index(self._version) + 1) % len(self._versions)
+        self._version = self._versions[position]
+        self.at_once = position > 0
+        return self.at_once
+
+    def _properties(self) -> Properties | None:
+        if not self._keep_session:
+            return None
+        properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+        properties.SessionExpiryInterval = _SESSION_NEVER_EXPIRES
+        properties.ReceiveMaximum = RECEIVE_MAXIMUM
+        return properties
+
+    def _new_client(self) -> Client:
+        address = self._settings.broker
+        version_5 = self._version == MQTTProtocolVersion.MQTTv5
+        client = Client(
+            CallbackAPIVersion.VERSION2,
+            client_id=self._client_id,
+            clean_session=None if version_5 else not self._keep_session,
+            protocol=self._version,
+            transport="websockets" if address.websockets else "tcp",
+            reconnect_on_failure=False,
+            manual_ack=self._keep_session,
+        )
+        client.connect_timeout = _CONNECT_TIMEOUT
+        if address.username is not None:
+            client.username_pw_set(address.username, address.password)
+        if address.websockets:
+            client.ws_set_options(path=address.path)
+        if self._tls is not None:
+            client.tls_set_context(self._tls)
+        if logging.getLogger("paho").isEnabledFor(logging.DEBUG):
+            client.enable_logger(logging.getLogger("paho"))
+        return client
 
 
-class _OutageLog:
-    """Tells an outage of the broker in one line, and its end in another."""
-
-    def __init__(self, settings: Settings, *, quiet: bool = False) -> None:
-        self._address = settings.broker
-        self._quiet = quiet
-        self._kind: str | None = None
-        # What is wrong now, in one line.
-        self.trouble: str | None = None
-
-    def over(self) -> None:
-        self._kind = self.trouble = None
-        self._log("INFO", f"connected to the broker at {self._address}")
-
-    def unreachable(self, error: BaseException | None) -> None:
-        reason = getattr(error, "strerror", None) or str(error)
-        self._tell("away", "WARNING", f"no broker answers at {self._address}: {reason}")
-
-    def refused(self, reason: str) -> None:
-        self._tell("refused", "ERROR", f"the broker at {self._address} refuses us: {reason}")
-
-    def lost(self, reason: str) -> None:
-        known = "" if reason == "Unspecified error" else f": {reason}"
-        self._tell("away", "WARNING", f"lost the connection to the broker at {self._address}{known}")
-
-    def _tell(self, kind: str, level: str, line: str) -> None:
-        self.trouble = line
-        if self._kind not in (kind, "refused"):
-            self._log(level, f"{line}; trying again until it works")
-            self._kind = kind
-
-    def _log(self, level: str, line: str) -> None:
-        logger.log("DEBUG" if self._quiet else level, "{}", line)
-
-
-def _new_client(
-    settings: Settings, client_id: str, *, clean_session: bool = True, manual_ack: bool = False
-) -> Client:
-    address = settings.broker
-    client = Client(
-        CallbackAPIVersion.VERSION2,
-        client_id=client_id,
-        clean_session=clean_session,
-        transport="websockets" if address.websockets else "tcp",
-        reconnect_on_failure=not manual_ack,
-        manual_ack=manual_ack,
-    )
-    client.connect_timeout = _CONNECT_TIMEOUT
-    if address.username is not None:
-        client.username_pw_set(address.username, address.password)
-    if address.websockets:
-        client.ws_set_options(path=address.path)
-    if address.tls:
-        try:
-            client.tls_set(
-                ca_certs=_text(settings.broker_cafile),
-                certfile=_text(settings.broker_certfile),
-                keyfile=_text(settings.broker_keyfile),
-            )
-        except (ssl.SSLError, OSError) as error:
-            raise CommandError(
-                "BROKER_CAFILE, BROKER_CERTFILE or BROKER_KEYFILE cannot be read as PEM "
-                f"certificates and key: {error}"
-            ) from None
-    if logging.getLogger("paho").isEnabledFor(logging.DEBUG):
-        client.enable_logger(logging.getLogger("paho"))
-    return client
+def tls_context(settings: Settings) -> ssl.SSLContext:
+    """Return how to verify the broker and show our certificate. CommandError if a file is no PEM."""
+    try:
+        context = ssl.create_default_context(cafile=_text(settings.broker_cafile))
+        if settings.broker_certfile is not None:
+            context.load_cert_chain(settings.broker_certfile, settings.broker_keyfile)
+    except (ssl.SSLError, OSError) as error:
+        raise CommandError(
+            "BROKER_CAFILE, BROKER_CERTFILE or BROKER_KEYFILE cannot be read as PEM "
+            f"certificates and key: {error}"
+        ) from None
+    return context
 
 
 def _text(path: Path | None) -> str | None:
@@ -408,16 +509,18 @@ def _convert(message: MQTTMessage) -> Message:
         topic = message.topic
     except UnicodeDecodeError:  # forbidden (MQTT-1.5.3-1), but it must not end the connection
         topic = "\ufffd"
-    return Message(topic, bytes(message.payload), message.qos, message.retain, message.mid, time.time())
+    return Message(
+        topic, bytes(message.payload), message.qos, message.retain, message.dup, message.mid, time.time()
+    )
 
 
-def _guarded(handler: Callable[[Message], None]) -> Callable[[Client, object, MQTTMessage], None]:
-    """Keep an error in `handler` from ending paho's thread, which nobody would notice."""
+def _guarded(handler: Callable[[Message], object]) -> Callable[[Client, object, MQTTMessage], None]:
+    """Keep an error in `handler` from ending the connection's thread, which nobody would notice."""
 
     def on_message(client: Client, userdata: object, message: MQTTMessage) -> None:
         try:
             handler(_convert(message))
         except Exception:  # noqa: BLE001 - whatever it is, the thread must live
-            logger.exception("a message on {!r} could not be handled", message.topic)
+            logger.exception("a message could not be handled")
 
     return on_message

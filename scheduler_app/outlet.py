@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from config.settings import Settings
-from scheduler_app.mqtt import Connection, LastWill
+from scheduler_app.mqtt import Connection, Retained
 
 
 class Outlet:
@@ -12,30 +12,27 @@ class Outlet:
     `<STATS_TOPIC>/$state` is `online` while we are connected, `offline` otherwise; both retained.
     """
 
-    def __init__(self, settings: Settings, on_connect: Callable[[], None]) -> None:
-        """`on_connect` is called, on another thread, whenever publishing has become possible."""
+    def __init__(self, settings: Settings) -> None:
         self._topic = settings.stats_topic
         self._state_topic = state_topic(settings)
-        self._offline = LastWill(self._state_topic, "offline")
-        self._on_connect = on_connect
-        self._connection = Connection(
-            settings, "averages", will=self._offline, on_connect=self._announce, quiet=True
-        )
+        self._offline = Retained(self._state_topic, "offline")
+        self._connection = Connection(settings, "averages", state=self._offline, quiet=True)
 
-    def start(self) -> None:
-        self._connection.start()
+    def start(self, on_connect: Callable[[], object]) -> None:
+        """Begin to connect; `on_connect` is called, on another thread, whenever that has worked."""
+
+        def announce() -> None:
+            self._connection.publish(self._state_topic, "online", retain=True)
+            on_connect()
+
+        self._connection.start(announce)
 
     def stop(self) -> None:
-        self._connection.stop(farewell=self._offline)
+        self._connection.stop()
 
     def publish_averages(self, payload: str) -> None:
         """Publish, retained. During an outage nothing is: when it ends, the payload would be old."""
-        if self._connection.connected:
-            self._connection.publish(self._topic, payload, retain=True)
-
-    def _announce(self) -> None:
-        self._connection.publish(self._state_topic, "online", retain=True)
-        self._on_connect()
+        self._connection.publish(self._topic, payload, retain=True)
 
 
 def state_topic(settings: Settings) -> str:

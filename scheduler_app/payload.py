@@ -4,11 +4,15 @@ import json
 import math
 import re
 from enum import StrEnum
+from hashlib import blake2b
 from typing import Any, NamedTuple, NoReturn
 
 MAX_PAYLOAD = 65536
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 _NOT_FINITE = re.compile(r"[+-]?(?:nan|inf|infinity)", re.IGNORECASE)
+_LONGEST_INTEGER = 40
+# Longer ids are stored as a digest.
+_LONGEST_ID = 64
 _YEAR = 365 * 86400.0
 _SUBSECOND_UNITS = {"milliseconds": 1e3, "microseconds": 1e6, "nanoseconds": 1e9}
 
@@ -37,10 +41,11 @@ class Rejected(Exception):
 
 
 class Decoded(NamedTuple):
-    """A reading: its number, and its event time in UTC epoch seconds."""
+    """A reading: its number, its event time in UTC epoch seconds, and the id of its message."""
 
     value: float
     time: float
+    message_id: str | None = None
 
 
 def decode(payload: bytes, arrived: float, latest: float) -> Decoded:
@@ -48,18 +53,20 @@ def decode(payload: bytes, arrived: float, latest: float) -> Decoded:
 
     Taken are a JSON object with `number` and, optionally, `epochtime` (each a JSON number or a
     numeric string), and a plain number as text. Without a time of its own a reading has the time
-    it `arrived`. Its time may be up to `latest`. All times are UTC epoch seconds.
+    it `arrived`. Its time may be up to `latest`. All times are UTC epoch seconds. An `id` (a string
+    or a whole number) names this one reading among all of its topic.
     """
     content = _parse(payload)
     if not isinstance(content, dict):
         return Decoded(_number(content, Reason.NO_NUMBER), arrived)
     value = _number(content.get("number"), Reason.NO_NUMBER)
+    message_id = _message_id(content.get("id"))
     if content.get("epochtime") is None:
-        return Decoded(value, arrived)
+        return Decoded(value, arrived, message_id)
     time = _number(content["epochtime"], Reason.BAD_TIME)
     if time > latest:
         raise Rejected(Reason.TOO_FAR_AHEAD, _ahead(time, latest))
-    return Decoded(value, time)
+    return Decoded(value, time, message_id)
 
 
 def _parse(payload: bytes) -> Any:
@@ -70,8 +77,7 @@ def _parse(payload: bytes) -> Any:
     except UnicodeDecodeError:
         raise Rejected(Reason.NOT_UTF8) from None
     try:
-        # parse_int: an integer of any length becomes a float, too large a one infinity
-        return json.loads(text, parse_int=float, parse_constant=_refuse_constant)
+        return json.loads(text, parse_int=_integer, parse_constant=_refuse_constant)
     except RecursionError:
         raise Rejected(Reason.TOO_DEEP) from None
     except ValueError:
@@ -95,11 +101,27 @@ def _number(content: object, otherwise: Reason) -> float:
             content = float(text)
         elif _NOT_FINITE.fullmatch(text):
             raise Rejected(Reason.NOT_FINITE)
+    if isinstance(content, int):
+        content = float(content)
     if not isinstance(content, float):
         raise Rejected(otherwise)
     if not math.isfinite(content):
         raise Rejected(Reason.NOT_FINITE)
     return content
+
+
+def _integer(text: str) -> float | int:
+    """Read a JSON integer of any length: one that no id has becomes a float, if need be infinity."""
+    return int(text) if len(text) <= _LONGEST_INTEGER else float(text)
+
+
+def _message_id(content: object) -> str | None:
+    if isinstance(content, bool) or not isinstance(content, str | int) or content == "":
+        return None
+    text = str(content)
+    if len(text) <= _LONGEST_ID and text.isascii() and not text.startswith("#"):
+        return text
+    return "#" + blake2b(text.encode(errors="surrogatepass"), digest_size=16).hexdigest()
 
 
 def _ahead(time: float, latest: float) -> str:

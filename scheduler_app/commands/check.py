@@ -79,10 +79,9 @@ def _check_broker(settings: "Settings") -> Finding:
         "check",
         subscribe=(topic,),
         on_message=lambda message: came_back.set(),
-        on_connect=lambda: connection.publish(topic, "check"),
         quiet=True,
     )
-    connection.start()
+    connection.start(lambda: connection.publish(topic, "check"))
     answered = came_back.wait(_ANSWER_TIMEOUT)
     trouble = connection.trouble
     connected = connection.connected

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 class Command(BaseCommand):
     help = "Publish a random number from 1 to 100 to TOPIC at random intervals."
-    settings = (*BROKER_SETTINGS, "topic", "health_file")
+    settings = (*BROKER_SETTINGS, "topic", "outbox_file", "health_file")
     is_role = True
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
@@ -28,10 +28,16 @@ class Command(BaseCommand):
     def handle(self, options: argparse.Namespace, settings: "Settings") -> None:
         from random import Random
 
+        from loguru import logger
+
         from config.topics import check_topic
         from jobs.publish_reading import ReadingIds, publish_reading
-        from scheduler_app.lifecycle import role, serve, wait_until
+        from models.database import OUTBOX, UnusableDatabase, prepare, sole_owner, writing_database
+        from models.outbox import Outbox
+        from models.transaction import StoreUnavailable
+        from scheduler_app.lifecycle import background, role, serve, wait_until
         from scheduler_app.mqtt import Connection
+        from scheduler_app.outbox_sender import OutboxSender
         from scheduler_app.scheduler import RandomInterval, Scheduler
 
         if options.min_interval > options.max_interval:
@@ -41,36 +47,52 @@ class Command(BaseCommand):
         except ValueError as error:
             raise CommandError(f"TOPIC={settings.topic} cannot be published to: {error}", status=2) from None
 
-        # one source each, since numbers and pauses are drawn in different threads
-        numbers, pauses = Random(options.seed), Random(None if options.seed is None else options.seed + 1)
-        connection = Connection(settings, "publisher")
-        acknowledged = 0
-
-        def count_one() -> None:
-            nonlocal acknowledged
-            acknowledged += 1
-
-        scheduler = Scheduler()
-        scheduler.add(
-            "publish",
-            publish_reading,
-            RandomInterval(options.min_interval, options.max_interval, pauses),
-            times=options.count,
-            publish=lambda payload: connection.publish(settings.topic, payload, when_acknowledged=count_one),
-            random=numbers,
-            next_id=ReadingIds().next,
-            now=time.time,
-        )
         with ExitStack() as stack:
             stop = stack.enter_context(role(options))
-            connection.start()
+            outbox = Outbox(writing_database(settings.outbox_file))
+            try:
+                prepare(settings.outbox_file, OUTBOX)
+                stack.enter_context(sole_owner(settings.outbox_file, OUTBOX))
+                waiting = outbox.count()
+                outbox.close()
+            except (UnusableDatabase, StoreUnavailable) as error:
+                raise CommandError(str(error)) from None
+            if waiting:
+                logger.info("{} readings wait in the outbox", waiting)
+
+            # one source each, since numbers and pauses are drawn in different threads
+            numbers, pauses = Random(options.seed), Random(None if options.seed is None else options.seed + 1)
+            connection = Connection(settings, "publisher")
+            sender = OutboxSender(outbox, connection.publish, waiting)
+            published = 0
+
+            def publish(payload: str) -> None:
+                nonlocal published
+                sender.put(settings.topic, payload)
+                published += 1
+
+            scheduler = Scheduler()
+            scheduler.add(
+                "publish",
+                publish_reading,
+                RandomInterval(options.min_interval, options.max_interval, pauses),
+                times=options.count,
+                publish=publish,
+                random=numbers,
+                next_id=ReadingIds().next,
+                now=time.time,
+            )
+            connection.start(sender.on_connect)
             stack.callback(connection.stop)
+            stack.enter_context(background("outbox", sender.run, sender.stop, stop))
+            # what is on its way may still arrive; the rest waits in the outbox for the next start
+            stack.callback(wait_until, lambda: sender.waiting == 0 or not connection.connected, timeout=1.0)
             scheduler.start()
             stack.callback(scheduler.shutdown)
             if options.count is None:
                 serve(stop, lambda: connection.connected, settings.health_file)
             else:
-                wait_until(lambda: acknowledged == options.count, stop)
+                wait_until(lambda: stop.requested or (published == options.count and sender.waiting == 0))
 
 
 def _pause(text: str) -> float:

@@ -32,24 +32,28 @@ class Command(BaseCommand):
         from models.database import UnusableDatabase, prepare, reading_database, sole_owner, writing_database
         from models.rolling import RollingAverages
         from models.store import Store
+        from models.transaction import StoreUnavailable
         from scheduler_app.ingest import Ingest
         from scheduler_app.lifecycle import background, role, serve
         from scheduler_app.mqtt import IngestSession
         from scheduler_app.outlet import Outlet
+        from scheduler_app.redelivery import Redeliveries
         from scheduler_app.scheduler import Every, Scheduler
         from scheduler_app.writer import Writer
 
         with ExitStack() as stack:
             stop = stack.enter_context(role(options))
+            store = Store(writing_database(settings.db_file))
             try:
                 prepare(settings.db_file)
                 stack.enter_context(sole_owner(settings.db_file))
-            except UnusableDatabase as error:
+                redeliveries = Redeliveries(store.deliveries())
+                store.close()
+            except (UnusableDatabase, StoreUnavailable) as error:
                 raise CommandError(str(error)) from None
 
-            store = Store(writing_database(settings.db_file))
             session = IngestSession(settings)
-            ingest = Ingest(session, Writer(settings, store), store)
+            ingest = Ingest(session, Writer(settings, store, redeliveries))
             averages = RollingAverages(
                 reading_database(settings.db_file),
                 [window.seconds for window in settings.windows],
@@ -57,7 +61,7 @@ class Command(BaseCommand):
             )
             clock = prune.SteadyClock(settings.retention + 2 * prune.INTERVAL)
             scheduler = Scheduler()
-            outlet = Outlet(settings, on_connect=lambda: scheduler.run_soon("averages"))
+            outlet = Outlet(settings)
             scheduler.add(
                 "averages",
                 publish_averages,
@@ -82,5 +86,5 @@ class Command(BaseCommand):
             scheduler.start()
             stack.callback(outlet.stop)
             stack.callback(scheduler.shutdown)
-            outlet.start()
+            outlet.start(on_connect=lambda: scheduler.run_soon("averages"))
             serve(stop, lambda: thread.is_alive() and session.subscribed, settings.health_file)

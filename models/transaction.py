@@ -1,0 +1,34 @@
+"""A transaction on the writing connection, and what it raises when there can be none."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+import peewee
+
+# peewee's own errors, and the driver's where its connection is used directly.
+_ERRORS = (peewee.DatabaseError, sqlite3.Error)
+
+
+class StoreUnavailable(Exception):
+    """The file cannot be written now: locked, disk full, I/O error. Nothing was changed."""
+
+
+@contextmanager
+def transaction(database: peewee.SqliteDatabase) -> Iterator[sqlite3.Connection]:
+    """Commit the body on leaving, or raise StoreUnavailable; connects if it must."""
+    try:
+        database.connect(reuse_if_open=True)
+        with database.atomic():
+            yield database.connection()
+    except _ERRORS as error:
+        # After a full disk or an I/O error a connection may be in any state: take a new one.
+        with suppress(*_ERRORS):
+            close(database)
+        raise StoreUnavailable(str(error)) from None
+
+
+def close(database: peewee.SqliteDatabase) -> None:
+    """Close this thread's connection, if there is one."""
+    if not database.is_closed():
+        database.close()

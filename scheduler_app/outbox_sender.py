@@ -1,0 +1,153 @@
+"""Sends what is in the outbox, and takes out what the broker has acknowledged."""
+
+import time
+from collections.abc import Callable
+from functools import partial
+from queue import Empty, SimpleQueue
+from typing import Protocol
+
+from loguru import logger
+
+from models.outbox import Outbox
+from models.transaction import StoreUnavailable
+from scheduler_app.log import Once
+from scheduler_app.mqtt import Puback
+
+# So many are on their way at once.
+_WINDOW = 100
+# Seconds until what the broker refused, or the disk did not take, is tried again.
+_REFUSED_PAUSE = 30.0
+_STORE_PAUSE = 1.0
+# MQTT 5 section 3.4.2.1: accepted, but nobody has subscribed.
+_NO_SUBSCRIBERS = "No matching subscribers"
+
+
+class Publish(Protocol):
+    """How a reading is sent: as Connection.publish does it."""
+
+    def __call__(
+        self, topic: str, payload: str, *, when_acknowledged: Callable[[Puback], object]
+    ) -> bool: ...
+
+
+class OutboxSender:
+    """Stores each reading before it is published, and deletes it when its PUBACK says success.
+
+    One thread does all of it, in `run`; other threads leave it notes. What is in the outbox when a
+    connection begins is sent anew, in order and with the ids it had, so that the subscriber can
+    tell. `waiting`, for other threads to look at, counts what no broker has acknowledged yet.
+    """
+
+    def __init__(self, outbox: Outbox, publish: Publish, waiting: int) -> None:
+        """Build it; `waiting` says how many readings an earlier run has left in the outbox."""
+        self._outbox = outbox
+        self._publish = publish
+        self._notes: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        self._stopping = False
+        self._new: list[tuple[str, str]] = []
+        self._acknowledged: list[int] = []
+        # The readings on their way on this connection, and the last that was sent.
+        self._in_flight: set[int] = set()
+        self._last_sent = 0
+        self._connection = 0
+        self._retry_at = float("inf")
+        self._warnings = Once()
+        self._stored = waiting
+        self._put = 0
+        self._removed = 0
+
+    @property
+    def waiting(self) -> int:
+        return self._stored + self._put - self._removed
+
+    def put(self, topic: str, payload: str) -> None:
+        """Have a reading stored and published. Called by one thread at a time."""
+        self._put += 1
+        self._notes.put(lambda: self._new.append((topic, payload)))
+
+    def on_connect(self) -> None:
+        """Have everything that waits sent on the new connection. Safe in any thread."""
+        self._notes.put(self._begin_connection)
+
+    def stop(self) -> None:
+        """Ask `run` to return. Safe in any thread."""
+        self._notes.put(self._stop)
+
+    def run(self) -> None:
+        """Work until `stop`; what was put before it is stored."""
+        while not self._stopping:
+            self._read_notes()
+            try:
+                self._persist()
+                self._send()
+            except StoreUnavailable as error:
+                if self._warnings.allows("store") is not None:
+                    logger.error("the outbox cannot be written ({}); trying again", error)
+                self._retry_at = time.monotonic() + _STORE_PAUSE
+        if self._new:
+            logger.error("{} readings could not be stored in the outbox and are lost", len(self._new))
+        self._outbox.close()
+
+    def _read_notes(self) -> None:
+        """Wait for a note or for the time to try again, then do all that is noted."""
+        patience = self._retry_at - time.monotonic()
+        try:
+            note = self._notes.get(timeout=None if patience == float("inf") else max(0.0, patience))
+            while True:
+                note()
+                note = self._notes.get_nowait()
+        except Empty:
+            pass
+        if time.monotonic() >= self._retry_at:
+            self._retry_at = float("inf")
+            self._last_sent = 0  # begin with the oldest that is not on its way
+
+    def _persist(self) -> None:
+        if self._new:
+            self._outbox.add(self._new)
+            self._new = []
+        if self._acknowledged:
+            self._outbox.remove(self._acknowledged)
+            self._removed += len(self._acknowledged)
+            self._in_flight.difference_update(self._acknowledged)
+            self._acknowledged = []
+
+    def _send(self) -> None:
+        while len(self._in_flight) < _WINDOW:
+            readings = self._outbox.after(self._last_sent, _WINDOW)
+            for reading in readings:
+                if reading.id not in self._in_flight:
+                    answer = partial(self._on_puback, self._connection, reading.id)
+                    if not self._publish(reading.topic, reading.payload, when_acknowledged=answer):
+                        return  # all of it again when there is a connection
+                    self._in_flight.add(reading.id)
+                self._last_sent = reading.id
+            if len(readings) < _WINDOW:
+                return
+
+    def _on_puback(self, connection: int, reading: int, puback: Puback) -> None:
+        """Take a PUBACK, on the connection's thread, which must not wait for the disk."""
+        self._notes.put(partial(self._answered, connection, reading, puback))
+
+    def _answered(self, connection: int, reading: int, puback: Puback) -> None:
+        if connection != self._connection:
+            return  # it was sent again since
+        if puback.accepted:
+            self._acknowledged.append(reading)
+            if puback.reason == _NO_SUBSCRIBERS and self._warnings.allows(puback.reason) is not None:
+                logger.warning(
+                    "the broker took a reading that nobody has subscribed to: is a subscriber running?"
+                )
+            return
+        self._in_flight.discard(reading)
+        self._retry_at = min(self._retry_at, time.monotonic() + _REFUSED_PAUSE)
+        if self._warnings.allows(puback.reason) is not None:
+            logger.error("the broker refuses a reading: {}; it stays in the outbox", puback.reason)
+
+    def _begin_connection(self) -> None:
+        self._connection += 1
+        self._in_flight.clear()
+        self._last_sent = 0
+
+    def _stop(self) -> None:
+        self._stopping = True
