@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -68,6 +69,26 @@ def prepare(path: Path, schema: Schema = READINGS) -> None:
             _create_or_check(database, name, schema)
     except peewee.DatabaseError as error:
         raise UnusableDatabase(f"{name} {_explain(error, path)}") from None
+
+
+@dataclass(frozen=True)
+class WritingSettings:
+    """How SQLite writes, as it says itself."""
+
+    version: str
+    journal_mode: str
+    synchronous_full: bool
+
+
+def writing_settings(path: Path) -> WritingSettings:
+    """Ask a writing connection how it writes."""
+    database = writing_database(path)
+    with database.connection_context():
+        return WritingSettings(
+            version=sqlite3.sqlite_version,
+            journal_mode=str(database.journal_mode),
+            synchronous_full=int(database.synchronous) >= 2,
+        )
 
 
 @contextmanager

@@ -1,10 +1,11 @@
 """What is asked of the stored readings, through a reading connection."""
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from peewee import SqliteDatabase, fn
 
-from models.tables import Counter, Reading
+from models.tables import Counter, Reading, RejectedMessage
 
 _CHUNK = 10_000
 
@@ -38,3 +39,46 @@ def counters(database: SqliteDatabase) -> dict[str, int]:
 def reading_count(database: SqliteDatabase) -> int:
     """Return how many readings are stored."""
     return int(Reading.select().count(database))
+
+
+class RejectedRow(NamedTuple):
+    """A rejected message. `payload` is the beginning of it, `size` the length of the whole in bytes."""
+
+    arrived: float
+    topic: str
+    payload: bytes
+    size: int
+    reason: str
+    detail: str
+
+
+def rejected_counts(database: SqliteDatabase) -> list[tuple[int, str, str]]:
+    """Return (how many, reason, topic) of the rejected messages that are kept, most first."""
+    number = fn.COUNT(RejectedMessage.id)
+    query = (
+        RejectedMessage.select(number, RejectedMessage.reason, RejectedMessage.topic)
+        .group_by(RejectedMessage.reason, RejectedMessage.topic)
+        .order_by(number.desc(), RejectedMessage.reason, RejectedMessage.topic)
+    )
+    return list(database.execute(query).fetchall())
+
+
+def rejected_messages(database: SqliteDatabase, newest: int | None = None) -> Iterator[RejectedRow]:
+    """Yield the rejected messages, oldest first; or the `newest` so many, newest first."""
+    order = RejectedMessage.id if newest is None else RejectedMessage.id.desc()
+    query = RejectedMessage.select(
+        RejectedMessage.arrived,
+        RejectedMessage.topic,
+        RejectedMessage.payload,
+        RejectedMessage.size,
+        RejectedMessage.reason,
+        RejectedMessage.detail,
+    )
+    for row in database.execute(query.order_by(order).limit(newest)):
+        yield RejectedRow(*row)
+
+
+def newest_time(database: SqliteDatabase) -> float | None:
+    """Return the largest event time of the stored readings, in UTC epoch seconds."""
+    time: float | None = Reading.select(fn.MAX(Reading.time)).scalar(database)
+    return time

@@ -32,6 +32,9 @@ RECEIVE_MAXIMUM = 1000
 _SESSION_NEVER_EXPIRES = 0xFFFFFFFF
 # Shorter than the 5 s within which a role ends when it is told to.
 _CONNECT_TIMEOUT = 3.0
+# So many connections in a row, each lost within so many seconds, are no accident.
+SUSPICIOUS = 3
+_SHORT_CONNECTION = 10.0
 _FAREWELL_TIMEOUT = 1.0
 _END_TIMEOUT = 3.5
 _LOOP_TIMEOUT = 0.5
@@ -218,11 +221,19 @@ class IngestSession:
     stored.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(
+        self, settings: Settings, *, topic: str | None = None, role: str = "subscriber", quiet: bool = False
+    ) -> None:
+        """Build it; nothing is opened before `connect`.
+
+        `topic` is TOPIC if it is not given. `quiet` logs what is no error at DEBUG only.
+        """
         self._settings = settings
+        self._topic = topic or settings.topic
         # the same after a restart: the broker knows the session by it
-        self.client_id = f"{settings.client_id}-subscriber"
-        self._dialer = _Dialer(settings, self.client_id, keep_session=True)
+        self.client_id = f"{settings.client_id}-{role}"
+        self._dialer = _Dialer(settings, self.client_id, keep_session=True, quiet=quiet)
+        self._level = "DEBUG" if quiet else "INFO"
         self._client: Client | None = None
         self._inbox: list[Message] = []
         self._subscribed = False
@@ -241,6 +252,11 @@ class IngestSession:
     @property
     def subscribed(self) -> bool:
         return self._subscribed and self.connected
+
+    @property
+    def short_connections(self) -> int:
+        """How many connections in a row were lost within seconds, as two clients with one id do."""
+        return self._dialer.short_connections
 
     @property
     def may_connect_at_once(self) -> bool:
@@ -319,6 +335,16 @@ class IngestSession:
         if select.select([self._wakened], [], [], timeout)[0]:
             self._wakened.recv(4096)
 
+    def discard(self) -> None:
+        """Have the broker forget the session, and what waits in it."""
+        self._dialer.forget_session()
+        if self.connect():
+            deadline = time.monotonic() + _CONNECT_TIMEOUT
+            while not self.subscribed and self.connected and time.monotonic() < deadline:
+                self.receive(1, _LOOP_TIMEOUT)
+                self.maintain()
+        self.disconnect()
+
     def disconnect(self) -> None:
         """Say goodbye; the broker keeps the session, and what is sent to it meanwhile."""
         if self._client is not None:
@@ -349,7 +375,7 @@ class IngestSession:
     ) -> None:
         if self._dialer.answered(reason):
             self._session_lost = not flags.session_present
-            client.subscribe(self._settings.topic, qos=1)
+            client.subscribe(self._topic, qos=1)
 
     def _on_subscribe(
         self,
@@ -360,10 +386,10 @@ class IngestSession:
         properties: Properties | None,
     ) -> None:
         if any(reason.is_failure for reason in reasons):
-            logger.error("the broker refuses the subscription to {}: {}", self._settings.topic, reasons[0])
+            logger.error("the broker refuses the subscription to {}: {}", self._topic, reasons[0])
             return
         self._subscribed = True
-        logger.info("subscribed to {} as {}", self._settings.topic, self.client_id)
+        logger.log(self._level, "subscribed to {} as {}", self._topic, self.client_id)
 
     def _on_unsubscribe(self, *_: object) -> None:
         self._proof_wanted, self._proof_here = False, True
@@ -387,6 +413,8 @@ class _Dialer:
         self._settings = settings
         self._client_id = client_id
         self._keep_session = keep_session
+        self._answered_at = 0.0
+        self.short_connections = 0
         self._answered = False
         self._versions = {
             "auto": [MQTTProtocolVersion.MQTTv5, MQTTProtocolVersion.MQTTv311],
@@ -395,6 +423,10 @@ class _Dialer:
         }[settings.mqtt_version]
         self._version = self._versions[0]
         self._tls = tls_context(settings) if settings.broker.tls else None
+
+    def forget_session(self) -> None:
+        """Begin each further connection without a session."""
+        self._keep_session = False
 
     def dial(self, prepare: Callable[[Client], None]) -> Client | None:
         """Return a client that waits for its CONNACK, or None if nobody answers."""
@@ -425,6 +457,7 @@ class _Dialer:
     def answered(self, reason: ReasonCode) -> bool:
         """Take the reason code of a CONNACK; return whether we are connected."""
         self._answered = True
+        self._answered_at = time.monotonic()
         if not reason.is_failure:
             self.outage.over()
         elif reason.getName() == "Unsupported protocol version" and self._try_the_other_version():
@@ -444,7 +477,16 @@ class _Dialer:
         # a broker that does not know the version of a CONNECT may just hang up
         if self.at_once or (not self._answered and self._try_the_other_version()):
             return
-        if reason.is_failure:
+        if not reason.is_failure:
+            return
+        short = self._answered and time.monotonic() - self._answered_at < _SHORT_CONNECTION
+        self.short_connections = self.short_connections + 1 if short else 0
+        if self.short_connections >= SUSPICIOUS:
+            self.outage.refused(
+                f"{self.short_connections} connections in a row were lost within seconds; does another "
+                f"client use our id {self._client_id!r}? Then set CLIENT_ID"
+            )
+        else:
             self.outage.lost(str(reason))
 
     def _try_the_other_version(self) -> bool:

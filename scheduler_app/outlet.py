@@ -1,4 +1,4 @@
-"""The subscriber's way out: averages on STATS_TOPIC, and whether it is there on `$state`."""
+"""The subscriber's way out: averages on STATS_TOPIC, its counters on `$metrics`, its presence on `$state`."""
 
 from collections.abc import Callable
 
@@ -14,6 +14,7 @@ class Outlet:
 
     def __init__(self, settings: Settings) -> None:
         self._topic = settings.stats_topic
+        self._metrics_topic = metrics_topic(settings)
         self._state_topic = state_topic(settings)
         self._offline = Retained(self._state_topic, "offline")
         self._connection = Connection(settings, "averages", state=self._offline, quiet=True)
@@ -33,6 +34,15 @@ class Outlet:
     def publish_averages(self, payload: str) -> None:
         """Publish, retained. During an outage nothing is: when it ends, the payload would be old."""
         self._connection.publish(self._topic, payload, retain=True)
+
+    def publish_metrics(self, payload: str) -> None:
+        """Publish, retained, as far as there is a connection."""
+        self._connection.publish(self._metrics_topic, payload, retain=True)
+
+
+def metrics_topic(settings: Settings) -> str:
+    """Return the topic on which the subscriber publishes its counters."""
+    return f"{settings.stats_topic}/$metrics"
 
 
 def state_topic(settings: Settings) -> str:

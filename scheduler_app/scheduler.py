@@ -87,9 +87,10 @@ class Scheduler(BackgroundScheduler):  # type: ignore[misc]
 
             self.add_listener(end_after_the_last, EVENT_JOB_SUBMITTED)
 
-    def run_soon(self, name: str) -> None:
-        """Run the job called `name` now, out of turn. Safe in any thread."""
-        self.modify_job(name, next_run_time=datetime.now(UTC))
+    def run_soon(self, *names: str) -> None:
+        """Run the jobs called `names` now, out of turn. Safe in any thread."""
+        for name in names:
+            self.modify_job(name, next_run_time=datetime.now(UTC))
 
     def _process_jobs(self) -> float:
         self._follow_the_clock()

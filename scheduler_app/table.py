@@ -1,6 +1,6 @@
-"""The averages as a table: the one file that knows tabulate."""
+"""Tables for people: the one file that knows tabulate."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from tabulate import tabulate, tabulate_formats
 
@@ -8,5 +8,15 @@ FORMATS: tuple[str, ...] = tuple(tabulate_formats)
 
 
 def render(averages: Mapping[str, float | None], table_format: str) -> str:
-    """Return one row under its headings; an empty window is a dash."""
+    """Return the averages as one row under its headings; an empty window is a dash."""
     return str(tabulate([averages.values()], headers=list(averages), tablefmt=table_format, missingval="-"))
+
+
+def render_table(rows: Sequence[Sequence[object]], headings: Sequence[str]) -> str:
+    """Return rows under their headings, texts as they are."""
+    return str(tabulate(rows, headers=headings, disable_numparse=True))
+
+
+def render_pairs(pairs: Mapping[str, object]) -> str:
+    """Return names and values in two columns."""
+    return str(tabulate(list(pairs.items()), tablefmt="plain", disable_numparse=True))

@@ -3,6 +3,7 @@
 import argparse
 from typing import TYPE_CHECKING
 
+from scheduler_app.arguments import port_number
 from scheduler_app.management import BaseCommand
 
 if TYPE_CHECKING:
@@ -28,10 +29,3 @@ class Command(BaseCommand):
             run_embedded_broker(options.host, options.port)
             logger.info("the embedded broker listens on {}:{}", options.host, options.port)
             serve(stop, lambda: accepts_connections(options.host, options.port), settings.health_file)
-
-
-def port_number(text: str) -> int:
-    """Read a TCP port from the command line."""
-    if not text.isdecimal() or not 1 <= int(text) <= 65535:
-        raise argparse.ArgumentTypeError(f"{text!r} is not allowed: 1 to 65535")
-    return int(text)

@@ -5,7 +5,7 @@ import time
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-from config.quantities import parse_duration
+from scheduler_app.arguments import pause, positive
 from scheduler_app.management import BROKER_SETTINGS, BaseCommand, CommandError
 
 if TYPE_CHECKING:
@@ -18,10 +18,10 @@ class Command(BaseCommand):
     is_role = True
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        parser.add_argument("--min-interval", type=_pause, default="1s", help="shortest pause (default: 1s)")
-        parser.add_argument("--max-interval", type=_pause, default="30s", help="longest pause (default: 30s)")
+        parser.add_argument("--min-interval", type=pause, default="1s", help="shortest pause (default: 1s)")
+        parser.add_argument("--max-interval", type=pause, default="30s", help="longest pause (default: 30s)")
         parser.add_argument(
-            "--count", type=_positive, help="end after so many, all acknowledged (default: never)"
+            "--count", type=positive, help="end after so many, all acknowledged (default: never)"
         )
         parser.add_argument("--seed", type=int, help="make numbers and pauses repeatable (default: random)")
 
@@ -93,19 +93,3 @@ class Command(BaseCommand):
                 serve(stop, lambda: connection.connected, settings.health_file)
             else:
                 wait_until(lambda: stop.requested or (published == options.count and sender.waiting == 0))
-
-
-def _pause(text: str) -> float:
-    try:
-        seconds = parse_duration(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"{text!r} is not allowed: {error}") from None
-    if seconds < 0.001:
-        raise argparse.ArgumentTypeError(f"{text!r} is not allowed: at least 1ms")
-    return seconds
-
-
-def _positive(text: str) -> int:
-    if not text.isdecimal() or int(text) == 0:
-        raise argparse.ArgumentTypeError(f"{text!r} is not allowed: 1 or more")
-    return int(text)

@@ -29,12 +29,14 @@ class Command(BaseCommand):
     def handle(self, options: argparse.Namespace, settings: "Settings") -> None:
         from jobs import prune
         from jobs.publish_averages import publish_averages
+        from jobs.publish_metrics import publish_metrics
         from models.database import UnusableDatabase, prepare, reading_database, sole_owner, writing_database
         from models.rolling import RollingAverages
         from models.store import Store
         from models.transaction import StoreUnavailable
         from scheduler_app.ingest import Ingest
         from scheduler_app.lifecycle import background, role, serve
+        from scheduler_app.monitor import Monitor
         from scheduler_app.mqtt import IngestSession
         from scheduler_app.outlet import Outlet
         from scheduler_app.redelivery import Redeliveries
@@ -60,8 +62,9 @@ class Command(BaseCommand):
                 settings.max_clock_skew,
             )
             clock = prune.SteadyClock(settings.retention + 2 * prune.INTERVAL)
-            scheduler = Scheduler()
+            monitor = Monitor(settings.db_file, ingest, session)
             outlet = Outlet(settings)
+            scheduler = Scheduler()
             scheduler.add(
                 "averages",
                 publish_averages,
@@ -69,6 +72,15 @@ class Command(BaseCommand):
                 averages=averages,
                 names=[window.name for window in settings.windows],
                 publish=outlet.publish_averages,
+                now=time.time,
+            )
+            scheduler.add(
+                "metrics",
+                publish_metrics,
+                Every(settings.stats_interval),
+                counters=monitor.counters,
+                present=monitor.present,
+                publish=outlet.publish_metrics,
                 now=time.time,
             )
             scheduler.add(
@@ -86,5 +98,5 @@ class Command(BaseCommand):
             scheduler.start()
             stack.callback(outlet.stop)
             stack.callback(scheduler.shutdown)
-            outlet.start(on_connect=lambda: scheduler.run_soon("averages"))
+            outlet.start(on_connect=lambda: scheduler.run_soon("averages", "metrics"))
             serve(stop, lambda: thread.is_alive() and session.subscribed, settings.health_file)

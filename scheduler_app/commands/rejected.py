@@ -1,0 +1,91 @@
+"""`manage.py rejected`: shows the messages that were no readings."""
+
+import argparse
+import base64
+import json
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from scheduler_app.arguments import positive
+from scheduler_app.management import BaseCommand, CommandError
+
+if TYPE_CHECKING:
+    from config.settings import Settings
+    from models.history import RejectedRow
+
+_SHOWN_TEXT = 60
+
+
+class Command(BaseCommand):
+    help = "List and count the rejected messages, by reason and topic; export them as JSON."
+    settings = ("db_file",)
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        parser.add_argument(
+            "--limit", type=positive, default=20, help="so many of the newest (default: %(default)s)"
+        )
+        parser.add_argument(
+            "--json", action="store_true", help="print all of them, the oldest first, one JSON object a line"
+        )
+
+    def handle(self, options: argparse.Namespace, settings: "Settings") -> None:
+        from models import history
+        from models.database import UnusableDatabase, prepare, reading_database
+        from scheduler_app.table import render_table
+
+        if not settings.db_file.exists():
+            raise CommandError(f"DB_FILE={settings.db_file} does not exist: has a subscriber run?")
+        try:
+            prepare(settings.db_file)
+        except UnusableDatabase as error:
+            raise CommandError(str(error)) from None
+        database = reading_database(settings.db_file)
+        with database.connection_context():
+            if options.json:
+                for row in history.rejected_messages(database):
+                    print(json.dumps(as_json(row)))
+                return
+            counts = history.rejected_counts(database)
+            newest = list(history.rejected_messages(database, newest=options.limit))
+        if not counts:
+            print("no messages were rejected")
+            return
+        print(
+            render_table(
+                [(n, reason, shown(topic)) for n, reason, topic in counts], ("count", "reason", "topic")
+            )
+        )
+        rows = [
+            (
+                f"{datetime.fromtimestamp(row.arrived, UTC):%Y-%m-%d %H:%M:%S}",
+                shown(row.topic),
+                row.reason + (f": {row.detail}" if row.detail else ""),
+                row.size,
+                shown(row.payload.decode(errors="backslashreplace")),
+            )
+            for row in newest
+        ]
+        print()
+        print(render_table(rows, ("arrived (UTC)", "topic", "reason", "bytes", "payload")))
+
+
+def shown(text: str) -> str:
+    """Return `text` on one line, without anything a terminal might obey, and not too long."""
+    safe = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    return safe if len(safe) <= _SHOWN_TEXT else f"{safe[: _SHOWN_TEXT - 1]}…"
+
+
+def as_json(row: "RejectedRow") -> dict[str, object]:
+    """Return a rejected message for export; a payload that is no text as base64."""
+    try:
+        payload = {"payload": row.payload.decode()}
+    except UnicodeDecodeError:
+        payload = {"payload_base64": base64.b64encode(row.payload).decode()}
+    return {
+        "arrived": row.arrived,
+        "topic": row.topic,
+        "reason": row.reason,
+        "detail": row.detail,
+        "size": row.size,
+        **payload,
+    }

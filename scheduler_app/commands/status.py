@@ -1,0 +1,66 @@
+"""`manage.py status`: prints what the subscriber says of itself."""
+
+import argparse
+import json
+import threading
+from typing import TYPE_CHECKING
+
+from scheduler_app.management import BROKER_SETTINGS, BaseCommand, CommandError
+
+if TYPE_CHECKING:
+    from config.settings import Settings
+    from scheduler_app.mqtt import Message
+
+# Seconds.
+_ANSWER_TIMEOUT = 5.0
+
+
+class Command(BaseCommand):
+    help = "Print the subscriber's counters: what was received, stored, rejected, and so on."
+    settings = (*BROKER_SETTINGS, "stats_topic")
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        parser.add_argument("--format", choices=("table", "json"), default="table", help="(default: table)")
+
+    def handle(self, options: argparse.Namespace, settings: "Settings") -> None:
+        from scheduler_app.mqtt import Connection
+        from scheduler_app.outlet import metrics_topic, state_topic
+        from scheduler_app.table import render_pairs
+
+        answers: dict[str, bytes] = {}
+        complete = threading.Event()
+        topics = (metrics_topic(settings), state_topic(settings))
+
+        def take(message: "Message") -> None:
+            answers[message.topic] = message.payload
+            if len(answers) == len(topics):
+                complete.set()
+
+        connection = Connection(settings, "status", subscribe=topics, on_message=take, quiet=True)
+        connection.start()
+        complete.wait(_ANSWER_TIMEOUT)
+        trouble = connection.trouble
+        connection.stop()
+        if not complete.is_set():
+            raise CommandError(
+                trouble or f"no subscriber has published its counters on {metrics_topic(settings)}"
+            )
+        try:
+            metrics = {"state": answers[topics[1]].decode(), **json.loads(answers[topics[0]])}
+        except ValueError:
+            raise CommandError(f"what is on {metrics_topic(settings)} is not from a subscriber") from None
+        print(json.dumps(metrics) if options.format == "json" else render_pairs(readable(metrics)))
+
+
+def readable(metrics: dict[str, object]) -> dict[str, object]:
+    """Return the metrics with times and sizes as a person reads them."""
+    from datetime import UTC, datetime
+
+    def text(name: str, value: object) -> object:
+        if name in ("at", "since", "last_commit") and isinstance(value, int | float):
+            return f"{datetime.fromtimestamp(value, UTC):%Y-%m-%d %H:%M:%S} UTC"
+        if name == "oldest_unacknowledged" and isinstance(value, int | float):
+            return f"{value:.1f} s"
+        return "-" if value is None else value
+
+    return {name.replace("_", " "): text(name, value) for name, value in metrics.items()}

@@ -1,0 +1,254 @@
+"""What `manage.py check` looks at."""
+
+import json
+import os
+import secrets
+import threading
+import time
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from config.settings import Settings
+from models import history
+from models.database import UnusableDatabase, prepare, reading_database, writing_settings
+from models.transaction import StoreUnavailable
+from scheduler_app.lifecycle import wait_until
+from scheduler_app.mqtt import SUSPICIOUS, Connection, IngestSession, Message
+from scheduler_app.outlet import metrics_topic
+
+# Seconds.
+_ANSWER_TIMEOUT = 5.0
+_SYS_TIMEOUT = 1.0
+# More than Mosquitto keeps for a client that is away unless it is told to keep more.
+_QUEUE_TEST = 1100
+_NETWORK_FILE_SYSTEMS = ("nfs", "cifs", "smb", "9p", "sshfs", "afs", "ceph", "gluster")
+_DROPPED_TOPIC = "$SYS/broker/publish/messages/dropped"  # Mosquitto's
+
+
+class Level(StrEnum):
+    """How good a finding is."""
+
+    OK = "ok"
+    WARN = "warn"
+    FAIL = "FAIL"
+
+
+class Finding(NamedTuple):
+    """What one check found, in one line."""
+
+    level: Level
+    name: str
+    text: str
+
+
+def examine(settings: Settings) -> Iterator[Finding]:
+    """Yield what each check finds, as it finds it. What rests on something that failed is left out."""
+    windows = ", ".join(window.name for window in settings.windows)
+    yield Finding(Level.OK, "settings", f"{settings.topic} to {settings.stats_topic}, windows {windows}")
+    database = _check_database(settings)
+    yield database
+    if database.level != Level.FAIL:
+        yield _check_file_system(settings.db_file)
+        yield from _check_messages(settings)
+    broker, answers = _check_broker(settings)
+    yield broker
+    if broker.level != Level.FAIL:
+        yield _check_session(settings, _rate(answers.get(metrics_topic(settings))))
+        yield from _check_dropped(settings)
+        yield from _check_metrics(settings, answers)
+
+
+def _check_database(settings: Settings) -> Finding:
+    try:
+        prepare(settings.db_file)
+        pragmas = writing_settings(settings.db_file)
+        database = reading_database(settings.db_file)
+        with database.connection_context():
+            readings = history.reading_count(database)
+    except (UnusableDatabase, StoreUnavailable) as error:
+        return Finding(Level.FAIL, "database", str(error))
+    text = (
+        f"{settings.db_file}: {readings} readings, SQLite {pragmas.version}, journal {pragmas.journal_mode}"
+    )
+    if pragmas.journal_mode != "wal" or not pragmas.synchronous_full:
+        return Finding(Level.WARN, "database", f"{text}: a power cut may lose acknowledged readings")
+    return Finding(Level.OK, "database", f"{text}, synchronous full")
+
+
+def _check_file_system(db_file: Path) -> Finding:
+    kind = _file_system(db_file.resolve().parent)
+    if any(kind.startswith(name) or f".{name}" in kind for name in _NETWORK_FILE_SYSTEMS):
+        return Finding(
+            Level.WARN,
+            "disk",
+            f"{db_file} is on a network file system ({kind}), which SQLite cannot lock safely",
+        )
+    return Finding(Level.OK, "disk", f"{kind or 'unknown'} file system, {_free(db_file.parent)} free")
+
+
+def _file_system(folder: Path) -> str:
+    """Return the type of the file system that holds `folder`, empty where the system does not tell."""
+    try:
+        mounts = [line.split()[1:3] for line in Path("/proc/mounts").read_text().splitlines()]
+    except OSError:
+        return ""
+    holding = [(point, kind) for point, kind in mounts if folder.is_relative_to(point)]
+    return max(holding, key=lambda mount: len(mount[0]), default=("", ""))[1]
+
+
+def _free(folder: Path) -> str:
+    stats = os.statvfs(folder)
+    return f"{stats.f_bavail * stats.f_frsize / 2**20:,.0f} MiB"
+
+
+def _check_messages(settings: Settings) -> Iterator[Finding]:
+    """Look at what has come so far: clocks that differ, devices that send only retained messages."""
+    database = reading_database(settings.db_file)
+    with database.connection_context():
+        counts = history.counters(database)
+        newest = history.newest_time(database)
+    if newest is not None and newest > time.time() + 1:
+        ahead = newest - time.time()
+        yield Finding(Level.WARN, "clock", f"the newest reading is {ahead:.0f} s ahead of our clock")
+    if counts.get("late", 0):
+        text = (
+            f"{counts['late']} readings were older than the retention when they came: clocks, or an outage?"
+        )
+        yield Finding(Level.WARN, "clock", text)
+    if counts.get("retained", 0) and counts["retained"] == counts.get("received", 0):
+        text = f"only retained messages have come on {settings.topic}; those are old copies and never counted"
+        yield Finding(Level.WARN, "messages", text)
+
+
+def _check_broker(settings: Settings) -> tuple[Finding, dict[str, bytes]]:
+    """Send a message through the broker and back at QoS 1; return what else the broker tells."""
+    topic = f"{settings.stats_topic}/$check/{secrets.token_hex(4)}"  # below STATS_TOPIC: never input
+    answers: dict[str, bytes] = {}
+    came_back = threading.Event()
+
+    def take(message: Message) -> None:
+        answers[message.topic] = message.payload
+        if message.topic == topic:
+            came_back.set()
+
+    subscribe = (metrics_topic(settings), topic)
+    connection = Connection(settings, "check", subscribe=subscribe, on_message=take, quiet=True)
+    connection.start(lambda: connection.publish(topic, "check"))
+    wait_until(lambda: came_back.is_set() or connection.trouble is not None, _ANSWER_TIMEOUT)
+    trouble, connected = connection.trouble, connection.connected
+    connection.stop()
+    if came_back.is_set():
+        text = f"{settings.broker}: a message at QoS 1 went out and came back"
+        return Finding(Level.OK, "broker", text), answers
+    if connected:
+        trouble = f"{settings.broker} connects, but a message at QoS 1 did not come back: may we use {topic}?"
+    return Finding(Level.FAIL, "broker", trouble or f"no answer from {settings.broker}"), answers
+
+
+def _check_session(settings: Settings, rate: float | None) -> Finding:
+    """Leave a session behind, have messages sent to it, come back, and count."""
+    topic = f"{settings.stats_topic}/$check/{secrets.token_hex(4)}"
+    role = f"check-{secrets.token_hex(4)}"
+    first = IngestSession(settings, topic=topic, role=role, quiet=True)
+    _receive_until(first, lambda received: first.subscribed)
+    first.disconnect()
+    if not _send(settings, topic, _QUEUE_TEST):
+        return Finding(
+            Level.WARN, "session", f"{settings.broker} did not take {_QUEUE_TEST} messages in time"
+        )
+    second = IngestSession(settings, topic=topic, role=role, quiet=True)
+    received = _receive_until(second, lambda received: received >= _QUEUE_TEST)
+    lost = second.take_session_loss()
+    second.disconnect()
+    IngestSession(settings, topic=topic, role=role, quiet=True).discard()
+    if lost:
+        text = "the broker forgets our session when we are away: what is sent meanwhile is lost"
+        return Finding(Level.WARN, "session", text)
+    if received < _QUEUE_TEST:
+        enough = f", {timedelta(seconds=round(received / rate))} of it at the present rate" if rate else ""
+        text = (
+            f"the broker keeps only {received} messages while we are away{enough}, and drops the rest "
+            "silently: raise its queue limit (Mosquitto: max_queued_messages 0)"
+        )
+        return Finding(Level.WARN, "session", text)
+    return Finding(Level.OK, "session", f"the broker kept {_QUEUE_TEST} messages for us while we were away")
+
+
+def _receive_until(session: IngestSession, enough: Callable[[int], bool]) -> int:
+    received = 0
+    session.connect()
+    deadline = time.monotonic() + _ANSWER_TIMEOUT
+    while not (session.subscribed and enough(received)) and time.monotonic() < deadline:
+        if not session.connected and not session.connect():
+            break
+        batch = session.receive(_QUEUE_TEST, 0.2)
+        session.acknowledge(batch)
+        received += len(batch)
+    return received
+
+
+def _send(settings: Settings, topic: str, number: int) -> bool:
+    """Publish `number` messages; return whether all were acknowledged in time."""
+    done = threading.Event()
+    pubacks: list[object] = []
+
+    def count(puback: object) -> None:
+        pubacks.append(puback)
+        if len(pubacks) == number:
+            done.set()
+
+    connection = Connection(settings, "check", quiet=True)
+
+    def send_all() -> None:
+        for _ in range(number):
+            connection.publish(topic, "check", when_acknowledged=count)
+
+    connection.start(send_all)
+    sent = done.wait(_ANSWER_TIMEOUT)
+    connection.stop()
+    return sent
+
+
+def _check_dropped(settings: Settings) -> Iterator[Finding]:
+    """Look at how many messages the broker has dropped, where it tells: Mosquitto does."""
+    answers: list[bytes] = []
+    connection = Connection(
+        settings,
+        "check",
+        subscribe=(_DROPPED_TOPIC,),
+        on_message=lambda message: answers.append(message.payload),
+        quiet=True,
+    )
+    connection.start()
+    # a broker without such topics says nothing, or even hangs up
+    wait_until(lambda: bool(answers) or connection.trouble is not None, _SYS_TIMEOUT)
+    connection.stop()
+    if answers and answers[0].isdigit() and int(answers[0]):
+        text = f"the broker has dropped {int(answers[0])} messages since it started, ours or others'"
+        yield Finding(Level.WARN, "broker", text)
+
+
+def _check_metrics(settings: Settings, answers: dict[str, bytes]) -> Iterator[Finding]:
+    """Look at what a running subscriber tells of itself."""
+    metrics = _metrics(answers.get(metrics_topic(settings)))
+    if metrics.get("short_connections", 0) >= SUSPICIOUS:
+        text = f"the subscriber is thrown out again and again: does another client use {settings.client_id}?"
+        yield Finding(Level.WARN, "client id", text)
+
+
+def _rate(payload: bytes | None) -> float | None:
+    """Return how many messages a second a running subscriber has received so far."""
+    metrics = _metrics(payload)
+    seconds = metrics.get("at", 0) - metrics.get("since", 0)
+    return metrics.get("received", 0) / seconds or None if seconds > 0 else None
+
+
+def _metrics(payload: bytes | None) -> dict[str, Any]:
+    try:
+        metrics = json.loads(payload or b"{}")
+    except ValueError:
+        return {}
+    return metrics if isinstance(metrics, dict) else {}

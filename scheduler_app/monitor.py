@@ -1,0 +1,48 @@
+"""What the subscriber can tell of itself."""
+
+import time
+from pathlib import Path
+
+from models import history
+from models.database import reading_database
+from scheduler_app.ingest import Ingest
+from scheduler_app.mqtt import IngestSession
+
+
+class Monitor:
+    """Reads the subscriber's counters and its present state, from any thread."""
+
+    def __init__(self, db_file: Path, ingest: Ingest, session: IngestSession) -> None:
+        self._db_file = db_file
+        self._ingest = ingest
+        self._session = session
+
+    def counters(self) -> dict[str, int]:
+        """Return what is counted in the database, and `since` when."""
+        database = reading_database(self._db_file)
+        with database.connection_context():
+            return history.counters(database)
+
+    def present(self) -> dict[str, float | int | None]:
+        """Return what is held now; ages in seconds, `last_commit` in UTC epoch seconds, sizes in bytes."""
+        held = self._ingest.held
+        return {
+            "in_flight": held.count,
+            "oldest_unacknowledged": None if held.since is None else max(0.0, time.time() - held.since),
+            "last_commit": self._ingest.last_commit,
+            "database_bytes": sum(size(path) for path in database_files(self._db_file)),
+            "short_connections": self._session.short_connections,
+        }
+
+
+def database_files(db_file: Path) -> tuple[Path, Path]:
+    """Return the database file and its write-ahead log."""
+    return db_file, db_file.with_name(f"{db_file.name}-wal")
+
+
+def size(path: Path) -> int:
+    """Return the size of a file in bytes, 0 if there is none."""
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
