@@ -4,6 +4,7 @@ import socket
 import tempfile
 import threading
 import time
+from importlib.util import find_spec
 from pathlib import Path
 
 from scheduler_app.management import CommandError
@@ -39,13 +40,9 @@ def run_embedded_broker(host: str, port: int) -> None:
 
     It has no way to be stopped but the end of the process. Raises CommandError.
     """
-    try:
-        from iotcore import Broker
-    except ImportError:
-        raise CommandError(
-            "the embedded broker is not installed (there is no wheel of iotcore for every platform): "
-            "install Mosquitto, for example 'sudo apt install mosquitto', or set BROKER to a broker you have"
-        ) from None
+    check_installed()
+    from iotcore import Broker
+
     _check_free(host, port)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "rumqttd.toml")
@@ -59,6 +56,15 @@ def run_embedded_broker(host: str, port: int) -> None:
             if not thread.is_alive() or time.monotonic() > deadline:
                 raise CommandError(f"the embedded broker did not start on {host}:{port}")
             time.sleep(0.02)
+
+
+def check_installed() -> None:
+    """Raise CommandError if there is no embedded broker on this machine."""
+    if find_spec("iotcore") is None:
+        raise CommandError(
+            "the embedded broker is not installed (there is no wheel of iotcore for every platform): "
+            "install Mosquitto, for example 'sudo apt install mosquitto', or set BROKER to a broker you have"
+        )
 
 
 def accepts_connections(host: str, port: int) -> bool:

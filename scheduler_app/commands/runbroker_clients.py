@@ -22,6 +22,7 @@ class Command(BaseCommand):
         "topic",
         "stats_topic",
         "db_file",
+        "outbox_file",
         "stats_interval",
         "retention",
         "windows",
@@ -32,7 +33,7 @@ class Command(BaseCommand):
     def handle(self, options: argparse.Namespace, settings: "Settings") -> None:
         from loguru import logger
 
-        from scheduler_app.embedded_broker import accepts_connections
+        from scheduler_app.embedded_broker import accepts_connections, check_installed
         from scheduler_app.lifecycle import role
         from scheduler_app.supervisor import Supervisor
 
@@ -50,8 +51,10 @@ class Command(BaseCommand):
                 logger.info("using the broker at {}", settings.broker)
             elif accepts_connections(_BROKER_HOST, _BROKER_PORT):
                 logger.info("using the broker that answers at localhost:{}", _BROKER_PORT)
-            elif supervisor.start("broker", "--host", _BROKER_HOST, "--port", str(_BROKER_PORT)):
-                logger.info("started broker: embedded, on {}:{}", _BROKER_HOST, _BROKER_PORT)
+            else:
+                check_installed()
+                if supervisor.start("broker", "--host", _BROKER_HOST, "--port", str(_BROKER_PORT)):
+                    logger.info("started broker: embedded, on {}:{}", _BROKER_HOST, _BROKER_PORT)
             if supervisor.start("subscriber"):
                 logger.info("started subscriber: {} into {}", settings.topic, settings.db_file)
             if supervisor.start("stats"):
