@@ -389,7 +389,8 @@ class IngestSession:
             logger.error("the broker refuses the subscription to {}: {}", self._topic, reasons[0])
             return
         self._subscribed = True
-        logger.log(self._level, "subscribed to {} as {}", self._topic, self.client_id)
+        level = "DEBUG" if self._dialer.suspicious else self._level
+        logger.log(level, "subscribed to {} as {}", self._topic, self.client_id)
 
     def _on_unsubscribe(self, *_: object) -> None:
         self._proof_wanted, self._proof_here = False, True
@@ -413,7 +414,7 @@ class _Dialer:
         self._settings = settings
         self._client_id = client_id
         self._keep_session = keep_session
-        self._answered_at = 0.0
+        self._connected_at: float | None = None
         self.short_connections = 0
         self._answered = False
         self._versions = {
@@ -424,6 +425,20 @@ class _Dialer:
         self._version = self._versions[0]
         self._tls = tls_context(settings) if settings.broker.tls else None
 
+    @property
+    def suspicious(self) -> bool:
+        """Whether connections are lost so soon and so often that it is no accident."""
+        return self.short_connections >= SUSPICIOUS
+
+    def _judge(self, lasted: float) -> None:
+        """Count a connection that was lost after so many seconds."""
+        if lasted < _SHORT_CONNECTION:
+            self.short_connections += 1
+            return
+        if self.suspicious:
+            self.outage.over()
+        self.short_connections = 0
+
     def forget_session(self) -> None:
         """Begin each further connection without a session."""
         self._keep_session = False
@@ -431,6 +446,7 @@ class _Dialer:
     def dial(self, prepare: Callable[[Client], None]) -> Client | None:
         """Return a client that waits for its CONNACK, or None if nobody answers."""
         self.at_once = self._answered = False
+        self._connected_at = None
         client = self._new_client()
         client.on_disconnect = self._on_disconnect
         # With this set, paho queues what it sends, and the loop that drives the client writes it;
@@ -457,9 +473,10 @@ class _Dialer:
     def answered(self, reason: ReasonCode) -> bool:
         """Take the reason code of a CONNACK; return whether we are connected."""
         self._answered = True
-        self._answered_at = time.monotonic()
         if not reason.is_failure:
-            self.outage.over()
+            self._connected_at = time.monotonic()
+            if not self.suspicious:
+                self.outage.over()
         elif reason.getName() == "Unsupported protocol version" and self._try_the_other_version():
             pass
         else:
@@ -479,9 +496,9 @@ class _Dialer:
             return
         if not reason.is_failure:
             return
-        short = self._answered and time.monotonic() - self._answered_at < _SHORT_CONNECTION
-        self.short_connections = self.short_connections + 1 if short else 0
-        if self.short_connections >= SUSPICIOUS:
+        if self._connected_at is not None:
+            self._judge(time.monotonic() - self._connected_at)
+        if self.suspicious:
             self.outage.refused(
                 f"{self.short_connections} connections in a row were lost within seconds; does another "
                 f"client use our id {self._client_id!r}? Then set CLIENT_ID"

@@ -38,7 +38,9 @@ class Command(BaseCommand):
         from scheduler_app.supervisor import Supervisor
 
         environment = os.environ | {
-            name.upper(): str(value) for name, value in vars(options).items() if name in self.settings
+            name.upper(): str(value)
+            for name, value in vars(options).items()
+            if name in type(settings).model_fields
         }
         if "log_level" not in settings.model_fields_set:
             environment["LOG_LEVEL"] = "WARNING"  # the lines below say what a person wants to know
