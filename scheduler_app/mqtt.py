@@ -96,6 +96,8 @@ class Connection:
         self._on_message = on_message
         self._when_connected: Callable[[], object] = lambda: None
         self._state = state
+        # Grows with each connection that is made.
+        self.number = 0
         self._client: Client | None = None
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"mqtt-{role}", daemon=True)
@@ -195,6 +197,7 @@ class Connection:
         self, client: Client, userdata: object, flags: ConnectFlags, reason: ReasonCode, properties: object
     ) -> None:
         if self._dialer.answered(reason):
+            self.number += 1
             for topic in self._subscribe:
                 client.subscribe(topic, qos=1)
             self._when_connected()

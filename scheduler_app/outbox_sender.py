@@ -22,12 +22,12 @@ _STORE_PAUSE = 1.0
 _NO_SUBSCRIBERS = "No matching subscribers"
 
 
-class Publish(Protocol):
-    """How a reading is sent: as Connection.publish does it."""
+class Link(Protocol):
+    """What the sender needs of a Connection; described there."""
 
-    def __call__(
-        self, topic: str, payload: str, *, when_acknowledged: Callable[[Puback], object]
-    ) -> bool: ...
+    number: int
+
+    def publish(self, topic: str, payload: str, *, when_acknowledged: Callable[[Puback], object]) -> bool: ...
 
 
 class OutboxSender:
@@ -38,10 +38,10 @@ class OutboxSender:
     tell. `waiting`, for other threads to look at, counts what no broker has acknowledged yet.
     """
 
-    def __init__(self, outbox: Outbox, publish: Publish, waiting: int) -> None:
+    def __init__(self, outbox: Outbox, link: Link, waiting: int) -> None:
         """Build it; `waiting` says how many readings an earlier run has left in the outbox."""
         self._outbox = outbox
-        self._publish = publish
+        self._link = link
         self._notes: SimpleQueue[Callable[[], None]] = SimpleQueue()
         self._stopping = False
         self._new: list[tuple[str, str]] = []
@@ -113,12 +113,13 @@ class OutboxSender:
             self._acknowledged = []
 
     def _send(self) -> None:
-        while len(self._in_flight) < _WINDOW:
+        # otherwise the note about a new connection is still on its way
+        while self._connection == self._link.number and len(self._in_flight) < _WINDOW:
             readings = self._outbox.after(self._last_sent, _WINDOW)
             for reading in readings:
                 if reading.id not in self._in_flight:
                     answer = partial(self._on_puback, self._connection, reading.id)
-                    if not self._publish(reading.topic, reading.payload, when_acknowledged=answer):
+                    if not self._link.publish(reading.topic, reading.payload, when_acknowledged=answer):
                         return  # all of it again when there is a connection
                     self._in_flight.add(reading.id)
                 self._last_sent = reading.id
@@ -145,7 +146,7 @@ class OutboxSender:
             logger.error("the broker refuses a reading: {}; it stays in the outbox", puback.reason)
 
     def _begin_connection(self) -> None:
-        self._connection += 1
+        self._connection = self._link.number
         self._in_flight.clear()
         self._last_sent = 0
 

@@ -63,7 +63,7 @@ class Command(BaseCommand):
             # one source each, since numbers and pauses are drawn in different threads
             numbers, pauses = Random(options.seed), Random(None if options.seed is None else options.seed + 1)
             connection = Connection(settings, "publisher")
-            sender = OutboxSender(outbox, connection.publish, waiting)
+            sender = OutboxSender(outbox, connection, waiting)
             published = 0
 
             def publish(payload: str) -> None:
