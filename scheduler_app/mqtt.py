@@ -30,13 +30,12 @@ KEEPALIVE = 30
 # With MQTT 3.1.1 the broker's own setting decides (Mosquitto: max_inflight_messages).
 RECEIVE_MAXIMUM = 1000
 _SESSION_NEVER_EXPIRES = 0xFFFFFFFF
-# Shorter than the 5 s within which a role ends when it is told to.
-_CONNECT_TIMEOUT = 3.0
+_CONNECT_TIMEOUT = 5.0
 # So many connections in a row, each lost within so many seconds, are no accident.
 SUSPICIOUS = 3
 _SHORT_CONNECTION = 10.0
 _FAREWELL_TIMEOUT = 1.0
-_END_TIMEOUT = 3.5
+_END_TIMEOUT = 2.0
 _LOOP_TIMEOUT = 0.5
 
 
@@ -112,7 +111,7 @@ class Connection:
         self._thread.start()
 
     def stop(self) -> None:
-        """Say goodbye and end the thread, within 4 s even if the broker hangs."""
+        """Say goodbye and end the thread, or leave it behind after 2 s if the broker hangs."""
         self._stopping.set()
         self._thread.join(_END_TIMEOUT)
 

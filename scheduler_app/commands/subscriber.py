@@ -2,7 +2,7 @@
 
 import argparse
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING
 
 from scheduler_app.management import BROKER_SETTINGS, BaseCommand, CommandError
@@ -94,9 +94,14 @@ class Command(BaseCommand):
                 now=lambda: clock.now(time.time(), time.monotonic()),
             )
 
-            thread = stack.enter_context(background("ingest", ingest.run, ingest.stop, stop))
+            def take_in() -> None:
+                with closing(store):  # by the thread that opened it
+                    ingest.run()
+
+            thread = stack.enter_context(background("ingest", take_in, ingest.stop, stop))
             scheduler.start()
             stack.callback(outlet.stop)
             stack.callback(scheduler.shutdown)
+            stack.callback(ingest.stop)  # at once, so that both connections end at the same time
             outlet.start(on_connect=lambda: scheduler.run_soon("averages", "metrics"))
             serve(stop, lambda: thread.is_alive() and session.subscribed, settings.health_file)
