@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -156,8 +157,8 @@ class Connection:
             if client is None:
                 continue
             self._client = client
-            while (
-                not self._stopping.is_set() and client.loop(_LOOP_TIMEOUT) == MQTTErrorCode.MQTT_ERR_SUCCESS
+            while not self._stopping.is_set() and self._dialer.survives(
+                client, partial(client.loop, _LOOP_TIMEOUT)
             ):
                 if client.is_connected():
                     backoff.reset()
@@ -283,7 +284,10 @@ class IngestSession:
         self._wait(client, timeout)
         while self.connected and len(self._inbox) < limit:
             before = len(self._inbox)
-            if client.loop_read() != MQTTErrorCode.MQTT_ERR_SUCCESS or len(self._inbox) == before:
+            if not self._dialer.survives(client, client.loop_read):
+                self._client = None
+                break
+            if len(self._inbox) == before:
                 break
         batch, self._inbox = self._inbox, []
         return batch
@@ -426,6 +430,16 @@ class _Dialer:
         }[settings.mqtt_version]
         self._version = self._versions[0]
         self._tls = tls_context(settings) if settings.broker.tls else None
+
+    def survives(self, client: Client, work: Callable[[], MQTTErrorCode]) -> bool:
+        """Have the client work; return whether the connection is still there after it."""
+        try:
+            return work() == MQTTErrorCode.MQTT_ERR_SUCCESS
+        except Exception as error:  # noqa: BLE001 - paho trusts what it reads: any error may come of it
+            self.outage.lost(f"it sent what is no MQTT ({error!r})")
+            if sock := client.socket():
+                sock.close()
+            return False
 
     @property
     def suspicious(self) -> bool:
