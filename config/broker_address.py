@@ -36,6 +36,8 @@ class BrokerAddress:
     def parse(cls, text: str) -> "BrokerAddress":
         """Read a BROKER setting; ValueError says what is allowed."""
         text = text.strip()
+        if re.search(r"[\s\x00-\x1f]", text):  # urlsplit would leave them out
+            raise ValueError(ADDRESS_FORM)
         if text.count(":") > 1 and "://" not in text and not text.startswith("["):
             text = f"[{text}]"  # a bare IPv6 address
         has_scheme = "://" in text
@@ -55,7 +57,7 @@ class BrokerAddress:
         if (
             parts.scheme not in _DEFAULT_PORTS
             or not parts.hostname
-            or re.search(r"[\s\x00-\x1f]", parts.netloc)
+            or "@" in parts.path  # a password with a slash in it
             or parts.port == 0
             or parts.query
             or parts.fragment
@@ -74,12 +76,10 @@ class BrokerAddress:
 
 
 def hide_password(text: str) -> str:
-    """Return a BROKER setting, well formed or not, without anything that may be a password."""
-    before, separator, after = text.partition("://")
-    scheme, rest = (before, after) if separator else ("", text)
-    credentials, at, host = rest.rpartition("@")
-    if at:
-        rest = f"{credentials.partition(':')[0]}:***@{host}" if ":" in credentials else rest
-    elif not re.fullmatch(r"[^:]*(:\d*)?(/.*)?|\[.*", rest):
-        rest = f"{rest.partition(':')[0]}:***"
-    return f"{scheme}{separator}{rest}"
+    """Return a BROKER setting that is not allowed without anything that may be part of a password."""
+    scheme, separator, address = text.partition("://") if re.match(r"\w+://", text) else ("", "", text)
+    host = re.split("[:@/]", address, maxsplit=1)[0]
+    rest = address[len(host) :]
+    if re.fullmatch(r"(:\d{1,5})?/?", rest):  # a port
+        return text
+    return f"{scheme}{separator}{host}{':' if rest.startswith(':') else ''}***"

@@ -9,6 +9,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, Settin
 
 from config.broker_address import BrokerAddress, hide_password
 from config.quantities import Window, format_duration, parse_duration
+from config.text import printable
 from config.topics import check_topic, check_topic_filter, is_at_or_below
 
 DEFAULT_WINDOWS = "1min,5min,30min"
@@ -133,6 +134,7 @@ class Settings(BaseSettings):
     )
     retention: Annotated[float, BeforeValidator(_duration(1))] = Field(
         default_factory=lambda known: _longest(known.get("windows", ())) + RETENTION_MARGIN,
+        validate_default=False,
         description="how long readings are kept",
         json_schema_extra={"default": "35min: the longest window and 5min"},
     )
@@ -213,4 +215,5 @@ def _describe(error: Mapping[str, Any]) -> str:
         return allowed  # checks of several settings name them themselves
     name = str(error["loc"][0]).upper()
     value = str(error["input"])
-    return f"{name}={hide_password(value) if name == 'BROKER' else value} is not allowed: {allowed}"
+    shown = printable(hide_password(value) if name == "BROKER" else value)
+    return f"{name}={shown} is not allowed: {printable(allowed)}"

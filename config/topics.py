@@ -24,6 +24,10 @@ def is_at_or_below(topic: str, root: str) -> bool:
 
 
 def _check_text(text: str) -> str:
-    if not text or "\0" in text or len(text.encode(errors="replace")) > _MAX_BYTES:
+    try:
+        size = len(text.encode())
+    except UnicodeEncodeError:
+        size = 0
+    if not 0 < size <= _MAX_BYTES or "\0" in text:
         raise ValueError(f"1 to {_MAX_BYTES} bytes of UTF-8 without NUL")
     return text

@@ -37,7 +37,7 @@ class SteadyClock:
         self._offsets.append((monotonic, offset))
         while self._offsets[0][0] < monotonic - self._patience:
             self._offsets.popleft()
-        return monotonic + self._offsets[0][1]
+        return min(wall, monotonic + self._offsets[0][1])  # the sum may round up
 
 
 def prune(
@@ -52,11 +52,12 @@ def prune(
     Deleted are readings older than `retention` seconds that no window needs any more.
     """
     time = now()
-    until = min(time - retention, oldest_needed())
     pruned = 0
 
     def step() -> bool:
         nonlocal pruned
+        # asked anew each time: a tick by a clock that was set back needs older readings
+        until = min(time - retention, oldest_needed())
         deleted = store.delete_readings(until, STEP)
         pruned += deleted
         if deleted == STEP:

@@ -97,7 +97,8 @@ def sole_owner(path: Path, schema: Schema = READINGS) -> Iterator[None]:
 
     The lock is the kernel's: it goes with the process, however that ends.
     """
-    lock_path = path.with_name(f"{path.name}.lock")
+    real_path = path.resolve()  # the same for every name of the file
+    lock_path = real_path.with_name(f"{real_path.name}.lock")
     try:
         descriptor = os.open(lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     except OSError as error:
@@ -110,7 +111,7 @@ def sole_owner(path: Path, schema: Schema = READINGS) -> Iterator[None]:
         except BlockingIOError:
             owner = os.read(descriptor, 32).decode(errors="replace") or "unknown"
             raise UnusableDatabase(
-                f"{schema.setting}={path} is in use by another process of this program ({owner}): "
+                f"{schema.setting}={path} is in use by another one of us (process {owner}): "
                 f"stop that one, or set another {schema.setting} and CLIENT_ID"
             ) from None
         os.ftruncate(descriptor, 0)
@@ -121,7 +122,9 @@ def sole_owner(path: Path, schema: Schema = READINGS) -> Iterator[None]:
 
 
 def _database(path: Path, pragmas: dict[str, object], lock_type: str | None = None) -> peewee.SqliteDatabase:
-    return peewee.SqliteDatabase(str(path), pragmas=pragmas, lock_type=lock_type, timeout=_LOCK_TIMEOUT)
+    return peewee.SqliteDatabase(
+        str(path.absolute()), pragmas=pragmas, lock_type=lock_type, timeout=_LOCK_TIMEOUT
+    )
 
 
 def _create_or_check(database: peewee.SqliteDatabase, name: str, schema: Schema) -> None:

@@ -53,15 +53,14 @@ class RollingAverages:
         self._max_clock_skew = max_clock_skew
         self._seen = 0
         self._spans: list[_Span] = []
-
-    @property
-    def oldest_needed(self) -> float:
-        """Readings up to this time are in no window, and may be deleted (UTC epoch seconds)."""
-        return min((span.after for span in self._spans), default=float("-inf"))
+        # Readings up to this time are in no window, and may be deleted (UTC epoch seconds).
+        self.oldest_needed = float("-inf")
 
     def advance(self, now: float) -> list[WindowAverage]:
         """Return the average of each window at `now`, in order. If it raises, nothing has changed."""
         until = now + self._max_clock_skew
+        oldest = now - max(self._windows)
+        self.oldest_needed = min(self.oldest_needed, oldest)  # before we read them
         # one transaction: all queries see the same rows
         with self._database.connection_context(), self._database.atomic():
             newest = history.newest_id(self._database)
@@ -73,7 +72,7 @@ class RollingAverages:
                 spans = [
                     span.plus([value for time, value in rows if span.after < time <= until]) for span in spans
                 ]
-        self._seen, self._spans = newest, spans
+        self._seen, self._spans, self.oldest_needed = newest, spans, oldest
         return [
             WindowAverage(mean(span.total, span.count) if span.count else None, span.count) for span in spans
         ]

@@ -25,7 +25,14 @@ def transaction(database: peewee.SqliteDatabase) -> Iterator[sqlite3.Connection]
         # After a full disk or an I/O error a connection may be in any state: take a new one.
         with suppress(*_ERRORS):
             close(database)
-        raise StoreUnavailable(str(error)) from None
+        raise StoreUnavailable(str(_first(error))) from None
+
+
+def _first(error: BaseException) -> BaseException:
+    """Return the error that `error` was raised over: a full disk, not that it left nothing to roll back."""
+    while isinstance(error.__context__, _ERRORS):
+        error = error.__context__
+    return error
 
 
 def close(database: peewee.SqliteDatabase) -> None:

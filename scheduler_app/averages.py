@@ -17,6 +17,17 @@ def parse_averages(payload: bytes) -> dict[str, float | int | None]:
     if not isinstance(content, dict) or not content:
         raise NotAverages("it is no JSON object with a value for each window")
     for name, value in content.items():
-        if value is not None and (type(value) not in (int, float) or not math.isfinite(value)):
+        if not name.isprintable():
+            raise NotAverages(f"{name!r} is no name of a window")
+        if value is not None and not _is_number(value):
             raise NotAverages(f"{name!r} is neither a number nor null")
     return content
+
+
+def _is_number(value: object) -> bool:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # a whole number that is no float
+        return False

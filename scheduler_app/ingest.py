@@ -92,9 +92,9 @@ class Ingest:
             while not self._stopping.is_set():
                 if not self._session.connected and not self._connect():
                     continue
-                messages = self._session.receive(MAX_BATCH, 0 if self._steps else _IDLE_WAIT)
                 if self._session.subscribed:
                     self._backoff.reset()
+                messages = self._session.receive(MAX_BATCH, 0 if self._steps else _IDLE_WAIT)
                 if messages:
                     self._take_in(messages)
                 else:
@@ -114,8 +114,9 @@ class Ingest:
         self._session.wake()
 
     def _connect(self) -> bool:
-        if not self._session.may_connect_at_once:
-            self._session.sleep(self._backoff.next())
+        pause = 0.0 if self._session.may_connect_at_once else self._backoff.next()
+        if pause:
+            self._session.sleep(pause)
             self._run_step()
         return not self._stopping.is_set() and self._session.connect()
 

@@ -9,10 +9,12 @@ from loguru import logger
 
 _FORMAT = "{time:YYYY-MM-DD HH:mm:ss} | <level>{level: <7}</level> | {extra[role]}: {message}"
 # Libraries speak at INFO of what is detail to our users: each job run, each packet. What goes wrong
-# with a job is told by the scheduler's own listener; rumqttd calls every packet an error.
+# with a job is told by the scheduler's own listener; rumqttd (in iotcore) calls every packet an error.
 _LIBRARY_LEVELS = {
     "apscheduler": "CRITICAL",
+    "iotcore": "WARNING",
     "rumqttd": "CRITICAL",
+    "tracing": "WARNING",
 }
 
 
@@ -32,7 +34,7 @@ def configure_log(level: str, role: str) -> None:
     logger.remove()
     logger.configure(extra={"role": role})
     logger.add(sys.stderr, level=level, format=_FORMAT, backtrace=False, diagnose=False)
-    logging.basicConfig(handlers=[_PassOn()], level="DEBUG" if level == "DEBUG" else "WARNING", force=True)
+    logging.basicConfig(handlers=[_PassOn()], level="DEBUG" if level == "DEBUG" else "INFO", force=True)
     for name, library_level in _LIBRARY_LEVELS.items():
         logging.getLogger(name).setLevel("DEBUG" if level == "DEBUG" else library_level)
 

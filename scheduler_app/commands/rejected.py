@@ -6,6 +6,7 @@ import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from config.text import printable
 from scheduler_app.arguments import positive
 from scheduler_app.management import BaseCommand, CommandError
 
@@ -71,7 +72,7 @@ class Command(BaseCommand):
 
 def shown(text: str) -> str:
     """Return `text` on one line, without anything a terminal might obey, and not too long."""
-    safe = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    safe = printable(text)
     return safe if len(safe) <= _SHOWN_TEXT else f"{safe[: _SHOWN_TEXT - 1]}…"
 
 

@@ -1,0 +1,130 @@
+"""Fixtures with real brokers and real roles. A test that asks for none of them pays for none."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+import pytest
+
+from tests.support.brokers import Access, Broker, EmbeddedBroker, Login, Mosquitto
+from tests.support.certificates import Certificates, make_certificates
+from tests.support.processes import Role
+
+AnyBroker = TypeVar("AnyBroker", bound=Broker)
+
+BROKER_KINDS = ("mosquitto", "mosquitto_password", "mosquitto_tls", "mosquitto_websockets", "embedded")
+
+
+@pytest.fixture
+def mosquitto(tmp_path: Path) -> Iterator[Mosquitto]:
+    yield from _running(Mosquitto(_folder(tmp_path)))
+
+
+@pytest.fixture
+def mosquitto_password(tmp_path: Path) -> Iterator[Mosquitto]:
+    """Mosquitto that lets nobody in without the password."""
+    yield from _running(Mosquitto(_folder(tmp_path), login=Login("sensor", "correct horse: 50% @home/#1")))
+
+
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    return make_certificates(tmp_path_factory.mktemp("certificates"))
+
+
+@pytest.fixture
+def mosquitto_tls(tmp_path: Path, certificates: Certificates) -> Iterator[Mosquitto]:
+    yield from _running(Mosquitto(_folder(tmp_path), certificates=certificates))
+
+
+@pytest.fixture
+def mosquitto_client_certificate(tmp_path: Path, certificates: Certificates) -> Iterator[Mosquitto]:
+    """Mosquitto with TLS that lets nobody in without a client certificate."""
+    broker = Mosquitto(_folder(tmp_path), certificates=certificates, client_certificates=True)
+    yield from _running(broker)
+
+
+@pytest.fixture
+def mosquitto_websockets(tmp_path: Path) -> Iterator[Mosquitto]:
+    yield from _running(Mosquitto(_folder(tmp_path), websockets=True))
+
+
+@pytest.fixture
+def absent_mosquitto(tmp_path: Path) -> Iterator[Mosquitto]:
+    """Mosquitto that is not started yet."""
+    broker = Mosquitto(_folder(tmp_path))
+    yield broker
+    broker.end()
+
+
+@pytest.fixture
+def embedded(tmp_path: Path) -> Iterator[EmbeddedBroker]:
+    """Our own `manage.py broker`."""
+    yield from _running(EmbeddedBroker(_folder(tmp_path)))
+
+
+@pytest.fixture(params=BROKER_KINDS)
+def any_broker(request: pytest.FixtureRequest) -> Broker:
+    """Each kind of broker in turn."""
+    broker: Broker = request.getfixturevalue(request.param)
+    return broker
+
+
+@pytest.fixture(params=["mosquitto", "embedded"])
+def either_broker(request: pytest.FixtureRequest) -> Broker:
+    """Mosquitto, then the embedded broker."""
+    broker: Broker = request.getfixturevalue(request.param)
+    return broker
+
+
+class MakeRole(Protocol):
+    """Makes a role, which the caller starts. Settings are given by name, and a broker as BROKER."""
+
+    def __call__(
+        self, command: str, *arguments: str, broker: Broker | Access | None = None, **settings: str
+    ) -> Role: ...
+
+
+@pytest.fixture
+def make_role(tmp_path: Path) -> Iterator[MakeRole]:
+    """Make roles that share the test's folder, so that all know `tmp/test.db`.
+
+    All are ended after the test, and none may have printed a traceback.
+    """
+    made: list[Role] = []
+
+    def make(command: str, *arguments: str, broker: Broker | Access | None = None, **settings: str) -> Role:
+        environment = (broker.environment if broker else {}) | settings
+        name = f"{command}-{len(made) + 1}"
+        role = Role(tmp_path, command, *arguments, name=name, environment=environment)
+        made.append(role)
+        return role
+
+    try:
+        yield make
+    finally:
+        for role in made:
+            role.terminate()
+        for role in made:
+            role.end()
+    for role in made:
+        role.assert_no_traceback()
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Path:
+    """Where the roles of `make_role` keep their readings, if not told otherwise."""
+    return tmp_path / "tmp" / "test.db"
+
+
+def _running(broker: AnyBroker) -> Iterator[AnyBroker]:
+    try:
+        broker.start()
+        yield broker
+    finally:
+        broker.end()
+
+
+def _folder(tmp_path: Path) -> Path:
+    folder = tmp_path / "broker"
+    folder.mkdir()
+    return folder

@@ -1,0 +1,1 @@
+"""What the tests on real processes share: brokers, roles, clients, and waiting for a condition."""

@@ -1,0 +1,120 @@
+"""`manage.py` itself: help, mistakes, and where settings come from."""
+
+from pathlib import Path
+
+import pytest
+
+from config.settings import Settings
+from tests.conftest import MakeRole
+from tests.support.brokers import Mosquitto
+from tests.support.processes import ROOT, manage
+
+COMMANDS = sorted(
+    path.stem.replace("_", "-")
+    for path in (ROOT / "scheduler_app" / "commands").glob("*.py")
+    if path.stem != "__init__"
+)
+
+
+def test_help_lists_every_command(tmp_path: Path) -> None:
+    """With or without `help`, each file in the commands' folder has its line."""
+    done = manage("help", folder=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    listed = [line.split()[0] for line in done.stdout.splitlines() if line.startswith("  ")]
+    assert listed == COMMANDS
+    assert {"broker", "check", "publisher", "runbroker-clients", "stats", "subscriber"} <= set(listed)
+    assert manage(folder=tmp_path).stdout == done.stdout
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_of_a_command(command: str, tmp_path: Path) -> None:
+    """`help COMMAND` and `COMMAND --help` say the same, and each setting has its default."""
+    done = manage("help", command, folder=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert f"manage.py {command}" in done.stdout
+    assert manage(command, "--help", folder=tmp_path).stdout == done.stdout
+    words = done.stdout.split()
+    settings = [name for name in Settings.model_fields if f"--{name.replace('_', '-')}" in words]
+    assert "log_level" in settings
+    assert " ".join(words).count("(default: ") >= len(settings)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("wrong", "right"), [("subscribr", "subscriber"), ("runbrokers-client", "runbroker-clients")]
+)
+def test_unknown_command(wrong: str, right: str, tmp_path: Path) -> None:
+    """The nearest command is suggested."""
+    done = manage(wrong, folder=tmp_path)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    [line] = done.stderr.splitlines()
+    assert wrong in line
+    assert right in line
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("publisher", "--count", "0"),
+        ("publisher", "--count", "many"),
+        ("publisher", "--min-interval", "1"),
+        ("publisher", "--max-interval", "0s"),
+        ("publisher", "--min-interval", "5s", "--max-interval", "4s"),
+        ("publisher", "--seed", "x"),
+        ("publisher", "--topic", "sensors/+"),
+        ("publisher", "--db-file", "x.db"),
+        ("publisher", "forever"),
+        ("stats", "--format", "clay"),
+        ("broker", "--port", "70000"),
+        ("subscriber", "--broker", "mqtt://sensor:horse@localhost"),
+        ("subscriber", "--windows", "5"),
+        ("subscriber", "--stats-topic", "STATS/#"),
+        ("subscriber", "--topic", "STATS/mine"),
+        ("subscriber", "--windows", "1h", "--retention", "5min"),
+        ("subscriber", "--log-level", "LOUD"),
+        ("subscriber", "--broker-cafile", "absent.pem"),
+        ("check", "--broker", "ftp://localhost"),
+    ],
+    ids=" ".join,
+)
+def test_wrong_arguments(arguments: tuple[str, ...], tmp_path: Path) -> None:
+    """A wrong argument is one line, status 2, and nothing was begun."""
+    done = manage(*arguments, folder=tmp_path)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    [line] = done.stderr.splitlines()
+    assert line.startswith("Error: ")
+    assert "horse" not in line
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_wrong_settings(tmp_path: Path) -> None:
+    """Each wrong setting has a line with its name, its value and what is allowed."""
+    wrong = {"WINDOWS": "1min,soon", "STATS_INTERVAL": "fast", "LOG_LEVEL": "loud", "BROKER": "a b"}
+    done = manage("subscriber", folder=tmp_path, environment=wrong)
+    assert done.returncode == 2
+    lines = done.stderr.splitlines()
+    assert len(lines) == len(wrong)
+    for name, value in wrong.items():
+        [line] = [line for line in lines if f"{name}=" in line]
+        assert value.lower() in line.lower()
+        assert len(line.partition("not allowed")[2]) > 10
+
+
+def test_where_settings_come_from(mosquitto: Mosquitto, make_role: MakeRole, tmp_path: Path) -> None:
+    """`.env` is read, the environment wins over it, and a flag wins over both."""
+    (tmp_path / ".env").write_text("TOPIC=from/file\nCLIENT_ID=named-in-file\n")
+
+    def subscribed_topic(*arguments: str, **environment: str) -> str:
+        before = len(mosquitto.packets(subscribed))
+        make_role("subscriber", *arguments, broker=mosquitto, **environment).start_and_wait().end()
+        [line] = mosquitto.packets(subscribed)[before:]
+        return line.rpartition(" ")[2]
+
+    subscribed = "named-in-file-subscriber 1 "
+    assert subscribed_topic() == "from/file"
+    assert subscribed_topic(TOPIC="from/environment") == "from/environment"
+    assert subscribed_topic("--topic", "from/flag", TOPIC="from/environment") == "from/flag"
+    # an empty one is as good as none
+    assert subscribed_topic(TOPIC="", CLIENT_ID="") == "from/file"

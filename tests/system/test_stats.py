@@ -1,0 +1,112 @@
+"""`manage.py stats`: what is on standard output, and nothing else."""
+
+import json
+import signal
+import subprocess
+import sys
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import MakeRole
+from tests.support.brokers import Mosquitto
+from tests.support.mqtt_client import Peer
+from tests.support.processes import MANAGE, end_well, settings_only
+from tests.support.waiting import wait_for
+
+AVERAGES = '{"avg_1min": 46, "avg_5min": 45.7, "avg_30min": 47.17777777777778}'
+TABLE = """\
+  avg_1min    avg_5min    avg_30min
+----------  ----------  -----------
+        46        45.7      47.1778
+"""
+GITHUB = """\
+|   avg_1min |   avg_5min |   avg_30min |
+|------------|------------|-------------|
+|         46 |       45.7 |     47.1778 |
+"""
+
+
+@pytest.mark.parametrize(("arguments", "expected"), [((), TABLE), (("--format", "github"), GITHUB)])
+def test_once(mosquitto: Mosquitto, make_role: MakeRole, arguments: tuple[str, ...], expected: str) -> None:
+    """One table, exactly as the original prints it, and the end."""
+    with Peer(mosquitto.access) as peer:
+        peer.publish("STATS", AVERAGES, retain=True)
+    role = make_role("stats", "--once", *arguments, broker=mosquitto).start()
+    assert role.wait() == 0
+    assert role.stdout == expected
+
+
+def test_json(mosquitto: Mosquitto, make_role: MakeRole) -> None:
+    """With `--format json` each line is a message, with every digit and in its order."""
+    role = make_role("stats", "--format", "json", broker=mosquitto).start_and_wait()
+    with Peer(mosquitto.access) as peer:
+        peer.publish("STATS", AVERAGES, '{"avg_1s": null}')
+    wait_for(lambda: role.stdout.count("\n") == 2, lambda: f"two lines: {role.stdout!r}")
+    first, second = map(json.loads, role.stdout.splitlines())
+    assert list(first.items()) == list(json.loads(AVERAGES).items())
+    assert second == {"avg_1s": None}
+
+
+def test_empty_windows(mosquitto: Mosquitto, make_role: MakeRole) -> None:
+    """The average of an empty window is a dash."""
+    with Peer(mosquitto.access) as peer:
+        peer.publish("STATS", '{"avg_1min": null, "avg_5min": 45.7}', retain=True)
+    role = make_role("stats", "--once", broker=mosquitto).start()
+    assert role.wait() == 0
+    assert role.stdout.splitlines()[2].split() == ["-", "45.7"]
+
+
+def test_bad_messages(mosquitto: Mosquitto, make_role: MakeRole) -> None:
+    """A message that holds no averages is one warning, never an end, and never on standard output."""
+    bad = [b"", b"46", b"[1]", b"{}", b"\xff", b"[" * 50_000, b'{"a": "b"}', b'{"a": NaN}', b'{"a": [1]}']
+    role = make_role("stats", broker=mosquitto).start_and_wait()
+
+    def prints(tables: int) -> bool:
+        return role.stdout == TABLE * tables
+
+    with Peer(mosquitto.access) as peer:
+        for number, payload in enumerate(bad, start=1):
+            peer.publish("STATS", payload, AVERAGES)
+            wait_for(partial(prints, number), lambda: f"a table:\n{role.stdout}")
+            assert len(role.complaints()) == number, payload
+
+
+def test_closed_pipe(mosquitto: Mosquitto, tmp_path: Path) -> None:
+    """`stats | head -3` prints one table and ends quietly, when the next one is due."""
+    process = subprocess.Popen(
+        [sys.executable, str(MANAGE), "stats"],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=tmp_path,
+        env=settings_only(mosquitto.environment),
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    try:
+        with Peer(mosquitto.access) as peer:
+            peer.publish("STATS", AVERAGES, retain=True)
+            assert "".join(process.stdout.readline() for _ in range(3)) == TABLE
+            process.stdout.close()
+            peer.publish("STATS", AVERAGES)
+            assert process.wait(20) == 0
+        log = process.stderr.read()
+        assert "Traceback" not in log
+        assert "rror" not in log
+    finally:
+        process.kill()
+        process.wait()
+        process.stderr.close()
+
+
+def test_ends_well_while_tables_come(mosquitto: Mosquitto, make_role: MakeRole) -> None:
+    """A signal in the midst of many messages leaves whole tables behind."""
+    role = make_role("stats", broker=mosquitto).start_and_wait()
+    with Peer(mosquitto.access) as peer:
+        peer.publish("STATS", *[AVERAGES] * 300, qos=0)
+        wait_for(lambda: TABLE in role.stdout, "a table")
+        end_well(signal.SIGINT, role)
+    assert role.stdout == TABLE * role.stdout.count("avg_1min")

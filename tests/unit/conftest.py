@@ -1,0 +1,55 @@
+"""What unit tests share: surroundings without settings for all, and the log for those who ask for it."""
+
+import logging
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import hypothesis
+import pytest
+from loguru import logger
+
+from config.settings import Settings
+
+# A slow machine is no failure.
+hypothesis.settings.register_profile("unit", deadline=None)
+hypothesis.settings.load_profile("unit")
+
+
+@pytest.fixture(autouse=True)
+def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Run each test in an empty folder, without the settings of whoever runs it."""
+    for name in list(os.environ):
+        if name.lower() in Settings.model_fields:
+            monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def log_lines() -> Iterator[list[str]]:
+    """Collect what is logged, as `LEVEL: message`."""
+    lines: list[str] = []
+    handler = logger.add(
+        lambda line: lines.append(line.removesuffix("\n")), format="{level}: {message}", level="DEBUG"
+    )
+    yield lines
+    with suppress(ValueError):  # configure_log takes all handlers away
+        logger.remove(handler)
+
+
+@pytest.fixture
+def restored_log() -> Iterator[None]:
+    """Leave the logs as they were."""
+    handlers, level = logging.root.handlers[:], logging.root.level
+    levels = {name: logging.getLogger(name).level for name in ("apscheduler", "peewee", "paho", "rumqttd")}
+    yield
+    logging.root.handlers[:] = handlers
+    logging.root.setLevel(level)
+    for name, library_level in levels.items():
+        logging.getLogger(name).setLevel(library_level)
+    logger.remove()
+    logger.configure(extra={})
+    if sys.__stderr__ is not None:
+        logger.add(sys.__stderr__)

@@ -1,0 +1,369 @@
+from collections.abc import Callable, Sequence
+
+import pytest
+
+from models.store import Batch
+from models.transaction import StoreUnavailable
+from scheduler_app.ingest import MAX_BATCH, Ingest
+from scheduler_app.mqtt import Message
+from tests.unit.messages import message
+
+A, B, C = (message(name.encode(), packet_id=number) for number, name in enumerate("abc", 1))
+
+
+def text(batch: Sequence[Message]) -> str:
+    return b" ".join(message.payload for message in batch).decode()
+
+
+# More than any test here needs; a loop that does not end shall fail, not fill the memory.
+MOST_CALLS = 1000
+
+
+class FakeSession:
+    """The broker's side: hands out one batch after the other, and notes all that is asked of it."""
+
+    def __init__(self, *batches: list[Message]) -> None:
+        self.batches = list(batches)
+        self.events: list[str] = []
+        self.sleeps: list[float] = []
+        self.timeouts: list[float] = []
+        self.limits: list[int] = []
+        self.woken = 0
+        self.calls = 0
+        self.connected = self.subscribed = True
+        self.may_connect_at_once = False
+        self.idle = False
+        self.session_losses = 0
+        self.proofs = 0
+        # When nothing is left to receive, and after each pause; the tests put in what happens then.
+        self.when_empty: Callable[[], None] = lambda: None
+        self.when_sleeping: Callable[[], None] = lambda: None
+        self.when_connecting: Callable[[], bool] = lambda: True
+
+    def count_call(self) -> None:
+        self.calls += 1
+        if self.calls > MOST_CALLS:
+            pytest.fail("the loop does not end")
+
+    def connect(self) -> bool:
+        self.count_call()
+        self.events.append("connect")
+        return self.when_connecting()
+
+    def receive(self, limit: int, timeout: float) -> list[Message]:
+        self.count_call()
+        self.limits.append(limit)
+        self.timeouts.append(timeout)
+        batch = self.batches.pop(0) if self.batches else []
+        self.idle = not batch
+        if not batch and not self.batches:
+            self.when_empty()
+        return batch
+
+    def acknowledge(self, batch: Sequence[Message]) -> None:
+        if batch:
+            self.events.append(f"acknowledge {text(batch)}")
+
+    def maintain(self) -> None:
+        if not self.idle:  # with nothing to do it may be called at any time
+            self.count_call()
+        self.events.append("maintain")
+
+    def take_session_loss(self) -> bool:
+        self.session_losses -= 1
+        return self.session_losses >= 0
+
+    def request_proof(self) -> bool:
+        self.events.append("request proof")
+        return True
+
+    def take_proof(self) -> bool:
+        self.proofs -= 1
+        return self.proofs >= 0
+
+    def wake(self) -> None:
+        self.woken += 1
+
+    def sleep(self, timeout: float) -> None:
+        self.count_call()
+        self.sleeps.append(timeout)
+        self.when_sleeping()
+
+    def disconnect(self) -> None:
+        self.events.append("disconnect")
+
+
+class FakeWriter:
+    """Fails as often as it is told to, then stores."""
+
+    def __init__(self, session: FakeSession, failures: float = 0) -> None:
+        self.events = session.events
+        self.failures = failures
+        self.sorted = ""
+        self.latest_delivery = 0
+        self.remembers_deliveries = False
+
+    def sort(self, messages: Sequence[Message]) -> Batch:
+        self.sorted = text(messages)
+        return Batch()
+
+    def commit(self, batch: Batch) -> None:
+        self._write(f"store {self.sorted}", f"fail {self.sorted}")
+
+    def forget_deliveries(self, until: int) -> None:
+        self._write(f"forget until {until}", f"fail to forget until {until}")
+
+    def _write(self, done: str, failed: str) -> None:
+        if self.failures > 0:
+            self.failures -= 1
+            self.events.append(failed)
+            raise StoreUnavailable("database is locked")
+        self.events.append(done)
+
+
+def ingest_of(session: FakeSession, failures: float = 0) -> Ingest:
+    """Return an ingest loop that is stopped when nothing is left to receive."""
+    ingest = Ingest(session, FakeWriter(session, failures))
+    session.when_empty = ingest.stop
+    return ingest
+
+
+def steps(events: list[str], name: str, rounds: int) -> Callable[[], bool]:
+    """Return a step that has `rounds` pieces of work to do."""
+    left = iter(range(rounds - 1, -1, -1))
+
+    def step() -> bool:
+        number = next(left)
+        events.append(f"{name} {number} left")
+        return number > 0
+
+    return step
+
+
+def test_a_batch_is_stored_and_then_acknowledged_in_the_order_received() -> None:
+    session = FakeSession([A, B], [C])
+    ingest_of(session).run()
+    assert session.events == [
+        "store a b",
+        "acknowledge a b",
+        "store c",
+        "acknowledge c",
+        "disconnect",
+    ]
+
+
+def test_no_more_is_received_at_a_time_than_shares_a_commit() -> None:
+    session = FakeSession([A])
+    ingest_of(session).run()
+    assert set(session.limits) == {MAX_BATCH}
+
+
+def test_a_batch_is_held_while_the_store_fails_and_acknowledged_once() -> None:
+    """Meanwhile the connection is kept up, and nothing else is received."""
+    session = FakeSession([A, B], [C])
+    ingest_of(session, failures=3).run()
+    assert session.events == [
+        *["fail a b", "maintain"] * 3,
+        "store a b",
+        "acknowledge a b",
+        "store c",
+        "acknowledge c",
+        "disconnect",
+    ]
+
+
+def test_the_pause_between_two_tries_to_store_doubles_up_to_a_second() -> None:
+    session = FakeSession([A])
+    ingest_of(session, failures=8).run()
+    assert session.sleeps == [0.05, 0.1, 0.2, 0.4, 0.8, 1.0, 1.0, 1.0]
+
+
+def test_a_batch_that_could_not_be_stored_before_the_stop_is_never_acknowledged() -> None:
+    session = FakeSession([A], [B])
+    ingest = ingest_of(session, failures=float("inf"))
+    session.when_sleeping = lambda: ingest.stop() if len(session.sleeps) == 2 else None
+    ingest.run()
+    assert session.events == ["fail a", "maintain", "fail a", "maintain", "fail a", "disconnect"]
+
+
+def test_a_batch_that_was_received_before_the_stop_is_stored_and_acknowledged() -> None:
+    session = FakeSession([A], [B])
+    ingest = ingest_of(session)
+    receive = session.receive
+
+    def receive_and_stop(limit: int, timeout: float) -> list[Message]:
+        ingest.stop()
+        return receive(limit, timeout)
+
+    session.receive = receive_and_stop  # type: ignore[method-assign]
+    ingest.run()
+    assert session.events == ["store a", "acknowledge a", "disconnect"]
+
+
+def test_an_error_that_is_no_trouble_of_the_store_ends_the_loop_without_an_acknowledgement() -> None:
+    session = FakeSession([message(b"\xff")])  # the fake cannot decode this
+    with pytest.raises(UnicodeDecodeError):
+        ingest_of(session).run()
+    assert session.events == ["disconnect"]
+
+
+def test_stopping_and_submitting_end_a_wait() -> None:
+    session = FakeSession()
+    ingest = ingest_of(session)
+    ingest.submit(lambda: False)
+    assert session.woken == 1
+    ingest.stop()
+    assert session.woken == 2
+
+
+def test_a_step_runs_between_two_batches_piece_by_piece() -> None:
+    session = FakeSession([A], [B], [C])
+    ingest = ingest_of(session)
+    ingest.submit(steps(session.events, "prune", 2))
+    ingest.run()
+    assert session.events == [
+        *["store a", "acknowledge a", "prune 1 left"],
+        *["store b", "acknowledge b", "prune 0 left"],
+        *["store c", "acknowledge c"],
+        *["disconnect"],
+    ]
+
+
+def test_several_steps_take_turns() -> None:
+    session = FakeSession([], [], [], [])
+    ingest = ingest_of(session)
+    ingest.submit(steps(session.events, "one", 2))
+    ingest.submit(steps(session.events, "two", 2))
+    ingest.run()
+    assert session.events[:4] == ["one 1 left", "two 1 left", "one 0 left", "two 0 left"]
+
+
+def test_there_is_no_waiting_for_messages_while_a_step_is_due() -> None:
+    session = FakeSession([A], [])
+    ingest = ingest_of(session)
+    ingest.submit(lambda: False)
+    ingest.run()
+    assert session.timeouts[0] == 0
+    assert all(0 < timeout <= 5 for timeout in session.timeouts[1:])  # pings are due every few seconds
+
+
+def test_a_step_that_the_database_refuses_is_dropped_until_its_job_is_due_again(log_lines: list[str]) -> None:
+    session = FakeSession([A], [B])
+    ingest = ingest_of(session)
+
+    def refused() -> bool:
+        session.events.append("step")
+        raise StoreUnavailable("disk full")
+
+    ingest.submit(refused)
+    ingest.run()
+    assert session.events.count("step") == 1
+    assert "store b" in session.events
+    assert len(log_lines) == 1
+    assert "disk full" in log_lines[0]
+
+
+def test_a_long_outage_of_the_store_is_one_line_in_the_log(log_lines: list[str]) -> None:
+    session = FakeSession([A], [B])
+    ingest_of(session, failures=50).run()
+    assert log_lines == [
+        "ERROR: the database cannot be written (database is locked); holding what arrives, trying again"
+    ]
+
+
+def unconnected_session(tries: int) -> FakeSession:
+    """Return a session whose broker answers only at the last of so many tries."""
+    session = FakeSession()
+    session.connected = session.subscribed = False
+
+    def answer() -> bool:
+        if session.events.count("connect") == tries:
+            session.connected = session.subscribed = True
+        return session.connected
+
+    session.when_connecting = answer
+    return session
+
+
+def test_the_first_try_to_connect_is_made_at_once() -> None:
+    session = unconnected_session(tries=1)
+    ingest_of(session).run()
+    assert session.events[0] == "connect"
+    assert session.sleeps == []
+
+
+def test_the_pause_between_two_tries_to_connect_doubles_up_to_thirty_seconds() -> None:
+    """Each is shortened by a random part, so that a thousand clients do not come back at once."""
+    session = unconnected_session(tries=9)
+    ingest_of(session).run()
+    longest = [1, 2, 4, 8, 16, 30, 30, 30]
+    assert len(session.sleeps) == len(longest)
+    assert all(most / 2 <= pause <= most for pause, most in zip(session.sleeps, longest, strict=True))
+    assert session.sleeps[-3:] != [30, 30, 30]
+
+
+def test_nothing_is_received_without_a_connection() -> None:
+    session = unconnected_session(tries=3)
+    session.batches = [[A]]
+    ingest_of(session).run()
+    assert session.events == ["connect"] * 3 + ["store a", "acknowledge a", "disconnect"]
+
+
+def test_after_a_subscription_the_pauses_start_anew() -> None:
+    session = unconnected_session(tries=4)
+    ingest = ingest_of(session)
+
+    def lose_the_connection() -> None:
+        session.connected = session.subscribed = False
+        session.when_connecting = lambda: False
+        session.when_sleeping = ingest.stop
+
+    session.when_empty = lose_the_connection
+    ingest.run()
+    assert len(session.sleeps) == 4
+    assert session.sleeps[2] >= 2
+    assert session.sleeps[3] <= 1
+
+
+def test_a_connection_without_a_subscription_does_not_shorten_the_pauses() -> None:
+    """A broker that accepts us and throws us out must not be called without end."""
+    session = FakeSession()
+    session.connected = session.subscribed = False
+    ingest = ingest_of(session)
+
+    def accept() -> bool:
+        session.connected = True
+        return True
+
+    def throw_out() -> None:
+        session.connected = False
+
+    session.when_connecting = accept
+    session.when_empty = throw_out
+    session.when_sleeping = lambda: ingest.stop() if len(session.sleeps) == 6 else None
+    ingest.run()
+    assert session.sleeps[5] >= 15
+
+
+def test_steps_run_while_there_is_no_broker() -> None:
+    session = unconnected_session(tries=4)
+    ingest = ingest_of(session)
+    ingest.submit(steps(session.events, "prune", 2))
+    ingest.run()
+    assert session.events[:5] == ["connect", "prune 1 left", "connect", "prune 0 left", "connect"]
+
+
+def test_a_stop_during_the_pause_makes_no_other_try_to_connect() -> None:
+    session = unconnected_session(tries=100)
+    ingest = ingest_of(session)
+    session.when_sleeping = lambda: ingest.stop() if len(session.sleeps) == 2 else None
+    ingest.run()
+    assert session.events == ["connect", "connect", "disconnect"]
+
+
+def test_a_loop_that_was_stopped_before_it_ran_connects_to_nothing() -> None:
+    session = unconnected_session(tries=1)
+    ingest = ingest_of(session)
+    ingest.stop()
+    ingest.run()
+    assert session.events == ["disconnect"]

@@ -1,0 +1,99 @@
+import logging
+
+import pytest
+from loguru import logger
+
+from scheduler_app.log import Once, configure_log
+
+LIBRARIES = ("apscheduler", "peewee", "paho", "rumqttd")
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.time = 100.0
+
+    def __call__(self) -> float:
+        return self.time
+
+
+def test_the_first_line_of_each_reason_goes_through() -> None:
+    once = Once(60, Clock())
+    assert (once.allows("a"), once.allows("b")) == (0, 0)
+
+
+def test_what_follows_within_the_interval_is_held_back_and_counted() -> None:
+    clock = Clock()
+    once = Once(60, clock)
+    once.allows("a")
+    for _ in range(3):
+        clock.time += 19.9
+        assert once.allows("a") is None
+    clock.time = 160.0
+    assert once.allows("b") == 0
+    assert once.allows("a") == 3
+    clock.time = 219.9
+    assert once.allows("a") is None
+    clock.time = 220.0
+    assert once.allows("a") == 1
+
+
+def test_a_count_is_told_once() -> None:
+    clock = Clock()
+    once = Once(60, clock)
+    assert [once.allows("a"), once.allows("a")] == [0, None]
+    clock.time += 60
+    assert once.allows("a") == 1
+    clock.time += 60
+    assert once.allows("a") == 0
+
+
+@pytest.mark.usefixtures("restored_log")
+def test_the_log_goes_to_stderr_with_the_name_of_the_role(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_log("INFO", role="subscriber")
+    logger.info("hello {}", "{world}")
+    logger.debug("not shown")
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.endswith("| INFO    | subscriber: hello {world}\n")
+    assert err.count("\n") == 1
+
+
+@pytest.mark.usefixtures("restored_log")
+def test_the_logs_of_libraries_go_the_same_way(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_log("INFO", role="stats")
+    logging.getLogger("paho").warning("lost %s", "{it}")
+    logging.getLogger("other").info("hello")
+    logging.getLogger("paho").debug("a packet")
+    logging.getLogger("apscheduler.executors").info("a job ran")
+    logging.getLogger("rumqttd").error("a packet")
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.partition(" | ")[2] for line in lines] == [
+        "WARNING | stats: paho: lost {it}",
+        "INFO    | stats: other: hello",
+    ]
+
+
+@pytest.mark.usefixtures("restored_log")
+def test_at_debug_the_details_of_libraries_are_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_log("DEBUG", role="stats")
+    for name in LIBRARIES:
+        logging.getLogger(name).debug("a detail")
+    assert capsys.readouterr().err.count("a detail") == len(LIBRARIES)
+
+
+@pytest.mark.usefixtures("restored_log")
+def test_a_traceback_of_a_library_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_log("INFO", role="stats")
+    try:
+        raise ZeroDivisionError("oh")
+    except ZeroDivisionError:
+        logging.getLogger("other").exception("failed")
+    assert "ZeroDivisionError: oh" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("restored_log")
+def test_configuring_twice_does_not_tell_everything_twice(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_log("INFO", role="a")
+    configure_log("INFO", role="b")
+    logging.getLogger("other").warning("hello")
+    assert capsys.readouterr().err.count("hello") == 1

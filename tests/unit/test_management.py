@@ -1,0 +1,268 @@
+import argparse
+import re
+from pathlib import Path
+
+import pytest
+
+from config.settings import Settings, default_text
+from scheduler_app import commands
+from scheduler_app.arguments import port_number
+from scheduler_app.management import (
+    BaseCommand,
+    CommandError,
+    build_parser,
+    command_names,
+    load_command,
+    main,
+)
+
+ALL = ["broker", "check", "publisher", "runbroker-clients", "stats", "subscriber"]
+
+
+@pytest.fixture(autouse=True)
+def wide_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep argparse from breaking lines."""
+    monkeypatch.setenv("COLUMNS", "1000")
+
+
+def run(*arguments: str) -> int:
+    return main(["manage.py", *arguments])
+
+
+def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    """Return the one line that a wrong call is answered with."""
+    assert run(*arguments) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("Error: ")
+    assert err.count("\n") == 1
+    return err
+
+
+def test_a_command_is_a_file_with_a_class() -> None:
+    """Adding a role is adding a file."""
+    [folder] = map(Path, commands.__path__)
+    files = sorted(path.stem.replace("_", "-") for path in folder.glob("*.py") if path.stem != "__init__")
+    assert command_names() == files
+    assert set(ALL) <= set(files)
+    for name in files:
+        assert isinstance(load_command(name), BaseCommand)
+
+
+def test_a_new_file_is_a_new_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "say_hello.py").write_text(
+        "from scheduler_app.management import BaseCommand\n"
+        "class Command(BaseCommand):\n"
+        "    help = 'Say hello.'\n"
+        "    def handle(self, options, settings):\n"
+        "        print('hello', settings.topic)\n"
+    )
+    monkeypatch.setattr(commands, "__path__", [*commands.__path__, str(tmp_path)])
+    assert "say-hello" in command_names()
+    assert load_command("say-hello").help == "Say hello."
+
+
+@pytest.mark.parametrize("arguments", [[], ["help"], ["--help"], ["-h"]])
+def test_help_lists_every_command_with_what_it_does(
+    capsys: pytest.CaptureFixture[str], arguments: list[str]
+) -> None:
+    assert run(*arguments) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    for name in command_names():
+        assert re.search(rf"^  {name} +{re.escape(load_command(name).help)}$", out, re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_help_of_a_command_shows_its_settings_with_their_defaults(
+    capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    assert run("help", name) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    command = load_command(name)
+    assert command.help in out
+    for setting in (*command.settings, "log_level"):
+        flag = f"--{setting.replace('_', '-')} {setting.upper()}"
+        text = f"{Settings.model_fields[setting].description} (default: {default_text(setting)})"
+        assert re.search(rf"^  {flag}\s+{re.escape(text)}$", out, re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_help_shows_a_default_for_every_argument(capsys: pytest.CaptureFixture[str], name: str) -> None:
+    assert run("help", name) == 0
+    described = re.findall(
+        r"^  (--[a-z-]+).*?[A-Z](?:\s{2,}|\n\s+)(.*)$", capsys.readouterr().out, re.MULTILINE
+    )
+    assert described
+    assert [flag for flag, text in described if "(default: " not in text] == []
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_a_command_explains_itself_as_help_does(capsys: pytest.CaptureFixture[str], name: str) -> None:
+    run("help", name)
+    explained = capsys.readouterr().out
+    with pytest.raises(SystemExit) as caught:
+        run(name, "--help")
+    assert caught.value.code == 0
+    assert capsys.readouterr().out == explained
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("subscribr", "subscriber"),
+        ("runbroker_clients", "runbroker-clients"),
+        ("stat", "stats"),
+        ("Publisher", "publisher"),
+        ("checks", "check"),
+    ],
+)
+@pytest.mark.parametrize("before", [[], ["help"]])
+def test_an_unknown_command_suggests_the_nearest(
+    capsys: pytest.CaptureFixture[str], before: list[str], typed: str, meant: str
+) -> None:
+    line = refused(capsys, *before, typed)
+    assert line == f"Error: unknown command '{typed}'. Did you mean {meant}?\n"
+
+
+@pytest.mark.parametrize("typed", ["xyzzy", "", "/etc", "__init__", "--version"])
+def test_a_command_like_no_other_is_pointed_to_the_list(
+    capsys: pytest.CaptureFixture[str], typed: str
+) -> None:
+    line = refused(capsys, typed)
+    assert line == f"Error: unknown command {typed!r}. 'manage.py help' lists the commands.\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["stats", "--nonsense"], "--nonsense"),
+        (["stats", "extra"], "extra"),
+        (["stats", "--format"], "--format"),
+        (["stats", "--form", "github"], "--form"),
+        (["stats", "--format", "nonsense"], "'nonsense' is not allowed: json, "),
+        (["stats", "--topic", "a"], "--topic"),
+        (["publisher", "--count", "0"], "'0' is not allowed: 1 or more"),
+        (["publisher", "--count", "-1"], "'-1' is not allowed: 1 or more"),
+        (["publisher", "--count", "x"], "'x' is not allowed: 1 or more"),
+        (["publisher", "--min-interval", "5"], "'5' is not allowed: a number with a unit"),
+        (["publisher", "--min-interval", "0s"], "'0s' is not allowed: at least 1ms"),
+        (["publisher", "--seed", "x"], "--seed"),
+        (["broker", "--port", "0"], "'0' is not allowed: 1 to 65535"),
+        (["broker", "--port", "65536"], "'65536' is not allowed: 1 to 65535"),
+        (["broker", "--port", "mqtt"], "'mqtt' is not allowed: 1 to 65535"),
+    ],
+)
+def test_a_wrong_argument_is_told_in_one_line(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], said: str
+) -> None:
+    line = refused(capsys, *arguments)
+    assert said in line
+    assert line.endswith(f"'manage.py help {arguments[0]}' explains.\n")
+
+
+def test_a_wrong_setting_is_told_in_one_line(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert refused(capsys, "subscriber", "--retention", "1min") == (
+        "Error: RETENTION=1min is not allowed: at least 30min, the longest of WINDOWS\n"
+    )
+    monkeypatch.setenv("WINDOWS", "soon")
+    assert refused(capsys, "subscriber").startswith("Error: WINDOWS=soon is not allowed: ")
+
+
+def test_each_wrong_setting_has_a_line_of_its_own(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("subscriber", "--windows", "x", "--topic", "#/#") == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert sorted(line.partition("=")[0] for line in lines) == ["Error: TOPIC", "Error: WINDOWS"]
+
+
+@pytest.mark.parametrize("name", [name for name in ALL if name != "broker"])
+@pytest.mark.parametrize("value", ["mqtt://user:geheim@host", "user:geheim@host", "mqtt://user@host"])
+def test_a_password_is_not_taken_from_the_command_line(
+    capsys: pytest.CaptureFixture[str], name: str, value: str
+) -> None:
+    line = refused(capsys, name, "--broker", value)
+    assert "--broker takes no password" in line
+    assert "geheim" not in line
+
+
+def test_a_password_in_a_wrong_setting_is_not_shown(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BROKER", "mqtt://user:geheim@host:port")
+    assert "BROKER=mqtt://user:*** is not allowed: " in refused(capsys, "stats")
+
+
+@pytest.mark.usefixtures("restored_log")
+def test_the_shortest_pause_of_the_publisher_is_no_longer_than_the_longest(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    line = refused(capsys, "publisher", "--min-interval", "5s", "--max-interval", "1s")
+    assert line == "Error: --min-interval is longer than --max-interval\n"
+
+
+@pytest.mark.parametrize("topic", ["#", "sensors/+"])
+@pytest.mark.usefixtures("restored_log")
+def test_the_publisher_needs_a_topic_without_wildcards(
+    capsys: pytest.CaptureFixture[str], topic: str
+) -> None:
+    line = refused(capsys, "publisher", "--topic", topic)
+    assert line.startswith(f"Error: TOPIC={topic} cannot be published to: ")
+
+
+@pytest.mark.parametrize(("text", "number"), [("1", 1), ("1883", 1883), ("65535", 65535)])
+def test_a_port_is_a_number_from_1_to_65535(text: str, number: int) -> None:
+    assert port_number(text) == number
+
+
+def test_flags_are_read_where_the_command_uses_the_setting() -> None:
+    parser = build_parser("stats", load_command("stats"))
+    options = parser.parse_args(["--stats-topic", "averages", "--once", "--log-level", "debug"])
+    assert vars(options) == {
+        "stats_topic": "averages",
+        "once": True,
+        "log_level": "debug",
+        "format": "simple",
+        "stop_at_eof": False,
+    }
+
+
+@pytest.mark.parametrize("error", [CommandError("no luck"), CommandError("no luck", status=2)])
+@pytest.mark.usefixtures("restored_log")
+def test_a_mistake_is_one_line_and_its_status(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    error: CommandError,
+) -> None:
+    def handle(self: BaseCommand, options: argparse.Namespace, settings: Settings) -> None:
+        raise error
+
+    monkeypatch.setattr(type(load_command("check")), "handle", handle)
+    assert run("check") == error.status
+    assert capsys.readouterr() == ("", "Error: no luck\n")
+
+
+@pytest.mark.usefixtures("restored_log")
+def test_anything_but_a_mistake_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    def handle(self: BaseCommand, options: argparse.Namespace, settings: Settings) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(type(load_command("check")), "handle", handle)
+    with pytest.raises(ZeroDivisionError):
+        run("check")
+
+
+@pytest.mark.usefixtures("restored_log")
+def test_a_command_gets_its_options_and_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    got: list[tuple[bool, str, str]] = []
+
+    def handle(self: BaseCommand, options: argparse.Namespace, settings: Settings) -> None:
+        got.append((options.once, settings.stats_topic, settings.client_id))
+
+    monkeypatch.setenv("CLIENT_ID", "kitchen")
+    monkeypatch.setenv("STATS_TOPIC", "from/environment")
+    monkeypatch.setattr(type(load_command("stats")), "handle", handle)
+    assert run("stats", "--once", "--stats-topic", "from/flag") == 0
+    assert got == [(True, "from/flag", "kitchen")]

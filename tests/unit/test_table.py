@@ -1,0 +1,32 @@
+import pytest
+
+from scheduler_app.table import FORMATS, render
+
+AVERAGES = {"avg_1min": 46, "avg_5min": 45.7, "avg_30min": 47.177777777777777}
+EMPTY = {"avg_1min": None, "avg_5min": 5, "avg_30min": None}
+
+
+def test_the_default_view_is_that_of_the_original() -> None:
+    assert render(AVERAGES, "simple") == (
+        "  avg_1min    avg_5min    avg_30min\n"
+        "----------  ----------  -----------\n"
+        "        46        45.7      47.1778"
+    )
+
+
+def test_an_empty_window_is_a_dash() -> None:
+    assert render(EMPTY, "simple").splitlines()[2].split() == ["-", "5", "-"]
+
+
+def test_another_format_is_that_of_tabulate() -> None:
+    assert render(AVERAGES, "github").splitlines()[2].split() == ["|", "46", "|", "45.7", "|", "47.1778", "|"]
+
+
+@pytest.mark.parametrize("table_format", FORMATS)
+@pytest.mark.parametrize("averages", [AVERAGES, EMPTY])
+def test_every_format_shows_all_windows(table_format: str, averages: dict[str, float | None]) -> None:
+    text = render(averages, table_format)
+    for name, value in averages.items():
+        assert name in text or name.replace("_", "\\_") in text or name.replace("_", "\\\\_") in text
+        shown = ["-"] if value is None else [f"{value:g}", str(value)]
+        assert any(number in text for number in shown)
