@@ -24,8 +24,6 @@ from tests.support.waiting import wait_for
 _SYSTEM_FOLDERS = "/usr/sbin:/usr/local/sbin:/opt/homebrew/sbin"
 # Nothing that was acknowledged is dropped, and everything is on disk after SIGTERM.
 _MOSQUITTO_SETTINGS = ("persistence true", "max_queued_messages 0", "max_inflight_messages 1000")
-# On disk after each packet, so that it survives SIGKILL. Costs milliseconds a packet.
-SAVE_EVERY_CHANGE = ("autosave_on_changes true", "autosave_interval 1")
 
 
 class Login(NamedTuple):
@@ -149,7 +147,7 @@ class Mosquitto(Broker):
     def set_password(self, login: Login) -> None:
         """Write the password file; a running Mosquitto takes it at SIGHUP."""
         path = self._folder / "passwords"
-        command = [_find("mosquitto_passwd"), "-b", str(path), *login]
+        command = [find_program("mosquitto_passwd"), "-b", str(path), *login]
         path.touch(mode=0o600)
         subprocess.run(command, check=True, capture_output=True)
 
@@ -162,7 +160,7 @@ class Mosquitto(Broker):
             self.set_password(self.access.login)
         path = self._folder / "mosquitto.conf"
         path.write_text("\n".join(self._configuration()) + "\n")
-        return Process("mosquitto", [_find("mosquitto"), "-c", str(path)], self._folder)
+        return Process("mosquitto", [find_program("mosquitto"), "-c", str(path)], self._folder)
 
     def _configuration(self) -> list[str]:
         lines = [
@@ -216,6 +214,7 @@ def missing(what: str) -> NoReturn:
     pytest.skip(what)
 
 
-def _find(program: str) -> str:
+def find_program(program: str) -> str:
+    """Return the path of `program`; without it the test cannot run."""
     path = shutil.which(program, path=f"{os.environ.get('PATH', '')}:{_SYSTEM_FOLDERS}")
     return path or missing(f"{program} is not installed")

@@ -65,9 +65,9 @@ class FakeSession:
             self.events.append(f"acknowledge {text(batch)}")
 
     def maintain(self) -> None:
+        self.count_call()
         if not self.idle:  # with nothing to do it may be called at any time
-            self.count_call()
-        self.events.append("maintain")
+            self.events.append("maintain")
 
     def take_session_loss(self) -> bool:
         self.session_losses -= 1
