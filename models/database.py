@@ -34,6 +34,10 @@ READINGS = Schema("DB_FILE", 0x6D716176, 1, (Series, Reading, RejectedMessage, D
 OUTBOX = Schema("OUTBOX_FILE", 0x6D716F78, 1, (Outgoing,))
 
 
+# The program that this one replaces kept a table in a file of the same name. It may stay there.
+_LEFT_ALONE = {"messages"}
+
+
 class UnusableDatabase(Exception):
     """The database file cannot be used; the text says which file and why, in one line."""
 
@@ -63,10 +67,15 @@ def prepare(path: Path, schema: Schema = READINGS) -> None:
         raise UnusableDatabase(f"{name}: its folder cannot be created: {error.strerror}") from None
     if path.is_dir():
         raise UnusableDatabase(f"{name} is a folder, and must be a file")
-    database = writing_database(path)
+    reader, writer = reading_database(path), writing_database(path)
     try:
-        with database.connection_context(), database.atomic():
-            _create_or_check(database, name, schema)
+        if path.exists():
+            # before anything is changed: even the journal mode is another program's, if the file is
+            with reader.connection_context():
+                _check(reader, name, schema)
+        with writer.connection_context(), writer.atomic():
+            if writer.user_version == 0:
+                _create(writer, schema)
     except peewee.DatabaseError as error:
         raise UnusableDatabase(f"{name} {_explain(error, path)}") from None
 
@@ -127,22 +136,25 @@ def _database(path: Path, pragmas: dict[str, object], lock_type: str | None = No
     )
 
 
-def _create_or_check(database: peewee.SqliteDatabase, name: str, schema: Schema) -> None:
+def _check(database: peewee.SqliteDatabase, name: str, schema: Schema) -> None:
     owner, version = database.application_id, database.user_version
-    if owner not in (0, schema.application_id) or (owner == 0 and version != 0):
+    unmarked = owner == 0 and version == 0 and set(database.get_tables()) <= _LEFT_ALONE
+    if owner != schema.application_id and not unmarked:
         raise UnusableDatabase(f"{name} belongs to another program: set {schema.setting} to a new file")
     if version > schema.version:
         raise UnusableDatabase(
             f"{name} was written by a newer version of this program (schema {version}, "
             f"this one knows {schema.version}): update the program, or set {schema.setting} to a new file"
         )
-    if version == 0:
-        for table in schema.tables:
-            peewee.SchemaManager(table, database).create_all()
-        if Counter in schema.tables:
-            Counter.insert(name="since", value=int(time.time())).execute(database)
-        database.application_id = schema.application_id
-        database.user_version = schema.version
+
+
+def _create(database: peewee.SqliteDatabase, schema: Schema) -> None:
+    for table in schema.tables:
+        peewee.SchemaManager(table, database).create_all()
+    if Counter in schema.tables:
+        Counter.insert(name="since", value=int(time.time())).execute(database)
+    database.application_id = schema.application_id
+    database.user_version = schema.version
 
 
 def _explain(error: peewee.DatabaseError, path: Path) -> str:

@@ -30,6 +30,9 @@ class Every(BaseTrigger):  # type: ignore[misc]
     def __init__(self, seconds: float) -> None:
         self._interval = timedelta(seconds=seconds)
 
+    def __str__(self) -> str:
+        return f"every {self._interval.total_seconds():g} s"
+
     def get_next_fire_time(self, previous: datetime | None, now: datetime) -> datetime:
         if previous is None:
             return now + self._interval
@@ -44,6 +47,9 @@ class RandomInterval(BaseTrigger):  # type: ignore[misc]
         self._least = least
         self._most = most
         self._random = random
+
+    def __str__(self) -> str:
+        return f"after {self._least:g} to {self._most:g} s"
 
     def get_next_fire_time(self, previous: datetime | None, now: datetime) -> datetime:
         if previous is None:

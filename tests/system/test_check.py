@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tests.support.brokers import Access, Broker
+from tests.support.brokers import Access, Broker, EmbeddedBroker
 from tests.support.ports import free_port
 from tests.support.processes import manage
 from tests.support.silent import SilentListener
@@ -13,9 +13,9 @@ def findings(output: str) -> dict[str, str]:
     return {line.split()[1]: line.split()[0] for line in output.splitlines()}
 
 
-def test_all_is_well(any_broker: Broker, tmp_path: Path) -> None:
+def test_all_is_well(either_broker: Broker, tmp_path: Path) -> None:
     """Settings, database and broker are good: status 0."""
-    done = manage("check", folder=tmp_path, environment=any_broker.environment)
+    done = manage("check", folder=tmp_path, environment=either_broker.environment)
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stderr == ""
     found = findings(done.stdout)
@@ -42,10 +42,10 @@ def test_hung_broker(tmp_path: Path) -> None:
     assert findings(done.stdout)["broker"] == "FAIL"
 
 
-def test_unusable_database(either_broker: Broker, tmp_path: Path) -> None:
+def test_unusable_database(embedded: EmbeddedBroker, tmp_path: Path) -> None:
     """A file that is no database fails its check, and no other; the status is 1."""
     (tmp_path / "notes.txt").write_text("milk, eggs\n" * 1000)
-    settings = either_broker.environment | {"DB_FILE": "notes.txt"}
+    settings = embedded.environment | {"DB_FILE": "notes.txt"}
     done = manage("check", folder=tmp_path, environment=settings)
     assert done.returncode == 1
     found = findings(done.stdout)

@@ -1,6 +1,5 @@
 """The compose files and the configuration of Mosquitto that goes with them, as their programs read them."""
 
-import os
 import re
 import shutil
 import subprocess
@@ -11,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.brokers import Access, Broker, missing
+from tests.support.brokers import Access, Broker, find_program, missing
 from tests.support.mqtt_client import Peer
 from tests.support.ports import HOST, free_port
 from tests.support.processes import ROOT, Process, settings_only
@@ -74,9 +73,6 @@ class ShippedMosquitto(Broker):
         self._folder = folder
 
     def _process(self) -> Process:
-        program = shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
-        if program is None:
-            missing("mosquitto is not installed")
         text = MOSQUITTO_CONF.read_text()
         for shipped, ours in (
             ("listener 1883", f"listener {self.port} {HOST}"),
@@ -86,7 +82,7 @@ class ShippedMosquitto(Broker):
             assert count == 1, f"{shipped!r} stands {count} times in {MOSQUITTO_CONF}"
         path = self._folder / "mosquitto.conf"
         path.write_text(text)
-        return Process("mosquitto", [program, "-c", str(path)], self._folder)
+        return Process("mosquitto", [find_program("mosquitto"), "-c", str(path)], self._folder)
 
 
 @pytest.fixture

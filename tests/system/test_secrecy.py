@@ -27,7 +27,7 @@ def assert_secret(role: Role) -> None:
     assert SECRET not in role.stdout + role.stderr
 
 
-@pytest.mark.parametrize("level", ["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"])
+@pytest.mark.parametrize("level", ["DEBUG", "INFO", "CRITICAL"])
 def test_at_work(mosquitto_password: Mosquitto, make_role: MakeRole, level: str) -> None:
     """Not while all goes well, at any level."""
     login = mosquitto_password.access.login
@@ -64,19 +64,11 @@ def test_refused(mosquitto_password: Mosquitto, make_role: MakeRole, tmp_path: P
     "broker",
     [
         "mqtt://sensor:horse@localhost:notaport",
-        "mqtt://sensor:horse@local host",
         "mqtt://sensor:hor/horse@localhost",
-        "mqtt://sensor:#horse@localhost",
-        "mqtt://sensor:?horse@localhost",
         "mqtt://sensor:a@horse@localhost:0",
-        "mqtt://:horse@localhost",
-        "mqtt:/sensor:horse@localhost",
         "mqtt//sensor:horse@localhost",
-        "http://sensor:horse@localhost",
         "sensor:horse@localhost",
         "sensor:horse",
-        "mqtt://sensor:horse",
-        "mqtt://sensor:horse@",
     ],
 )
 def test_badly_written(broker: str, tmp_path: Path) -> None:

@@ -367,3 +367,165 @@ def test_a_loop_that_was_stopped_before_it_ran_connects_to_nothing() -> None:
     ingest.stop()
     ingest.run()
     assert session.events == ["disconnect"]
+
+
+def writing(session: FakeSession, failures: float = 0) -> tuple[Ingest, FakeWriter]:
+    """Return a loop whose session is idle three times before it is stopped, and its writer."""
+    session.batches = [[], [], []]
+    writer = FakeWriter(session, failures)
+    ingest = Ingest(session, writer)
+    session.when_empty = ingest.stop
+    return ingest, writer
+
+
+def test_a_lost_session_voids_what_was_remembered_of_it() -> None:
+    """Its packet ids begin anew, for other messages."""
+    session = FakeSession()
+    ingest, writer = writing(session)
+    writer.latest_delivery = 7
+    session.session_losses = 1
+    ingest.run()
+    assert session.events == ["forget until 7", "disconnect"]
+
+
+def test_what_a_proof_covers_is_forgotten_and_not_what_came_later() -> None:
+    """A PINGRESP proves that the acknowledgements sent before its PINGREQ have arrived."""
+    session = FakeSession()
+    ingest, writer = writing(session)
+    writer.latest_delivery = 7
+    writer.remembers_deliveries = True
+    looks = iter([False, True])
+
+    def take_proof() -> bool:
+        if next(looks, False):
+            writer.latest_delivery = 9
+            writer.remembers_deliveries = False
+            return True
+        return False
+
+    session.take_proof = take_proof  # type: ignore[method-assign]
+    ingest.run()
+    assert session.events == ["request proof", "forget until 7", "disconnect"]
+
+
+def test_no_proof_is_asked_for_when_nothing_is_remembered() -> None:
+    session = FakeSession()
+    ingest, _ = writing(session)
+    ingest.run()
+    assert session.events == ["disconnect"]
+
+
+def test_forgetting_is_tried_until_the_database_takes_it() -> None:
+    session = FakeSession()
+    ingest, _ = writing(session, failures=2)
+    session.session_losses = 1
+    ingest.run()
+    assert session.events == ["fail to forget until 0"] * 2 + ["forget until 0", "disconnect"]
+    assert session.sleeps == [0.05, 0.1]
+
+
+def test_what_is_held_can_be_seen_while_the_store_fails() -> None:
+    session = FakeSession([A, B])
+    ingest = ingest_of(session, failures=1)
+    seen: list[int] = []
+    session.when_sleeping = lambda: seen.append(ingest.held.count)
+    assert ingest.last_commit is None
+    ingest.run()
+    assert seen == [2]
+    assert ingest.held.count == 0
+    assert ingest.last_commit is not None
+
+
+class RememberingWriter(FakeWriter):
+    """Numbers what it stores, and always has something to forget."""
+
+    def __init__(self, session: FakeSession, latest: int, failures: float = 0) -> None:
+        super().__init__(session, failures)
+        self.latest_delivery = latest
+        self.remembers_deliveries = True
+
+    def commit(self, batch: Batch) -> None:
+        super().commit(batch)
+        self.latest_delivery += 1
+
+
+def test_after_the_loss_of_a_session_deliveries_are_forgotten_before_anything_else_is_received() -> None:
+    """What comes with their packet ids from then on is new."""
+    session = FakeSession([], [A])
+    session.session_losses = 1
+    writer = RememberingWriter(session, latest=7)
+    writer.remembers_deliveries = False  # a loss is taken as it comes
+    ingest = Ingest(session, writer)
+    session.when_empty = ingest.stop
+    ingest.run()
+    assert session.events == ["forget until 7", "store a", "acknowledge a", "disconnect"]
+
+
+def test_a_store_that_fails_to_forget_a_lost_session_is_tried_again_before_anything_is_received() -> None:
+    session = FakeSession([], [A])
+    session.session_losses = 1
+    writer = RememberingWriter(session, latest=7, failures=2)
+    writer.remembers_deliveries = False
+    ingest = Ingest(session, writer)
+    session.when_empty = ingest.stop
+    ingest.run()
+    assert session.events == [
+        *["fail to forget until 7"] * 2,
+        "forget until 7",
+        *["store a", "acknowledge a"],
+        "disconnect",
+    ]
+    assert session.sleeps == [0.05, 0.1]
+
+
+def prove_once_idle(session: FakeSession, ingest: Ingest) -> None:
+    """Have the proof come when all is received; the time after that, stop."""
+
+    def prove_then_stop() -> None:
+        session.when_empty = ingest.stop
+        session.proofs = 1
+
+    session.when_empty = prove_then_stop
+
+
+@pytest.mark.parametrize("failures_at_the_proof", [0, 2])
+def test_an_idle_loop_asks_for_a_proof_and_forgets_up_to_what_was_the_latest_then(
+    failures_at_the_proof: int,
+) -> None:
+    """What is stored between the question and the answer is not proven."""
+    session = FakeSession([], [B])
+    writer = RememberingWriter(session, latest=5)
+    ingest = Ingest(session, writer)
+    prove_once_idle(session, ingest)
+    prove = session.when_empty
+
+    def fail_and_prove() -> None:
+        writer.failures = failures_at_the_proof
+        prove()
+
+    session.when_empty = fail_and_prove
+    ingest.run()
+    assert session.events == [
+        "request proof",
+        *["store b", "acknowledge b"],
+        *["fail to forget until 5"] * failures_at_the_proof,
+        "forget until 5",
+        "request proof",
+        "disconnect",
+    ]
+
+
+def test_a_proof_is_of_what_was_the_latest_when_it_was_asked_for_and_not_when_it_could_not_be() -> None:
+    session = FakeSession([], [B], [], [C])
+    answers = iter([True, False, False])
+    session.request_proof = lambda: next(answers)  # type: ignore[method-assign]
+    ingest = Ingest(session, RememberingWriter(session, latest=5))
+    prove_once_idle(session, ingest)
+    ingest.run()
+    assert [event for event in session.events if event.startswith("forget")] == ["forget until 5"]
+
+
+def test_a_loop_with_nothing_to_forget_asks_for_no_proof() -> None:
+    session = FakeSession([], [A], [])
+    ingest_of(session).run()
+    assert "request proof" not in session.events

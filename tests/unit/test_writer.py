@@ -1,13 +1,14 @@
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from random import Random
 
 import pytest
 
 from config.settings import load_settings
 from models import history
 from models.database import prepare, reading_database, writing_database
-from models.store import Store
+from models.store import NewReading, Store
 from models.transaction import StoreUnavailable
 from scheduler_app.mqtt import Message
 from scheduler_app.redelivery import Redeliveries
@@ -175,3 +176,252 @@ def test_a_topic_cannot_break_the_lines_of_the_log(writer: Writer, log_lines: li
     [line] = log_lines
     assert line.isprintable()
     assert len(line) < 400
+
+
+@pytest.fixture
+def sent() -> Message:
+    """Return a message as the broker sends it first."""
+    return message(b"21.5", "a", packet_id=7)
+
+
+def again(message: Message) -> Message:
+    """Return `message` as the broker sends it a second time."""
+    return message._replace(duplicate=True, arrived=message.arrived + 5)
+
+
+def restarted(path: Path) -> tuple[Store, Writer]:
+    """Return what a new process makes of the file."""
+    store = Store(writing_database(path))
+    settings = load_settings({"topic": "#", "retention": "35min", "max_clock_skew": "30s"})
+    return store, Writer(settings, store, Redeliveries(store.deliveries()))
+
+
+def named(message_id: object, number: float = 1) -> bytes:
+    return json.dumps({"number": number, "id": message_id}).encode()
+
+
+def test_a_message_that_the_broker_sends_again_is_stored_once(
+    writer: Writer, path: Path, sent: Message
+) -> None:
+    store_all(writer, [sent])
+    store_all(writer, [again(sent)])
+    store_all(writer, [again(sent)])
+    assert rows(path, READINGS) == [("a", NOW, 21.5)]
+    assert counts(path) == {"received": 3, "stored": 1, "duplicates": 2}
+
+
+def test_a_message_that_comes_again_after_a_restart_is_stored_once(
+    writer: Writer, store: Store, path: Path, sent: Message
+) -> None:
+    store_all(writer, [sent, message(b"22", "a", packet_id=8)])
+    store.close()
+    for _ in range(2):
+        new_store, new_writer = restarted(path)
+        store_all(new_writer, [again(sent)])
+        new_store.close()
+    assert counts(path) == {"received": 4, "stored": 2, "duplicates": 2}
+
+
+def test_a_message_with_the_flag_that_is_not_known_is_stored(
+    writer: Writer, path: Path, sent: Message
+) -> None:
+    """Its first try was lost on the way."""
+    store_all(writer, [again(sent)])
+    assert counts(path) == {"received": 1, "stored": 1}
+    store_all(writer, [again(sent)])
+    assert counts(path) == {"received": 2, "stored": 1, "duplicates": 1}
+
+
+def test_a_hundred_identical_payloads_are_a_hundred_readings(
+    writer: Writer, path: Path, sent: Message
+) -> None:
+    """Even if all have the packet id that the first one gave back."""
+    store_all(writer, [sent] * 50)
+    for _ in range(50):
+        store_all(writer, [sent])
+    assert counts(path) == {"received": 100, "stored": 100}
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        message(b"21.50", "a", packet_id=7, duplicate=True),
+        message(b"21.5", "a/b", packet_id=7, duplicate=True),
+        message(b"21.5", "a", packet_id=8, duplicate=True),
+    ],
+    ids=["payload", "topic", "packet id"],
+)
+def test_another_message_with_the_flag_is_stored(
+    writer: Writer, path: Path, sent: Message, other: Message
+) -> None:
+    store_all(writer, [sent])
+    store_all(writer, [other])
+    assert counts(path) == {"received": 2, "stored": 2}
+
+
+def test_a_packet_id_that_has_been_used_anew_says_nothing_of_the_earlier_message(
+    writer: Writer, path: Path, sent: Message
+) -> None:
+    store_all(writer, [sent])
+    store_all(writer, [message(b"22", "a", packet_id=7)])
+    store_all(writer, [again(sent)])
+    assert counts(path) == {"received": 3, "stored": 3}
+
+
+def test_what_comes_after_deliveries_were_forgotten_is_new(
+    writer: Writer, store: Store, path: Path, sent: Message
+) -> None:
+    assert (writer.latest_delivery, writer.remembers_deliveries) == (0, False)
+    store_all(writer, [sent])
+    assert (writer.latest_delivery, writer.remembers_deliveries) == (1, True)
+    later = message(b"22", "a", packet_id=8)
+    store_all(writer, [later])
+    writer.forget_deliveries(1)
+    assert (writer.latest_delivery, writer.remembers_deliveries) == (2, True)
+    store.close()
+    new_store, new_writer = restarted(path)
+    for each in (writer, new_writer):
+        batch = each.sort([again(sent), again(later)])
+        assert (len(batch.readings), batch.counts["duplicates"]) == (1, 1)
+    store_all(new_writer, [again(sent)])
+    new_store.close()
+    assert counts(path) == {"received": 3, "stored": 3}
+
+
+def test_deliveries_that_could_not_be_forgotten_are_remembered(
+    writer: Writer, path: Path, sent: Message
+) -> None:
+    store_all(writer, [sent])
+    with locked(path), pytest.raises(StoreUnavailable):
+        writer.forget_deliveries(writer.latest_delivery)
+    store_all(writer, [again(sent)])
+    assert counts(path) == {"received": 2, "stored": 1, "duplicates": 1}
+
+
+def test_a_failed_commit_changes_nothing_in_what_is_remembered(
+    writer: Writer, path: Path, sent: Message
+) -> None:
+    other = message(b"22", "a", packet_id=7)
+    store_all(writer, [sent])
+    with locked(path), pytest.raises(StoreUnavailable):
+        store_all(writer, [other])
+    assert writer.latest_delivery == 1
+    assert writer.sort([again(other)]).counts["duplicates"] == 0
+    assert writer.sort([again(sent)]).counts["duplicates"] == 1
+    store_all(writer, [other])
+    assert writer.sort([again(other)]).counts["duplicates"] == 1
+    assert counts(path) == {"received": 2, "stored": 2}
+
+
+def test_of_many_deliveries_the_latest_are_kept(store: Store, path: Path) -> None:
+    settings = load_settings({"topic": "#"})
+    writer = Writer(settings, store, Redeliveries(remembered=10))
+    for packet_id in range(1, 101):
+        store_all(writer, [message(b"1", packet_id=packet_id)])
+    assert rows(path, "SELECT MIN(id), MAX(id), COUNT(*) FROM delivery") == [(90, 100, 11)]
+    assert writer.sort([message(b"1", packet_id=91, duplicate=True)]).counts["duplicates"] == 1
+    assert writer.sort([message(b"1", packet_id=89, duplicate=True)]).counts["duplicates"] == 0
+
+
+def test_messages_that_are_never_sent_again_leave_nothing_to_remember(store: Store, path: Path) -> None:
+    """A stream at QoS 0 would let the file grow for as long as the loop is never idle."""
+    writer = Writer(load_settings({"topic": "#"}), store, Redeliveries(remembered=10))
+    store_all(writer, [message(b"1")])
+    for _ in range(100):
+        store_all(writer, [message(b"1", qos=0, packet_id=0)])
+    assert counts(path) == {"received": 101, "stored": 101}
+    [(kept,)] = rows(path, "SELECT COUNT(*) FROM delivery")
+    assert kept <= 10
+
+
+@pytest.mark.parametrize(
+    ("first", "ending"),
+    [
+        (message(b"nonsense", packet_id=7), "rejected"),
+        (message(at(NOW - 3600), packet_id=7), "late"),
+        (message(named("x"), packet_id=7), "stored"),
+    ],
+    ids=["rejected", "late", "with an id"],
+)
+def test_whatever_became_of_a_message_sent_again_it_is_a_duplicate(
+    writer: Writer, path: Path, first: Message, ending: str
+) -> None:
+    store_all(writer, [first])
+    store_all(writer, [again(first)])
+    assert counts(path) == {"received": 2, ending: 1, "duplicates": 1}
+    assert len(rows(path, REJECTED)) == (ending == "rejected")
+
+
+@pytest.mark.parametrize("message_id", ["x", 46, "ä" * 100])
+def test_an_id_that_comes_again_is_stored_once(
+    writer: Writer, path: Path, message_id: object, log_lines: list[str]
+) -> None:
+    first, second, third = (message(named(message_id, 5), packet_id=number) for number in (1, 2, 3))
+    store_all(writer, [first, second])
+    store_all(writer, [third, message(named("other", 5), packet_id=4)])
+    assert rows(path, READINGS) == [("DATA", NOW, 5)] * 2
+    assert counts(path) == {"received": 4, "stored": 2, "duplicates": 2}
+    assert log_lines == []
+
+
+def test_the_same_id_on_another_topic_is_another_reading(writer: Writer, path: Path) -> None:
+    store_all(writer, [message(named("x"), "a"), message(named("x"), "b", packet_id=2)])
+    assert rows(path, READINGS) == [("a", NOW, 1), ("b", NOW, 1)]
+    assert counts(path) == {"received": 2, "stored": 2}
+
+
+def test_an_id_that_names_a_device_is_warned_of_once(
+    writer: Writer, path: Path, log_lines: list[str]
+) -> None:
+    for number in range(1, 6):
+        store_all(writer, [message(named("kitchen", number), "a", packet_id=number)])
+    assert counts(path) == {"received": 5, "stored": 1, "duplicates": 4}
+    assert log_lines == [
+        "WARNING: 'kitchen' came again as the id of another number on 'a', which was dropped as a "
+        "duplicate: an id must name one reading, not a device"
+    ]
+
+
+def test_a_batch_that_is_committed_is_not_reported_as_failed(
+    writer: Writer, store: Store, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A lock that comes just after the commit concerns only the warning; else it would be written twice."""
+    store_all(writer, [message(named("x"))])
+    look = store.reused_id
+
+    def look_while_locked(readings: Sequence[NewReading]) -> NewReading | None:
+        with locked(path):
+            return look(readings)
+
+    monkeypatch.setattr(store, "reused_id", look_while_locked)
+    store_all(writer, [message(named("x", 2), packet_id=2)])
+    assert counts(path) == {"received": 2, "stored": 1, "duplicates": 1}
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_after_every_batch_the_counters_add_up(store: Store, path: Path, seed: int) -> None:
+    random = Random(seed)
+    writer = Writer(load_settings({"topic": "#"}), store, Redeliveries(remembered=20))
+    payloads = [b"21.5", b"22", b"x", at(NOW - 9e6), named("x", 5), named("y", 6), named(1, 7)]
+    received = 0
+    for _ in range(40):
+        batch = [
+            message(
+                random.choice(payloads),
+                random.choice(["a", "b", "STATS"]),
+                qos=random.choice([0, 1, 1, 1]),
+                retained=random.random() < 0.1,
+                duplicate=random.random() < 0.5,
+                packet_id=random.randint(1, 5),
+            )
+            for _ in range(random.randint(0, 8))
+        ]
+        store_all(writer, batch)
+        if random.random() < 0.1:
+            writer.forget_deliveries(random.randint(0, writer.latest_delivery))
+        received += sum(message.topic != "STATS" for message in batch)
+        counted = counts(path)
+        assert counted.get("received", 0) == received
+        assert counted.get("stored", 0) == len(rows(path, READINGS))
+        assert counted.get("rejected", 0) == len(rows(path, REJECTED))
+    assert {"stored", "duplicates", "rejected", "late", "retained"} < counted.keys()

@@ -1,0 +1,427 @@
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+from loguru import logger
+
+from models.database import OUTBOX, prepare, writing_database
+from models.outbox import Outbox
+from scheduler_app import outbox_sender
+from scheduler_app.mqtt import Puback
+from scheduler_app.outbox_sender import OutboxSender
+from tests.unit.rows import locked, rows
+
+ACCEPTED = Puback(accepted=True, reason="Success")
+UNHEARD = Puback(accepted=True, reason="No matching subscribers")
+REFUSED = Puback(accepted=False, reason="Quota exceeded")
+WINDOW = outbox_sender._WINDOW
+
+
+class FakeLink:
+    """The broker's side: notes what is published, and lets the test answer it."""
+
+    def __init__(self) -> None:
+        self.number = 0
+        self.up = True
+        self.sent: list[str] = []
+        self._answers: list[Callable[[Puback], object]] = []
+        # After each reading that was published; the tests put in what happens then.
+        self.when_published: Callable[[], object] = lambda: None
+
+    def publish(self, topic: str, payload: str, *, when_acknowledged: Callable[[Puback], object]) -> bool:
+        if not self.up:
+            return False
+        self.sent.append(f"{topic} {payload}")
+        self._answers.append(when_acknowledged)
+        self.when_published()
+        return True
+
+    def answer(self, place: int, puback: Puback = ACCEPTED) -> None:
+        """Answer what was published at `place`."""
+        self._answers[place](puback)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    path = tmp_path / "outbox.db"
+    prepare(path, OUTBOX)
+    return path
+
+
+@pytest.fixture
+def outbox(path: Path) -> Iterator[Outbox]:
+    outbox = Outbox(writing_database(path))
+    yield outbox
+    outbox.close()
+
+
+@pytest.fixture
+def link() -> FakeLink:
+    return FakeLink()
+
+
+@pytest.fixture
+def sender(outbox: Outbox, link: FakeLink) -> OutboxSender:
+    return OutboxSender(outbox, link, 0)
+
+
+def connect(sender: OutboxSender, link: FakeLink) -> None:
+    link.number += 1
+    sender.on_connect()
+
+
+def put(sender: OutboxSender, *payloads: object) -> None:
+    for payload in payloads:
+        sender.put("t", str(payload))
+
+
+def run(sender: OutboxSender) -> None:
+    """Run the sender here until the test stops it; one that nobody stops shall fail, not hang."""
+    overdue = threading.Event()
+
+    def give_up() -> None:
+        overdue.set()
+        sender.stop()
+
+    watchdog = threading.Timer(20, give_up)
+    watchdog.start()
+    try:
+        sender.run()
+    finally:
+        watchdog.cancel()
+    assert not overdue.is_set(), "nothing has stopped the sender"
+
+
+def in_outbox(path: Path) -> list[str]:
+    return [payload for (payload,) in rows(path, "SELECT payload FROM outgoing ORDER BY id")]
+
+
+@contextmanager
+def at_the_first_error(action: Callable[[], object]) -> Iterator[None]:
+    """Call `action` when an error is logged."""
+    handler = logger.add(lambda line: action(), level="ERROR")
+    yield
+    logger.remove(handler)
+
+
+def test_a_reading_is_stored_before_it_is_published(sender: OutboxSender, link: FakeLink, path: Path) -> None:
+    stored: list[list[str]] = []
+
+    def look() -> None:
+        stored.append(in_outbox(path))
+        sender.stop()
+
+    link.when_published = look
+    connect(sender, link)
+    put(sender, 1, 2)
+    run(sender)
+    assert stored == [["1", "2"]] * 2
+    assert link.sent == ["t 1", "t 2"]
+
+
+def test_a_reading_is_stored_without_a_connection_too(
+    sender: OutboxSender, link: FakeLink, path: Path
+) -> None:
+    link.up = False
+    put(sender, 1)
+    sender.stop()
+    run(sender)
+    assert (link.sent, in_outbox(path), sender.waiting) == ([], ["1"], 1)
+
+
+def test_a_reading_is_deleted_when_the_broker_has_taken_it(
+    sender: OutboxSender, link: FakeLink, path: Path, log_lines: list[str]
+) -> None:
+    def take_the_second() -> None:
+        if len(link.sent) == 2:
+            link.answer(1)
+            sender.stop()
+
+    link.when_published = take_the_second
+    connect(sender, link)
+    put(sender, 1, 2)
+    run(sender)
+    assert (in_outbox(path), sender.waiting) == (["1"], 1)
+    assert log_lines == []
+
+
+def test_what_the_broker_refuses_stays_and_is_logged_once(
+    sender: OutboxSender, link: FakeLink, path: Path, log_lines: list[str]
+) -> None:
+    def refuse() -> None:
+        link.answer(-1, REFUSED)
+        if len(link.sent) == 3:
+            sender.stop()
+
+    link.when_published = refuse
+    connect(sender, link)
+    put(sender, 1, 2, 3)
+    run(sender)
+    assert (in_outbox(path), sender.waiting) == (["1", "2", "3"], 3)
+    assert link.sent == ["t 1", "t 2", "t 3"]  # not again at once
+    assert log_lines == ["ERROR: the broker refuses a reading: Quota exceeded; it stays in the outbox"]
+
+
+def test_what_the_broker_has_refused_is_sent_again_after_a_pause(
+    sender: OutboxSender, link: FakeLink, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outbox_sender, "_REFUSED_PAUSE", 0.0)
+
+    def answer() -> None:
+        if len(link.sent) == 2:
+            link.answer(0, REFUSED)
+        elif len(link.sent) == 3:
+            link.answer(2)
+            sender.stop()
+
+    link.when_published = answer
+    connect(sender, link)
+    put(sender, 1, 2)
+    run(sender)
+    assert link.sent == ["t 1", "t 2", "t 1"]  # the second is still on its way
+    assert in_outbox(path) == ["2"]
+
+
+def test_what_was_not_answered_is_sent_in_order_on_a_new_connection(
+    sender: OutboxSender, link: FakeLink, path: Path
+) -> None:
+    def lose_the_connection() -> None:
+        if len(link.sent) == 3:
+            link.answer(1)
+            connect(sender, link)
+            put(sender, 4)
+        elif len(link.sent) == 6:
+            sender.stop()
+
+    link.when_published = lose_the_connection
+    connect(sender, link)
+    put(sender, 1, 2, 3)
+    run(sender)
+    assert link.sent == ["t 1", "t 2", "t 3", "t 1", "t 3", "t 4"]
+    assert in_outbox(path) == ["1", "3", "4"]
+
+
+def test_what_an_earlier_run_has_left_is_sent_first(outbox: Outbox, link: FakeLink, path: Path) -> None:
+    outbox.add([("t", "1"), ("u", "2")])
+    sender = OutboxSender(outbox, link, 2)
+    put(sender, 3)
+    connect(sender, link)
+
+    def take() -> None:
+        link.answer(-1)
+        if len(link.sent) == 3:
+            sender.stop()
+
+    link.when_published = take
+    run(sender)
+    assert link.sent == ["t 1", "u 2", "t 3"]
+    assert (in_outbox(path), sender.waiting) == ([], 0)
+
+
+def test_nothing_is_published_before_the_new_connection_is_noted(
+    sender: OutboxSender, link: FakeLink, path: Path
+) -> None:
+    """It would be sent again when it is."""
+    connect(sender, link)
+    link.number += 1
+    put(sender, 1)
+    sender.stop()
+    run(sender)
+    assert (link.sent, in_outbox(path)) == ([], ["1"])
+
+
+def test_what_could_not_be_published_is_sent_with_the_next_connection(
+    sender: OutboxSender, link: FakeLink
+) -> None:
+    def lose_the_connection() -> None:
+        if len(link.sent) == 1:
+            link.up = False
+            sender._notes.put(come_back)
+        elif len(link.sent) == 4:
+            sender.stop()
+
+    def come_back() -> None:
+        link.up = True
+        connect(sender, link)
+
+    link.when_published = lose_the_connection
+    connect(sender, link)
+    put(sender, 1, 2, 3)
+    run(sender)
+    assert link.sent == ["t 1", "t 1", "t 2", "t 3"]
+
+
+def test_no_more_than_a_window_is_sent_without_answers(
+    sender: OutboxSender, link: FakeLink, path: Path
+) -> None:
+    link.when_published = sender.stop
+    connect(sender, link)
+    put(sender, *range(250))
+    run(sender)
+    assert link.sent == [f"t {number}" for number in range(WINDOW)]
+    assert len(in_outbox(path)) == 250
+
+
+@pytest.mark.parametrize("answered_at_once", [1, 7, WINDOW])
+def test_no_more_than_a_window_is_on_its_way_and_everything_is_sent_once(
+    sender: OutboxSender, link: FakeLink, path: Path, answered_at_once: int
+) -> None:
+    answered, most = 0, 0
+
+    def answer() -> None:
+        nonlocal answered, most
+        on_the_way = len(link.sent) - answered
+        most = max(most, on_the_way)
+        if len(link.sent) == 350:
+            answered_now = on_the_way
+            sender._notes.put(lambda: sender.stop())
+        else:
+            answered_now = answered_at_once if on_the_way >= WINDOW else 0
+        for place in range(answered, answered + answered_now):
+            # only when all is sent that may be, as a broker's answers come later
+            link.answer(place)
+        answered += answered_now
+
+    link.when_published = answer
+    connect(sender, link)
+    put(sender, *range(350))
+    run(sender)
+    assert link.sent == [f"t {number}" for number in range(350)]
+    assert (in_outbox(path), sender.waiting) == ([], 0)
+    assert most == WINDOW
+
+
+def test_answers_of_an_earlier_connection_are_ignored(
+    sender: OutboxSender, link: FakeLink, path: Path, log_lines: list[str]
+) -> None:
+    def answer_late() -> None:
+        if len(link.sent) == 2:
+            connect(sender, link)
+        elif len(link.sent) == 4:
+            link.answer(0)
+            link.answer(1, REFUSED)
+            link.answer(3)
+            sender.stop()
+
+    link.when_published = answer_late
+    connect(sender, link)
+    put(sender, 1, 2)
+    run(sender)
+    assert link.sent == ["t 1", "t 2"] * 2
+    assert (in_outbox(path), sender.waiting) == (["1"], 1)
+    assert log_lines == []
+
+
+def test_a_reading_that_nobody_has_subscribed_to_is_taken_with_one_warning(
+    sender: OutboxSender, link: FakeLink, path: Path, log_lines: list[str]
+) -> None:
+    def answer() -> None:
+        link.answer(-1, UNHEARD)
+        if len(link.sent) == 3:
+            sender.stop()
+
+    link.when_published = answer
+    connect(sender, link)
+    put(sender, 1, 2, 3)
+    run(sender)
+    assert (in_outbox(path), sender.waiting) == ([], 0)
+    assert log_lines == [
+        "WARNING: the broker took a reading that nobody has subscribed to: is a subscriber running?"
+    ]
+
+
+def test_a_locked_outbox_is_tried_again_and_nothing_is_published_before(
+    sender: OutboxSender,
+    link: FakeLink,
+    path: Path,
+    log_lines: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(outbox_sender, "_STORE_PAUSE", 0.0)
+    sent_while_locked: list[str] = []
+    link.when_published = sender.stop
+    connect(sender, link)
+    put(sender, 1, 2)
+    with ExitStack() as lock:
+        lock.enter_context(locked(path))
+
+        def unlock() -> None:
+            sent_while_locked.extend(link.sent)
+            lock.close()
+
+        with at_the_first_error(unlock):
+            run(sender)
+    assert sent_while_locked == []
+    assert link.sent == ["t 1", "t 2"]
+    assert (in_outbox(path), sender.waiting) == (["1", "2"], 2)
+    assert log_lines == ["ERROR: the outbox cannot be written (database is locked); trying again"]
+
+
+def test_what_was_acknowledged_while_the_outbox_is_locked_is_deleted_later_and_not_sent_again(
+    sender: OutboxSender, link: FakeLink, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outbox_sender, "_STORE_PAUSE", 0.0)
+    waiting_while_locked: list[int] = []
+    connect(sender, link)
+    put(sender, 1)
+    with ExitStack() as lock:
+
+        def acknowledge_and_reconnect() -> None:
+            link.answer(0)
+            connect(sender, link)
+            lock.enter_context(locked(path))
+
+        def unlock() -> None:
+            waiting_while_locked.append(sender.waiting)
+            lock.close()
+            sender.stop()
+
+        link.when_published = acknowledge_and_reconnect
+        with at_the_first_error(unlock):
+            run(sender)
+    assert waiting_while_locked == [1]
+    assert link.sent == ["t 1"]
+    assert (in_outbox(path), sender.waiting) == ([], 0)
+
+
+def test_what_could_not_be_stored_before_the_stop_is_told(
+    sender: OutboxSender, path: Path, log_lines: list[str]
+) -> None:
+    put(sender, 1, 2)
+    sender.stop()
+    with locked(path):
+        run(sender)
+    assert in_outbox(path) == []
+    assert log_lines[-1] == "ERROR: 2 readings could not be stored in the outbox and are lost"
+
+
+def test_waiting_counts_what_no_broker_has_acknowledged(outbox: Outbox, link: FakeLink, path: Path) -> None:
+    outbox.add([("t", "1"), ("t", "2")])
+    sender = OutboxSender(outbox, link, 2)
+    counts = [sender.waiting]
+
+    def answer() -> None:
+        counts.append(sender.waiting)
+        if len(link.sent) == 4:
+            link.answer(0)
+            link.answer(1, REFUSED)
+            link.answer(2)
+            connect(sender, link)
+        elif len(link.sent) == 6:
+            link.answer(4)
+            put(sender, 5)
+        elif len(link.sent) == 7:
+            link.answer(5)
+            link.answer(6)
+            sender.stop()
+
+    link.when_published = answer
+    put(sender, 3, 4)
+    counts.append(sender.waiting)
+    connect(sender, link)
+    run(sender)
+    assert link.sent == ["t 1", "t 2", "t 3", "t 4", "t 2", "t 4", "t 5"]
+    assert counts == [2, 4, 4, 4, 4, 4, 2, 2, 2]
+    assert (sender.waiting, in_outbox(path)) == (0, [])
