@@ -6,7 +6,7 @@ from typing import NamedTuple
 from peewee import SqliteDatabase, fn
 
 from models.tables import Outgoing
-from models.transaction import close, transaction
+from models.transaction import close, insert_sql, transaction
 
 
 class Waiting(NamedTuple):
@@ -26,17 +26,16 @@ class Outbox:
     def __init__(self, database: SqliteDatabase) -> None:
         self._database = database
         self._last_id = 0
+        self._insert = insert_sql(database, Outgoing, Outgoing.id, Outgoing.topic, Outgoing.payload)
 
     def add(self, readings: Sequence[tuple[str, str]]) -> None:
         """Append (topic, payload) pairs, at least one."""
-        with transaction(self._database):
+        with transaction(self._database) as connection:
             # SQLite would give the id of a row that has been removed again
             newest = Outgoing.select(fn.COALESCE(fn.MAX(Outgoing.id), 0)).scalar(self._database)
             first = max(newest, self._last_id) + 1
             rows = [(first + place, topic, payload) for place, (topic, payload) in enumerate(readings)]
-            Outgoing.insert_many(rows, fields=[Outgoing.id, Outgoing.topic, Outgoing.payload]).execute(
-                self._database
-            )
+            connection.executemany(self._insert, rows)
         self._last_id = rows[-1][0]
 
     def after(self, last: int, limit: int) -> list[Waiting]:

@@ -1,16 +1,15 @@
 """What is written, all through one connection."""
 
 from collections import Counter as Tally
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from typing import NamedTuple
 
-import peewee
 from peewee import EXCLUDED, SqliteDatabase, fn
 
 from models.tables import Counter, Delivery, Reading, RejectedMessage, Series
-from models.transaction import close, transaction
+from models.transaction import close, insert_sql, transaction
 
 
 class NewReading(NamedTuple):
@@ -56,30 +55,24 @@ class Store:
         self._database = database
         self._series_ids: dict[str, int] = {}
         self._next_id: Iterator[int] | None = None
-        # peewee writes each SQL once; the driver runs it for many rows, ten times as fast
-        nothing = {"action": "nothing"}
-        reading_columns = (Reading.id, Reading.series, Reading.time, Reading.value, Reading.message_id)
-        rejected_columns = (
-            RejectedMessage.arrived,
-            RejectedMessage.topic,
-            RejectedMessage.payload,
-            RejectedMessage.size,
-            RejectedMessage.reason,
-            RejectedMessage.detail,
+        self._insert_reading = insert_sql(
+            database,
+            Reading,
+            *(Reading.id, Reading.series, Reading.time, Reading.value, Reading.message_id),
+            action="nothing",
+            conflict_target=[Reading.series, Reading.message_id],
+            conflict_where=Reading.message_id.is_null(False),
         )
-        self._insert_reading = self._sql(
-            _insert(Reading, reading_columns).on_conflict(
-                **nothing,
-                conflict_target=[Reading.series, Reading.message_id],
-                conflict_where=Reading.message_id.is_null(False),
-            )
+        self._insert_rejected = insert_sql(
+            database, RejectedMessage, *(getattr(RejectedMessage, name) for name in NewRejected._fields)
         )
-        self._insert_rejected = self._sql(_insert(RejectedMessage, rejected_columns))
-        self._insert_delivery = self._sql(_insert(Delivery, (Delivery.id, Delivery.packets)))
-        self._count_up = self._sql(
-            _insert(Counter, (Counter.name, Counter.value)).on_conflict(
-                conflict_target=[Counter.name], update={Counter.value: Counter.value + EXCLUDED.value}
-            )
+        self._insert_delivery = insert_sql(database, Delivery, Delivery.id, Delivery.packets)
+        self._count_up = insert_sql(
+            database,
+            Counter,
+            *(Counter.name, Counter.value),
+            conflict_target=[Counter.name],
+            update={Counter.value: Counter.value + EXCLUDED.value},
         )
 
     def add(self, batch: Batch) -> int:
@@ -109,13 +102,15 @@ class Store:
         """Return one of `readings` whose id is stored with another value, if there is one."""
         with transaction(self._database):
             for reading in readings:
+                if reading.message_id is None:
+                    continue
                 stored = (
                     Reading.select(Reading.value)
                     .join(Series)
                     .where(Series.name == reading.series, Reading.message_id == reading.message_id)
                     .scalar(self._database)
                 )
-                if reading.message_id is not None and stored not in (None, reading.value):
+                if stored not in (None, reading.value):
                     return reading
         return None
 
@@ -172,10 +167,3 @@ class Store:
 
     def _forget(self, until: int) -> None:
         Delivery.delete().where(Delivery.id <= until).execute(self._database)
-
-    def _sql(self, query: peewee.Query) -> str:
-        return str(self._database.get_sql_context().sql(query).query()[0])
-
-
-def _insert(table: type[peewee.Model], columns: Iterable[peewee.Field]) -> peewee.Insert:
-    return table.insert(dict.fromkeys(columns))

@@ -5,7 +5,7 @@ import os
 import secrets
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -153,15 +153,14 @@ def _check_session(settings: Settings, rate: float | None) -> Finding:
     topic = f"{settings.stats_topic}/$check/{secrets.token_hex(4)}"
     role = f"check-{secrets.token_hex(4)}"
     first = IngestSession(settings, topic=topic, role=role, quiet=True)
-    _receive_until(first, lambda received: first.subscribed)
+    _receive_until(first, 0)
     first.disconnect()
     if not _send(settings, topic, _QUEUE_TEST):
         return Finding(
             Level.WARN, "session", f"{settings.broker} did not take {_QUEUE_TEST} messages in time"
         )
     second = IngestSession(settings, topic=topic, role=role, quiet=True)
-    received = _receive_until(second, lambda received: received >= _QUEUE_TEST)
-    lost = second.take_session_loss()
+    received, lost = _receive_until(second, _QUEUE_TEST)
     second.disconnect()
     IngestSession(settings, topic=topic, role=role, quiet=True).discard()
     if lost:
@@ -177,17 +176,24 @@ def _check_session(settings: Settings, rate: float | None) -> Finding:
     return Finding(Level.OK, "session", f"the broker kept {_QUEUE_TEST} messages for us while we were away")
 
 
-def _receive_until(session: IngestSession, enough: Callable[[int], bool]) -> int:
-    received = 0
+def _receive_until(session: IngestSession, enough: int) -> tuple[int, bool]:
+    """Connect, subscribe, and wait a while for `enough` messages.
+
+    Returns how many there were, and whether the broker has begun a new session for us.
+    """
+    received, lost = 0, False
     session.connect()
     deadline = time.monotonic() + _ANSWER_TIMEOUT
-    while not (session.subscribed and enough(received)) and time.monotonic() < deadline:
+    while (received < enough or not session.subscribed) and time.monotonic() < deadline:
         if not session.connected and not session.connect():
             break
         batch = session.receive(_QUEUE_TEST, 0.2)
+        if session.take_session_loss():
+            lost = True
+            session.subscribe()
         session.acknowledge(batch)
         received += len(batch)
-    return received
+    return received, lost
 
 
 def _send(settings: Settings, topic: str, number: int) -> bool:

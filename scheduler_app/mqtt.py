@@ -98,6 +98,7 @@ class Connection:
         self._state = state
         # Grows with each connection that is made.
         self.number = 0
+        self._ready = False
         self._client: Client | None = None
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"mqtt-{role}", daemon=True)
@@ -118,7 +119,7 @@ class Connection:
 
     @property
     def connected(self) -> bool:
-        return self._client is not None and self._client.is_connected()
+        return self._ready and self._client is not None and self._client.is_connected()
 
     @property
     def trouble(self) -> str | None:
@@ -132,14 +133,15 @@ class Connection:
         *,
         retain: bool = False,
         when_acknowledged: Callable[[Puback], object] | None = None,
+        number: int | None = None,
     ) -> bool:
         """Publish at QoS 1; return whether there was a connection to do it on.
 
         `when_acknowledged` is called when the PUBACK has come. If the connection is lost before,
-        it is never called.
+        it is never called. `number`, if given, is that of the one connection to publish on.
         """
         client = self._client
-        if client is None or not client.is_connected():
+        if client is None or not self.connected or number not in (None, self.number):
             return False
         packet_id = client.publish(topic, payload, qos=1, retain=retain).mid
         with self._acknowledging:
@@ -153,6 +155,7 @@ class Connection:
     def _run(self) -> None:
         backoff = Backoff()
         while not self._stopping.wait(0 if self._dialer.at_once else backoff.next()):
+            self._ready = False
             client = self._dialer.dial(self._prepare)
             if client is None:
                 continue
@@ -198,6 +201,7 @@ class Connection:
     ) -> None:
         if self._dialer.answered(reason):
             self.number += 1
+            self._ready = True
             for topic in self._subscribe:
                 client.subscribe(topic, qos=1)
             self._when_connected()
@@ -307,8 +311,17 @@ class IngestSession:
                 self._client.loop_write()
             self._client.loop_misc()
 
+    def subscribe(self) -> None:
+        """Subscribe, so that messages come. A session that goes on does it by itself on connecting."""
+        if self._client is not None:
+            self._client.subscribe(self._topic, qos=1)
+
     def take_session_loss(self) -> bool:
-        """Return, once for each time, whether the broker has begun a new session for us."""
+        """Return, once for each time, whether the broker has begun a new session for us.
+
+        Then nothing comes until `subscribe`: what was remembered of the old session must be
+        forgotten before.
+        """
         lost, self._session_lost = self._session_lost, False
         return lost
 
@@ -346,7 +359,7 @@ class IngestSession:
         self._dialer.forget_session()
         if self.connect():
             deadline = time.monotonic() + _CONNECT_TIMEOUT
-            while not self.subscribed and self.connected and time.monotonic() < deadline:
+            while not self._session_lost and self.connected and time.monotonic() < deadline:
                 self.receive(1, _LOOP_TIMEOUT)
                 self.maintain()
         self.disconnect()
@@ -381,7 +394,8 @@ class IngestSession:
     ) -> None:
         if self._dialer.answered(reason):
             self._session_lost = not flags.session_present
-            client.subscribe(self._topic, qos=1)
+            if flags.session_present:
+                self.subscribe()
 
     def _on_subscribe(
         self,

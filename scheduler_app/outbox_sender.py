@@ -27,7 +27,9 @@ class Link(Protocol):
 
     number: int
 
-    def publish(self, topic: str, payload: str, *, when_acknowledged: Callable[[Puback], object]) -> bool: ...
+    def publish(
+        self, topic: str, payload: str, *, when_acknowledged: Callable[[Puback], object], number: int
+    ) -> bool: ...
 
 
 class OutboxSender:
@@ -113,17 +115,18 @@ class OutboxSender:
             self._acknowledged = []
 
     def _send(self) -> None:
-        # otherwise the note about a new connection is still on its way
-        while self._connection == self._link.number and len(self._in_flight) < _WINDOW:
-            readings = self._outbox.after(self._last_sent, _WINDOW)
+        while (room := _WINDOW - len(self._in_flight)) > 0:
+            readings = self._outbox.after(self._last_sent, room)
             for reading in readings:
                 if reading.id not in self._in_flight:
                     answer = partial(self._on_puback, self._connection, reading.id)
-                    if not self._link.publish(reading.topic, reading.payload, when_acknowledged=answer):
-                        return  # all of it again when there is a connection
+                    if not self._link.publish(
+                        reading.topic, reading.payload, when_acknowledged=answer, number=self._connection
+                    ):
+                        return  # all of it again when the note about a new connection is here
                     self._in_flight.add(reading.id)
                 self._last_sent = reading.id
-            if len(readings) < _WINDOW:
+            if len(readings) < room:
                 return
 
     def _on_puback(self, connection: int, reading: int, puback: Puback) -> None:
@@ -146,6 +149,8 @@ class OutboxSender:
             logger.error("the broker refuses a reading: {}; it stays in the outbox", puback.reason)
 
     def _begin_connection(self) -> None:
+        if self._connection == self._link.number:
+            return  # an earlier note was about the same
         self._connection = self._link.number
         self._in_flight.clear()
         self._last_sent = 0

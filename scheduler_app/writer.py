@@ -1,12 +1,14 @@
 """Turns a batch of messages into one transaction."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 from loguru import logger
 
 from config.settings import Settings
 from config.topics import is_at_or_below
 from models.store import Batch, NewReading, NewRejected, Store
+from models.transaction import StoreUnavailable
 from scheduler_app.log import Once
 from scheduler_app.mqtt import Message
 from scheduler_app.payload import Rejected, decode
@@ -41,19 +43,22 @@ class Writer:
                 batch.counts[ending] += 1
         if inputs:
             batch.counts["received"] = len(inputs)
-            batch.delivery = self._redeliveries.latest + 1, self._redeliveries.encode(inputs)
             batch.forget_until = self._redeliveries.outdated()
+            if packets := self._redeliveries.encode(inputs):
+                batch.delivery = self._redeliveries.latest + 1, packets
         return batch
 
     def commit(self, batch: Batch) -> None:
         """Store `batch` in one transaction, or raise StoreUnavailable and change nothing."""
-        if batch.delivery is None:
+        if not batch.counts:
             return
         duplicates = self._store.add(batch)
-        self._redeliveries.record(*batch.delivery)
+        if batch.delivery:
+            self._redeliveries.record(*batch.delivery)
         self._redeliveries.forget(batch.forget_until)
         if duplicates:
-            self._warn_of_reused_ids(batch)
+            with suppress(StoreUnavailable):  # the batch is stored all the same
+                self._warn_of_reused_ids(batch)
 
     @property
     def latest_delivery(self) -> int:

@@ -5,6 +5,7 @@ import json
 import threading
 from typing import TYPE_CHECKING
 
+from config.text import printable
 from scheduler_app.management import BROKER_SETTINGS, BaseCommand, CommandError
 
 if TYPE_CHECKING:
@@ -47,9 +48,10 @@ class Command(BaseCommand):
             )
         try:
             metrics = {"state": answers[topics[1]].decode(), **json.loads(answers[topics[0]])}
-        except ValueError:
+            text = json.dumps(metrics) if options.format == "json" else render_pairs(readable(metrics))
+        except (ValueError, TypeError, OverflowError, OSError):
             raise CommandError(f"what is on {metrics_topic(settings)} is not from a subscriber") from None
-        print(json.dumps(metrics) if options.format == "json" else render_pairs(readable(metrics)))
+        print(text)
 
 
 def readable(metrics: dict[str, object]) -> dict[str, object]:
@@ -61,6 +63,8 @@ def readable(metrics: dict[str, object]) -> dict[str, object]:
             return f"{datetime.fromtimestamp(value, UTC):%Y-%m-%d %H:%M:%S} UTC"
         if name == "oldest_unacknowledged" and isinstance(value, int | float):
             return f"{value:.1f} s"
+        if isinstance(value, str):
+            return printable(value)
         return "-" if value is None else value
 
-    return {name.replace("_", " "): text(name, value) for name, value in metrics.items()}
+    return {printable(name.replace("_", " ")): text(name, value) for name, value in metrics.items()}

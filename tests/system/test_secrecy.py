@@ -1,6 +1,7 @@
 """A password appears in no log, no error and no process title."""
 
 import signal
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,8 @@ def titles(pid: int) -> str:
     """Return the command lines of a process and of all below it."""
     found = ""
     for process in {pid} | descendants(pid):
-        found += Path(f"/proc/{process}/cmdline").read_text().replace("\0", " ") + "\n"
+        with suppress(FileNotFoundError):  # it has just ended
+            found += Path(f"/proc/{process}/cmdline").read_text().replace("\0", " ") + "\n"
     return found
 
 

@@ -13,8 +13,8 @@ from loguru import logger
 
 from config.settings import Settings
 
-# A slow machine is no failure.
-hypothesis.settings.register_profile("unit", deadline=None)
+# A slow machine is no failure; and the suite is run often, so that few examples at a time are many.
+hypothesis.settings.register_profile("unit", deadline=None, max_examples=50)
 hypothesis.settings.load_profile("unit")
 
 

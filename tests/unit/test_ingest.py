@@ -73,6 +73,9 @@ class FakeSession:
         self.session_losses -= 1
         return self.session_losses >= 0
 
+    def subscribe(self) -> None:
+        self.events.append("subscribe")
+
     def request_proof(self) -> bool:
         self.events.append("request proof")
         return True
@@ -369,61 +372,6 @@ def test_a_loop_that_was_stopped_before_it_ran_connects_to_nothing() -> None:
     assert session.events == ["disconnect"]
 
 
-def writing(session: FakeSession, failures: float = 0) -> tuple[Ingest, FakeWriter]:
-    """Return a loop whose session is idle three times before it is stopped, and its writer."""
-    session.batches = [[], [], []]
-    writer = FakeWriter(session, failures)
-    ingest = Ingest(session, writer)
-    session.when_empty = ingest.stop
-    return ingest, writer
-
-
-def test_a_lost_session_voids_what_was_remembered_of_it() -> None:
-    """Its packet ids begin anew, for other messages."""
-    session = FakeSession()
-    ingest, writer = writing(session)
-    writer.latest_delivery = 7
-    session.session_losses = 1
-    ingest.run()
-    assert session.events == ["forget until 7", "disconnect"]
-
-
-def test_what_a_proof_covers_is_forgotten_and_not_what_came_later() -> None:
-    """A PINGRESP proves that the acknowledgements sent before its PINGREQ have arrived."""
-    session = FakeSession()
-    ingest, writer = writing(session)
-    writer.latest_delivery = 7
-    writer.remembers_deliveries = True
-    looks = iter([False, True])
-
-    def take_proof() -> bool:
-        if next(looks, False):
-            writer.latest_delivery = 9
-            writer.remembers_deliveries = False
-            return True
-        return False
-
-    session.take_proof = take_proof  # type: ignore[method-assign]
-    ingest.run()
-    assert session.events == ["request proof", "forget until 7", "disconnect"]
-
-
-def test_no_proof_is_asked_for_when_nothing_is_remembered() -> None:
-    session = FakeSession()
-    ingest, _ = writing(session)
-    ingest.run()
-    assert session.events == ["disconnect"]
-
-
-def test_forgetting_is_tried_until_the_database_takes_it() -> None:
-    session = FakeSession()
-    ingest, _ = writing(session, failures=2)
-    session.session_losses = 1
-    ingest.run()
-    assert session.events == ["fail to forget until 0"] * 2 + ["forget until 0", "disconnect"]
-    assert session.sleeps == [0.05, 0.1]
-
-
 def test_what_is_held_can_be_seen_while_the_store_fails() -> None:
     session = FakeSession([A, B])
     ingest = ingest_of(session, failures=1)
@@ -458,7 +406,7 @@ def test_after_the_loss_of_a_session_deliveries_are_forgotten_before_anything_el
     ingest = Ingest(session, writer)
     session.when_empty = ingest.stop
     ingest.run()
-    assert session.events == ["forget until 7", "store a", "acknowledge a", "disconnect"]
+    assert session.events == ["forget until 7", "subscribe", "store a", "acknowledge a", "disconnect"]
 
 
 def test_a_store_that_fails_to_forget_a_lost_session_is_tried_again_before_anything_is_received() -> None:
@@ -472,6 +420,7 @@ def test_a_store_that_fails_to_forget_a_lost_session_is_tried_again_before_anyth
     assert session.events == [
         *["fail to forget until 7"] * 2,
         "forget until 7",
+        "subscribe",
         *["store a", "acknowledge a"],
         "disconnect",
     ]

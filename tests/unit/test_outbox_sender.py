@@ -30,8 +30,10 @@ class FakeLink:
         # After each reading that was published; the tests put in what happens then.
         self.when_published: Callable[[], object] = lambda: None
 
-    def publish(self, topic: str, payload: str, *, when_acknowledged: Callable[[Puback], object]) -> bool:
-        if not self.up:
+    def publish(
+        self, topic: str, payload: str, *, when_acknowledged: Callable[[Puback], object], number: int
+    ) -> bool:
+        if not self.up or number != self.number:
             return False
         self.sent.append(f"{topic} {payload}")
         self._answers.append(when_acknowledged)
@@ -99,9 +101,13 @@ def in_outbox(path: Path) -> list[str]:
 
 
 @contextmanager
-def at_the_first_error(action: Callable[[], object]) -> Iterator[None]:
+def at_an_error(action: Callable[[], object]) -> Iterator[None]:
     """Call `action` when an error is logged."""
-    handler = logger.add(lambda line: action(), level="ERROR")
+
+    def on_error(line: str) -> None:
+        action()
+
+    handler = logger.add(on_error, level="ERROR")
     yield
     logger.remove(handler)
 
@@ -224,8 +230,12 @@ def test_nothing_is_published_before_the_new_connection_is_noted(
     sender: OutboxSender, link: FakeLink, path: Path
 ) -> None:
     """It would be sent again when it is."""
+
+    def connect_anew() -> None:
+        link.number += 1
+
     connect(sender, link)
-    link.number += 1
+    sender._notes.put(connect_anew)
     put(sender, 1)
     sender.stop()
     run(sender)
@@ -264,27 +274,42 @@ def test_no_more_than_a_window_is_sent_without_answers(
     assert len(in_outbox(path)) == 250
 
 
-@pytest.mark.parametrize("answered_at_once", [1, 7, WINDOW])
+@pytest.mark.parametrize(
+    "answered_at_once",
+    [
+        1,
+        7,
+        WINDOW,
+    ],
+)
 def test_no_more_than_a_window_is_on_its_way_and_everything_is_sent_once(
     sender: OutboxSender, link: FakeLink, path: Path, answered_at_once: int
 ) -> None:
-    answered, most = 0, 0
+    answered, most, asleep = 0, 0, True
 
-    def answer() -> None:
-        nonlocal answered, most
-        on_the_way = len(link.sent) - answered
-        most = max(most, on_the_way)
-        if len(link.sent) == 350:
-            answered_now = on_the_way
-            sender._notes.put(lambda: sender.stop())
-        else:
-            answered_now = answered_at_once if on_the_way >= WINDOW else 0
-        for place in range(answered, answered + answered_now):
-            # only when all is sent that may be, as a broker's answers come later
+    def count() -> None:
+        nonlocal most, asleep
+        most = max(most, len(link.sent) - answered)
+        if asleep and (len(link.sent) - answered >= WINDOW or len(link.sent) == 350):
+            asleep = False
+            sender._notes.put(answer_some)
+
+    def answer_some() -> None:
+        """Answer when the sender waits, as a broker does."""
+        nonlocal answered, asleep
+        asleep = True
+        all_sent = len(link.sent) == 350
+        until = len(link.sent) if all_sent else answered + answered_at_once
+        for place in range(answered, until):
             link.answer(place)
-        answered += answered_now
+        answered = until
+        if all_sent:
+            sender.stop()
+        elif len(link.sent) - answered >= WINDOW:
+            asleep = False
+            sender._notes.put(answer_some)
 
-    link.when_published = answer
+    link.when_published = count
     connect(sender, link)
     put(sender, *range(350))
     run(sender)
@@ -351,7 +376,7 @@ def test_a_locked_outbox_is_tried_again_and_nothing_is_published_before(
             sent_while_locked.extend(link.sent)
             lock.close()
 
-        with at_the_first_error(unlock):
+        with at_an_error(unlock):
             run(sender)
     assert sent_while_locked == []
     assert link.sent == ["t 1", "t 2"]
@@ -379,7 +404,7 @@ def test_what_was_acknowledged_while_the_outbox_is_locked_is_deleted_later_and_n
             sender.stop()
 
         link.when_published = acknowledge_and_reconnect
-        with at_the_first_error(unlock):
+        with at_an_error(unlock):
             run(sender)
     assert waiting_while_locked == [1]
     assert link.sent == ["t 1"]

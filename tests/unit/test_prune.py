@@ -85,6 +85,15 @@ def test_what_was_pruned_is_one_line_of_the_log(store: Store, log_lines: list[st
     assert log_lines == [f"INFO: pruned {STEP + 5} readings"]
 
 
+def test_what_was_pruned_is_counted(store: Store, path: Path) -> None:
+    add(store, *[NOW - 9000] * (STEP + 5), NOW)
+    step = step_of(store)
+    while step():
+        pass
+    assert not step_of(store)()
+    assert rows(path, "SELECT value FROM counter WHERE name = 'pruned'") == [(STEP + 5,)]
+
+
 def test_nothing_pruned_is_nothing_to_tell(store: Store, log_lines: list[str]) -> None:
     assert not step_of(store)()
     assert log_lines == []

@@ -130,8 +130,8 @@ def test_what_was_stored_is_known_after_a_restart(deliveries: list[list[Message]
     stored = [deliver(before, messages) for messages in deliveries]
     before.forget(until)
     after = Redeliveries([delivery for delivery in stored if delivery[0] > until])
-    for message in all_messages():
-        assert after.knows(message) == before.knows(message)
+    for again_sent in all_messages():
+        assert after.knows(again_sent) == before.knows(again_sent)
     assert after.any_remembered == before.any_remembered
 
 

@@ -376,10 +376,11 @@ def test_an_id_that_names_a_device_is_warned_of_once(
     for number in range(1, 6):
         store_all(writer, [message(named("kitchen", number), "a", packet_id=number)])
     assert counts(path) == {"received": 5, "stored": 1, "duplicates": 4}
-    assert log_lines == [
+    [line] = log_lines
+    assert line == (
         "WARNING: 'kitchen' came again as the id of another number on 'a', which was dropped as a "
         "duplicate: an id must name one reading, not a device"
-    ]
+    )
 
 
 def test_a_batch_that_is_committed_is_not_reported_as_failed(
