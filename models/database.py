@@ -38,6 +38,10 @@ OUTBOX = Schema("OUTBOX_FILE", 0x6D716F78, 1, (Outgoing,))
 _LEFT_ALONE = {"messages"}
 
 
+class LockedDatabase(Exception):
+    """Another program holds a lock on the database file; it can be used when that is over."""
+
+
 class UnusableDatabase(Exception):
     """The database file cannot be used; the text says which file and why, in one line."""
 
@@ -58,7 +62,8 @@ def reading_database(path: Path) -> peewee.SqliteDatabase:
 def prepare(path: Path, schema: Schema = READINGS) -> None:
     """Create the file, its folders and its tables, as far as they are missing.
 
-    Raises UnusableDatabase if that cannot be done, or if the file is not ours or too new.
+    Raises UnusableDatabase if that cannot be done, or if the file is not ours or too new, and
+    LockedDatabase if it cannot be done now.
     """
     name = f"{schema.setting}={path}"
     try:
@@ -77,6 +82,8 @@ def prepare(path: Path, schema: Schema = READINGS) -> None:
             if writer.user_version == 0:
                 _create(writer, schema)
     except peewee.DatabaseError as error:
+        if "locked" in str(error):
+            raise LockedDatabase(f"{name} is locked by another program") from None
         raise UnusableDatabase(f"{name} {_explain(error, path)}") from None
 
 
@@ -163,6 +170,4 @@ def _explain(error: peewee.DatabaseError, path: Path) -> str:
         return f"is not an SQLite database, or is damaged ({text}): name a new file instead"
     if "readonly" in text or "unable to open" in text:
         return f"cannot be written: check the permissions of the file and of {path.parent}"
-    if "locked" in text:
-        return "is locked by another program"
     return f"cannot be opened: {text}"

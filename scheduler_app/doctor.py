@@ -13,8 +13,7 @@ from typing import Any, NamedTuple
 
 from config.settings import Settings
 from models import history
-from models.database import UnusableDatabase, prepare, reading_database, writing_settings
-from models.transaction import StoreUnavailable
+from models.database import LockedDatabase, UnusableDatabase, prepare, reading_database, writing_settings
 from scheduler_app.lifecycle import wait_until
 from scheduler_app.mqtt import SUSPICIOUS, Connection, IngestSession, Message
 from scheduler_app.outlet import metrics_topic
@@ -68,7 +67,7 @@ def _check_database(settings: Settings) -> Finding:
         database = reading_database(settings.db_file)
         with database.connection_context():
             readings = history.reading_count(database)
-    except (UnusableDatabase, StoreUnavailable) as error:
+    except (LockedDatabase, UnusableDatabase) as error:
         return Finding(Level.FAIL, "database", str(error))
     text = (
         f"{settings.db_file}: {readings} readings, SQLite {pragmas.version}, journal {pragmas.journal_mode}"

@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from types import FrameType, TracebackType
@@ -109,13 +109,18 @@ def wait_until(condition: Callable[[], bool], timeout: float = float("inf")) -> 
     return True
 
 
+class Stopped(Exception):
+    """Ends the body of `role` early, as if it had returned: it was told to stop."""
+
+
 @contextmanager
 def role(options: argparse.Namespace) -> Iterator[StopSignal]:
     """Run the body until it is told to stop; CommandError if it was told to because of a failure."""
     with StopSignal() as stop:
         if options.stop_at_eof:
             stop_at_end_of_input(stop)
-        yield stop
+        with suppress(Stopped):
+            yield stop
     if stop.failure:
         raise CommandError(stop.failure)
 

@@ -145,6 +145,8 @@ class Connection:
             return False
         packet_id = client.publish(topic, payload, qos=1, retain=retain).mid
         with self._acknowledging:
+            if client is not self._client:
+                return False  # it was lost meanwhile, and the packet id may be another's
             puback = self._early.pop(packet_id, None)
             if puback is None:
                 self._waiting[packet_id] = when_acknowledged
@@ -168,6 +170,7 @@ class Connection:
             if self._stopping.is_set():
                 self._say_goodbye(client)
             with self._acknowledging:
+                self._client = None
                 self._waiting.clear()
                 self._early.clear()
 
@@ -273,6 +276,8 @@ class IngestSession:
     def connect(self) -> bool:
         """Try once to connect; return whether the broker's answer can be waited for."""
         self._subscribed = self._proof_wanted = self._proof_here = False
+        # what was read and not handed out is sent again; to acknowledge it here would be stale
+        self._inbox = [message for message in self._inbox if message.qos == 0]
         self._client = self._dialer.dial(self._prepare)
         return self._client is not None
 
@@ -285,16 +290,19 @@ class IngestSession:
         client = self._client
         if client is None:
             return []
-        self._wait(client, timeout)
-        while self.connected and len(self._inbox) < limit:
-            before = len(self._inbox)
-            if not self._dialer.survives(client, client.loop_read):
-                self._client = None
-                break
-            if len(self._inbox) == before:
-                break
+        self._wait(client, 0 if self._inbox else timeout)
+        self._read(client, limit)
         batch, self._inbox = self._inbox, []
         return batch
+
+    def hold(self) -> None:
+        """Keep the connection alive while a batch cannot be stored.
+
+        The answers to our pings come behind more messages: those wait for the next `receive`.
+        """
+        self.maintain()
+        if self._client is not None:
+            self._read(self._client, RECEIVE_MAXIMUM)
 
     def acknowledge(self, batch: Sequence[Message]) -> None:
         """Send a PUBACK for each message, in the order received (MQTT-4.6.0-2)."""
@@ -373,6 +381,15 @@ class IngestSession:
                 self._client.loop_write()
         self._waker.close()
         self._wakened.close()
+
+    def _read(self, client: Client, limit: int) -> None:
+        while self.connected and len(self._inbox) < limit:
+            before = len(self._inbox)
+            if not self._dialer.survives(client, client.loop_read):
+                self._client = None
+                break
+            if len(self._inbox) == before:
+                break
 
     def _wait(self, client: Client, timeout: float) -> None:
         sock: Any = client.socket()
@@ -613,3 +630,20 @@ def _guarded(handler: Callable[[Message], object]) -> Callable[[Client, object, 
             logger.exception("a message could not be handled")
 
     return on_message
+
+
+def answers(host: str, port: int, timeout: float) -> bool:
+    """Whether an MQTT broker lets a client in within `timeout` seconds."""
+    client = Client(CallbackAPIVersion.VERSION2, client_id=f"probe-{secrets.token_hex(4)}")
+    client.connect_timeout = timeout
+    deadline = time.monotonic() + timeout
+    try:
+        client.connect(host, port)
+        while not client.is_connected() and time.monotonic() < deadline:
+            if client.loop(timeout / 10) != MQTTErrorCode.MQTT_ERR_SUCCESS:
+                return False
+        connected = client.is_connected()
+        client.disconnect()
+    except OSError:
+        return False
+    return connected

@@ -1,6 +1,8 @@
 """`manage.py broker`: the embedded broker alone."""
 
 import argparse
+import threading
+import time
 from typing import TYPE_CHECKING
 
 from scheduler_app.arguments import port_number
@@ -8,6 +10,12 @@ from scheduler_app.management import BaseCommand
 
 if TYPE_CHECKING:
     from config.settings import Settings
+    from scheduler_app.lifecycle import StopSignal
+
+# Seconds; and so many times in a row without an answer are no accident.
+_WATCH_INTERVAL = 5.0
+_ANSWER_TIMEOUT = 3.0
+_FAILURES = 2
 
 
 class Command(BaseCommand):
@@ -22,10 +30,25 @@ class Command(BaseCommand):
     def handle(self, options: argparse.Namespace, settings: "Settings") -> None:
         from loguru import logger
 
-        from scheduler_app.embedded_broker import accepts_connections, run_embedded_broker
+        from scheduler_app.embedded_broker import run_embedded_broker
         from scheduler_app.lifecycle import role, serve
+        from scheduler_app.mqtt import answers
 
         with role(options) as stop:
             run_embedded_broker(options.host, options.port)
             logger.info("the embedded broker listens on {}:{}", options.host, options.port)
-            serve(stop, lambda: accepts_connections(options.host, options.port), settings.health_file)
+            watch = threading.Thread(target=_watch, args=(stop, options.host, options.port), daemon=True)
+            watch.start()
+            serve(stop, lambda: answers(options.host, options.port, _ANSWER_TIMEOUT), settings.health_file)
+
+
+def _watch(stop: "StopSignal", host: str, port: int) -> None:
+    """Stop when the broker lets nobody in any more: its router can fail while it still listens."""
+    from scheduler_app.mqtt import answers
+
+    failures = 0
+    while not stop.requested:
+        time.sleep(_WATCH_INTERVAL)
+        failures = 0 if answers(host, port, _ANSWER_TIMEOUT) else failures + 1
+        if failures == _FAILURES:
+            stop.request(failure=f"the embedded broker on {host}:{port} lets no client in any more")

@@ -34,8 +34,8 @@ class Command(BaseCommand):
         from jobs.publish_reading import ReadingIds, publish_reading
         from models.database import OUTBOX, UnusableDatabase, prepare, sole_owner, writing_database
         from models.outbox import Outbox
-        from models.transaction import StoreUnavailable
         from scheduler_app.lifecycle import background, role, serve, wait_until
+        from scheduler_app.locked_database import when_unlocked
         from scheduler_app.mqtt import Connection
         from scheduler_app.outbox_sender import OutboxSender
         from scheduler_app.scheduler import RandomInterval, Scheduler
@@ -51,11 +51,11 @@ class Command(BaseCommand):
             stop = stack.enter_context(role(options))
             outbox = Outbox(writing_database(settings.outbox_file))
             try:
-                prepare(settings.outbox_file, OUTBOX)
+                when_unlocked(lambda: prepare(settings.outbox_file, OUTBOX), stop)
                 stack.enter_context(sole_owner(settings.outbox_file, OUTBOX))
-                waiting = outbox.count()
+                waiting = when_unlocked(outbox.count, stop)
                 outbox.close()
-            except (UnusableDatabase, StoreUnavailable) as error:
+            except UnusableDatabase as error:
                 raise CommandError(str(error)) from None
             if waiting:
                 logger.info("{} readings wait in the outbox", waiting)

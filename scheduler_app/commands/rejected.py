@@ -31,14 +31,14 @@ class Command(BaseCommand):
 
     def handle(self, options: argparse.Namespace, settings: "Settings") -> None:
         from models import history
-        from models.database import UnusableDatabase, prepare, reading_database
+        from models.database import LockedDatabase, UnusableDatabase, prepare, reading_database
         from scheduler_app.table import render_table
 
         if not settings.db_file.exists():
             raise CommandError(f"DB_FILE={settings.db_file} does not exist: has a subscriber run?")
         try:
             prepare(settings.db_file)
-        except UnusableDatabase as error:
+        except (LockedDatabase, UnusableDatabase) as error:
             raise CommandError(str(error)) from None
         database = reading_database(settings.db_file)
         with database.connection_context():

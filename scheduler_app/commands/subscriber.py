@@ -33,9 +33,9 @@ class Command(BaseCommand):
         from models.database import UnusableDatabase, prepare, reading_database, sole_owner, writing_database
         from models.rolling import RollingAverages
         from models.store import Store
-        from models.transaction import StoreUnavailable
         from scheduler_app.ingest import Ingest
         from scheduler_app.lifecycle import background, role, serve
+        from scheduler_app.locked_database import when_unlocked
         from scheduler_app.monitor import Monitor
         from scheduler_app.mqtt import IngestSession
         from scheduler_app.outlet import Outlet
@@ -47,11 +47,11 @@ class Command(BaseCommand):
             stop = stack.enter_context(role(options))
             store = Store(writing_database(settings.db_file))
             try:
-                prepare(settings.db_file)
+                when_unlocked(lambda: prepare(settings.db_file), stop)
                 stack.enter_context(sole_owner(settings.db_file))
-                redeliveries = Redeliveries(store.deliveries())
+                redeliveries = Redeliveries(when_unlocked(store.deliveries, stop))
                 store.close()
-            except (UnusableDatabase, StoreUnavailable) as error:
+            except UnusableDatabase as error:
                 raise CommandError(str(error)) from None
 
             session = IngestSession(settings)
@@ -62,6 +62,7 @@ class Command(BaseCommand):
                 settings.max_clock_skew,
             )
             clock = prune.SteadyClock(settings.retention + 2 * prune.INTERVAL)
+            clock.now(time.time(), time.monotonic())  # from now on it knows a jump when it sees one
             monitor = Monitor(settings.db_file, ingest, session)
             outlet = Outlet(settings)
             scheduler = Scheduler()

@@ -14,6 +14,7 @@ import pytest
 
 from models.database import (
     READINGS,
+    LockedDatabase,
     UnusableDatabase,
     prepare,
     reading_database,
@@ -157,11 +158,11 @@ def test_a_file_that_is_not_writable_is_refused(open_folder: Path) -> None:
     open_folder.chmod(0o755)
 
 
-def test_a_database_that_another_program_has_locked_is_refused(tmp_path: Path) -> None:
+def test_a_database_that_another_program_has_locked_can_be_used_later(tmp_path: Path) -> None:
     path = tmp_path / "test.db"
     prepare(path)
-    with locked(path):
-        assert refusal(path).endswith("is locked by another program")
+    with locked(path), pytest.raises(LockedDatabase, match=f"^DB_FILE={path} is locked by another program$"):
+        prepare(path)
     prepare(path)
 
 

@@ -22,9 +22,11 @@ class Service:
     def __init__(self, folder: Path) -> None:
         self.path = folder / "test.db"
         prepare(self.path)
+        self.store = Store(writing_database(self.path))
         self.start_again()
 
     def start_again(self) -> None:
+        self.store.close()
         self.store = Store(writing_database(self.path))
         self.writer = Writer(load_settings({"topic": "#"}), self.store, Redeliveries(self.store.deliveries()))
 

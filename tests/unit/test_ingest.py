@@ -32,7 +32,6 @@ class FakeSession:
         self.calls = 0
         self.connected = self.subscribed = True
         self.may_connect_at_once = False
-        self.idle = False
         self.session_losses = 0
         self.proofs = 0
         # When nothing is left to receive, and after each pause; the tests put in what happens then.
@@ -55,7 +54,6 @@ class FakeSession:
         self.limits.append(limit)
         self.timeouts.append(timeout)
         batch = self.batches.pop(0) if self.batches else []
-        self.idle = not batch
         if not batch and not self.batches:
             self.when_empty()
         return batch
@@ -66,8 +64,10 @@ class FakeSession:
 
     def maintain(self) -> None:
         self.count_call()
-        if not self.idle:  # with nothing to do it may be called at any time
-            self.events.append("maintain")
+
+    def hold(self) -> None:
+        self.count_call()
+        self.events.append("hold")
 
     def take_session_loss(self) -> bool:
         self.session_losses -= 1
@@ -166,7 +166,7 @@ def test_a_batch_is_held_while_the_store_fails_and_acknowledged_once() -> None:
     session = FakeSession([A, B], [C])
     ingest_of(session, failures=3).run()
     assert session.events == [
-        *["fail a b", "maintain"] * 3,
+        *["fail a b", "hold"] * 3,
         "store a b",
         "acknowledge a b",
         "store c",
@@ -186,7 +186,7 @@ def test_a_batch_that_could_not_be_stored_before_the_stop_is_never_acknowledged(
     ingest = ingest_of(session, failures=float("inf"))
     session.when_sleeping = lambda: ingest.stop() if len(session.sleeps) == 2 else None
     ingest.run()
-    assert session.events == ["fail a", "maintain", "fail a", "maintain", "fail a", "disconnect"]
+    assert session.events == ["fail a", "hold", "fail a", "hold", "fail a", "disconnect"]
 
 
 def test_a_batch_that_was_received_before_the_stop_is_stored_and_acknowledged() -> None:
@@ -418,7 +418,7 @@ def test_a_store_that_fails_to_forget_a_lost_session_is_tried_again_before_anyth
     session.when_empty = ingest.stop
     ingest.run()
     assert session.events == [
-        *["fail to forget until 7"] * 2,
+        *["fail to forget until 7", "hold"] * 2,
         "forget until 7",
         "subscribe",
         *["store a", "acknowledge a"],
@@ -457,7 +457,7 @@ def test_an_idle_loop_asks_for_a_proof_and_forgets_up_to_what_was_the_latest_the
     assert session.events == [
         "request proof",
         *["store b", "acknowledge b"],
-        *["fail to forget until 5"] * failures_at_the_proof,
+        *["fail to forget until 5", "hold"] * failures_at_the_proof,
         "forget until 5",
         "request proof",
         "disconnect",

@@ -1,0 +1,1 @@
+"""What is promised, under every fault we can make: acknowledged ⊆ stored ⊆ sent, and nothing twice."""

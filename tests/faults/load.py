@@ -1,0 +1,116 @@
+"""Readings to be stored, from a client that knows which of them the broker has acknowledged."""
+
+import json
+import threading
+import time
+from collections import Counter
+from collections.abc import Hashable, Sequence
+from enum import StrEnum
+from types import TracebackType
+from typing import Self
+
+from paho.mqtt.client import Client
+from paho.mqtt.enums import CallbackAPIVersion
+
+from tests.support.brokers import Access
+from tests.support.ports import HOST
+from tests.support.waiting import wait_for
+
+TOPIC = "DATA"
+# Longer than any fault lasts, so that our own connection is never the one that gives up.
+_KEEPALIVE = 600
+_WINDOW = 100
+_MOST = 65_000
+
+
+class Kind(StrEnum):
+    """What tells one reading from another."""
+
+    IDS = "ids"
+    NUMBERS = "no ids"
+    IDENTICAL = "identical"
+
+
+class Load:
+    """Publishes `count` readings at `rate` a second, in the background, while entered.
+
+    A reading is known by its value, which the database keeps whatever the kind: see `sent` and
+    `acknowledged`. After a lost connection, what was not acknowledged is sent again.
+    """
+
+    def __init__(self, access: Access, count: int, rate: float, kind: Kind = Kind.IDS) -> None:
+        assert count <= _MOST, "packet ids would come round again"
+        self.kind = kind
+        self._access = access
+        self._count = count
+        self._rate = rate
+        # by packet id
+        self._sent: dict[int, Hashable] = {}
+        self._acknowledged: set[int] = set()
+        self._ending = threading.Event()
+        self._thread = threading.Thread(target=self._publish, name="load")
+        self._client = Client(CallbackAPIVersion.VERSION2)
+        self._client.max_inflight_messages_set(_WINDOW)
+        self._client.reconnect_delay_set(1, 1)
+        self._client.on_publish = lambda client, userdata, packet_id, *_: self._acknowledged.add(packet_id)
+
+    def __enter__(self) -> Self:
+        self._client.connect(HOST, self._access.port, keepalive=_KEEPALIVE)
+        self._client.loop_start()
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._ending.set()
+        self._thread.join()
+        self._client.disconnect()
+        self._client.loop_stop()
+
+    @property
+    def sent(self) -> Counter[Hashable]:
+        return Counter(self._sent.values())
+
+    @property
+    def acknowledged(self) -> Counter[Hashable]:
+        return Counter(self._sent[packet_id] for packet_id in self._acknowledged)
+
+    @property
+    def done(self) -> bool:
+        """Whether everything is sent and acknowledged."""
+        return len(self._acknowledged) == self._count
+
+    def wait(self) -> None:
+        """Wait until it is done, generously."""
+        timeout = 60.0 + 5 * self._count / self._rate
+        progress = f"all of {self._count} readings acknowledged to us"
+        wait_for(lambda: self.done, lambda: f"{progress}; they are {len(self._acknowledged)}", timeout)
+
+    def _publish(self) -> None:
+        began = time.monotonic()
+        for number in range(self._count):
+            pause = began + number / self._rate - time.monotonic()
+            if self._ending.wait(max(0.0, pause)) if pause > 0 else self._ending.is_set():
+                return
+            value, payload = reading(self.kind, number)
+            self._sent[self._client.publish(TOPIC, payload, qos=1).mid] = value
+
+
+def reading(kind: Kind, number: int) -> tuple[float, str]:
+    """Return the value and the payload of reading `number`."""
+    match kind:
+        case Kind.IDS:
+            return number, json.dumps({"number": number, "id": f"reading-{number}"})
+        case Kind.NUMBERS:
+            return number, json.dumps({"number": number})
+        case Kind.IDENTICAL:
+            return 21.5, "21.5"
+
+
+def numbered(kind: Kind, numbers: Sequence[int]) -> list[str]:
+    """Return the payloads of the readings `numbers`."""
+    return [reading(kind, number)[1] for number in numbers]

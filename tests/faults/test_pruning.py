@@ -1,0 +1,65 @@
+"""A day of load, without waiting for it."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from jobs.prune import INTERVAL, STEP, prune
+from models.database import prepare, writing_database
+from models.store import Batch, NewReading, Store
+from scheduler_app.monitor import database_files, size
+from tests.faults.verdict import Report
+
+RETENTION = 35 * 60.0
+HOUR = 3600
+RATE = 50
+# Readings of so many seconds share a commit.
+COMMIT = 10
+BEGAN = 1_700_000_000
+# Seconds. An acknowledgement may wait 0.25 s for pruning; the rest is room for a busy machine.
+LONGEST_STEP = 1.0
+
+
+@pytest.mark.slow
+def test_a_day(tmp_path: Path, report: Report) -> None:
+    """The file stops growing within the first hours, and no step of pruning takes long."""
+    path = tmp_path / "test.db"
+    prepare(path)
+    store = Store(writing_database(path))
+    sizes: dict[int, int] = {}
+    longest = 0.0
+
+    def run(step: Callable[[], bool]) -> None:
+        nonlocal longest
+        more = True
+        while more:
+            began = time.perf_counter()
+            more = step()
+            longest = max(longest, time.perf_counter() - began)
+
+    for second in range(0, 24 * HOUR, COMMIT):
+        now = BEGAN + second + COMMIT
+        store.add(Batch(readings=_readings(second)))
+        if now % INTERVAL < COMMIT:
+            prune(run, store, RETENTION, lambda until=now - 1800: until, lambda now=now: now)  # type: ignore[misc]
+        if (second + COMMIT) % HOUR == 0:
+            sizes[(second + COMMIT) // HOUR] = sum(size(file) for file in database_files(path))
+    store.close()
+    report.add(
+        f"a day at {RATE}/s: {sizes[1] / 1e6:.1f} MB after 1 h, {sizes[24] / 1e6:.1f} MB after 24 h; "
+        f"longest step of {STEP} rows {longest * 1000:.0f} ms",
+        f"{24 * HOUR * RATE} ids",
+    )
+    assert sizes[24] <= 1.1 * sizes[2]
+    assert longest < LONGEST_STEP
+
+
+def _readings(second: int) -> list[NewReading]:
+    """Return the readings of `COMMIT` seconds, of 20 series, with ids."""
+    first = second * RATE
+    return [
+        NewReading(f"sensor/{number % 20}", BEGAN + number / RATE, number % 100 / 10, f"3f2a9c11-{number}")
+        for number in range(first, first + COMMIT * RATE)
+    ]
