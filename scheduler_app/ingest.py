@@ -134,29 +134,48 @@ class Ingest:
         """Nothing has come: see to the connection, and forget the deliveries that are proven."""
         self._session.maintain()
         if self._session.take_session_loss():
-            latest = self._writer.latest_delivery
-            if self._persist(lambda: self._writer.forget_deliveries(latest)):
-                self._session.subscribe()
+            self._begin_session()
         elif self._session.take_proof():
             proven = self._awaiting_proof_of
             self._persist(lambda: self._writer.forget_deliveries(proven))
         elif self._writer.remembers_deliveries and self._session.request_proof():
             self._awaiting_proof_of = self._writer.latest_delivery
 
+    def _begin_session(self) -> None:
+        """Forget the deliveries of the old session before anything of the new one is received.
+
+        And before it is subscribed to: a crash in between would leave them to be taken for those
+        of the new one. But if the database cannot be written now, what is published meanwhile
+        would be lost for certain, and that weighs more.
+        """
+        latest = self._writer.latest_delivery
+
+        def forget() -> None:
+            self._writer.forget_deliveries(latest)
+
+        forgotten = self._try(forget)
+        self._session.subscribe()
+        if not forgotten:
+            self._persist(forget)
+
     def _persist(self, write: Callable[[], None]) -> bool:
         """Call `write`, however long the database takes; False if we were stopped before it could."""
         pause, longest = _STORE_BACKOFF
-        while True:
-            try:
-                write()
-                return True
-            except StoreUnavailable as error:
-                self._complain(error)
+        while not self._try(write):
             if self._stopping.is_set():
                 return False
             self._session.hold()
             self._session.sleep(pause)
             pause = min(2 * pause, longest)
+        return True
+
+    def _try(self, write: Callable[[], None]) -> bool:
+        try:
+            write()
+        except StoreUnavailable as error:
+            self._complain(error)
+            return False
+        return True
 
     def _run_step(self) -> None:
         if not self._steps:
