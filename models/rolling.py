@@ -73,9 +73,7 @@ class RollingAverages:
                     span.plus([value for time, value in rows if span.after < time <= until]) for span in spans
                 ]
         self._seen, self._spans, self.oldest_needed = newest, spans, oldest
-        return [
-            WindowAverage(mean(span.total, span.count) if span.count else None, span.count) for span in spans
-        ]
+        return [span.average() for span in spans]
 
     def _move(self, span: _Span, after: float, until: float) -> _Span:
         """Return `span` with new edges, for the readings seen so far."""
@@ -85,7 +83,7 @@ class RollingAverages:
                 return []
             return history.values_between(self._database, low, high, self._seen)
 
-        # Written for an interval that moves by less than its length; a jump by more empties it.
+        # After a jump by more than its length the old and the new interval have nothing in common.
         if after >= span.until or until <= span.after:
             return _Span(after, until).plus(between(after, until))
         moved = span.minus(between(span.after, after)).plus(between(after, span.after))

@@ -5,6 +5,7 @@ import difflib
 import importlib
 import os
 import pkgutil
+import re
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar, NoReturn
@@ -116,6 +117,7 @@ def build_parser(name: str, command: BaseCommand) -> argparse.ArgumentParser:
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
+        message = re.sub(r"//[^\s@]*@", "//***@", message)  # it may repeat a password
         raise CommandError(f"{message}. '{PROGRAM} help {self.prog.split()[-1]}' explains.", status=2)
 
 

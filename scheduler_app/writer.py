@@ -44,7 +44,8 @@ class Writer:
         if inputs:
             batch.counts["received"] = len(inputs)
             batch.forget_until = self._redeliveries.outdated()
-            if packets := self._redeliveries.encode(inputs):
+            # our own output too: its packet ids are no longer those of older readings
+            if packets := self._redeliveries.encode(messages):
                 batch.delivery = self._redeliveries.latest + 1, packets
         return batch
 
