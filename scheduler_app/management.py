@@ -7,6 +7,7 @@ import os
 import pkgutil
 import re
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar, NoReturn
 
@@ -25,6 +26,17 @@ BROKER_SETTINGS = (
     "client_id",
     "mqtt_version",
 )
+# What the subscriber uses, and who starts it or checks for it.
+SUBSCRIBER_SETTINGS = (
+    *BROKER_SETTINGS,
+    "topic",
+    "stats_topic",
+    "db_file",
+    "stats_interval",
+    "retention",
+    "windows",
+    "max_clock_skew",
+)
 # What each command has, whatever else it uses.
 _COMMON_SETTINGS = ("log_level",)
 
@@ -40,7 +52,7 @@ class CommandError(Exception):
         self.status = status
 
 
-class BaseCommand:
+class BaseCommand(ABC):
     """A command is a file in `scheduler_app/commands/` with a class `Command` that extends this."""
 
     help: ClassVar[str]
@@ -52,9 +64,9 @@ class BaseCommand:
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """Declare the arguments that are no settings."""
 
+    @abstractmethod
     def handle(self, options: argparse.Namespace, settings: "Settings") -> None:
         """Do the work; return when it is done. Raises CommandError."""
-        raise NotImplementedError
 
 
 def main(argv: Sequence[str]) -> int:

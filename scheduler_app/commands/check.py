@@ -3,7 +3,7 @@
 import argparse
 from typing import TYPE_CHECKING
 
-from scheduler_app.management import BROKER_SETTINGS, BaseCommand, CommandError
+from scheduler_app.management import SUBSCRIBER_SETTINGS, BaseCommand, CommandError
 
 if TYPE_CHECKING:
     from config.settings import Settings
@@ -11,16 +11,7 @@ if TYPE_CHECKING:
 
 class Command(BaseCommand):
     help = "Check the settings, the database and the broker; exit status 1 if one does not work."
-    settings = (
-        *BROKER_SETTINGS,
-        "topic",
-        "stats_topic",
-        "db_file",
-        "stats_interval",
-        "retention",
-        "windows",
-        "max_clock_skew",
-    )
+    settings = SUBSCRIBER_SETTINGS
 
     def handle(self, options: argparse.Namespace, settings: "Settings") -> None:
         from scheduler_app.doctor import Level, examine

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from scheduler_app.management import BROKER_SETTINGS, BaseCommand
+from scheduler_app.management import SUBSCRIBER_SETTINGS, BaseCommand
 
 if TYPE_CHECKING:
     from config.settings import Settings
@@ -17,17 +17,7 @@ _BROKER_HOST, _BROKER_PORT = "127.0.0.1", 1883
 
 class Command(BaseCommand):
     help = "Run everything on one machine: a broker if there is none, subscriber, stats, publisher."
-    settings = (
-        *BROKER_SETTINGS,
-        "topic",
-        "stats_topic",
-        "db_file",
-        "outbox_file",
-        "stats_interval",
-        "retention",
-        "windows",
-        "max_clock_skew",
-    )
+    settings = (*SUBSCRIBER_SETTINGS, "outbox_file")
     is_role = True
 
     def handle(self, options: argparse.Namespace, settings: "Settings") -> None:

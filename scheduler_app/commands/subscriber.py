@@ -5,7 +5,7 @@ import time
 from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING
 
-from scheduler_app.management import BROKER_SETTINGS, BaseCommand, CommandError
+from scheduler_app.management import SUBSCRIBER_SETTINGS, BaseCommand, CommandError
 
 if TYPE_CHECKING:
     from config.settings import Settings
@@ -13,17 +13,7 @@ if TYPE_CHECKING:
 
 class Command(BaseCommand):
     help = "Store the readings on TOPIC and publish their rolling averages on STATS_TOPIC."
-    settings = (
-        *BROKER_SETTINGS,
-        "topic",
-        "stats_topic",
-        "db_file",
-        "stats_interval",
-        "retention",
-        "windows",
-        "max_clock_skew",
-        "health_file",
-    )
+    settings = (*SUBSCRIBER_SETTINGS, "health_file")
     is_role = True
 
     def handle(self, options: argparse.Namespace, settings: "Settings") -> None:
