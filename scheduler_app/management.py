@@ -61,7 +61,7 @@ class BaseCommand(ABC):
     # Whether the command runs until it is told to stop.
     is_role: ClassVar[bool] = False
 
-    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:  # noqa: B027 - most have none
         """Declare the arguments that are no settings."""
 
     @abstractmethod
