@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 _UNITS = {"ms": 0.001, "s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 _DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)\s*(ms|s|min|h|d)")
+LONGEST_DURATION = 366 * 86400.0
 DURATION_FORM = "a number with a unit: ms, s, min, h or d, for example 10s, 5min, 24h"
 
 
@@ -27,6 +28,11 @@ def format_duration(seconds: float) -> str:
     return f"{seconds:.9f}".rstrip("0").rstrip(".") + "s"
 
 
+def whole_milliseconds(seconds: float) -> int:
+    """Return the nearest number of milliseconds."""
+    return round(seconds * 1000)
+
+
 @dataclass(frozen=True)
 class Window:
     """A stretch of time that ends now, for example the last 5 minutes.
@@ -41,6 +47,10 @@ class Window:
     def parse(cls, text: str) -> "Window":
         name = text.strip()
         seconds = parse_duration(name)
-        if seconds < 1:
-            raise ValueError("a window lasts 1s or longer")
+        if not 1 <= seconds <= LONGEST_DURATION or seconds != whole_milliseconds(seconds) / 1000:
+            raise ValueError("a window lasts from 1s to 366d, in whole milliseconds")
         return cls("".join(name.split()), seconds)
+
+    @property
+    def milliseconds(self) -> int:
+        return whole_milliseconds(self.seconds)

@@ -4,18 +4,16 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, PrivateAttr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError
 
 from config.broker_address import BrokerAddress, hide_password
-from config.quantities import Window, format_duration, parse_duration
+from config.quantities import LONGEST_DURATION, Window, format_duration, parse_duration
+from config.streams import RETENTION_MARGIN, Stream, check_windows, load_streams, not_below
 from config.text import printable
 from config.topics import check_topic, check_topic_filter, is_at_or_below
 
 DEFAULT_WINDOWS = "1min,5min,30min"
-# What is kept beyond the longest window, so that late readings and slow ticks find their rows.
-RETENTION_MARGIN = 5 * 60.0
-LONGEST_DURATION = 366 * 86400.0
 
 
 class InvalidSettings(Exception):
@@ -39,12 +37,7 @@ def _windows(value: object) -> object:
 
 def parse_windows(text: str) -> tuple[Window, ...]:
     """Read a WINDOWS setting; ValueError says what is allowed."""
-    windows = tuple(Window.parse(part) for part in text.split(","))
-    if len({window.name for window in windows}) < len(windows):
-        raise ValueError("each window once")
-    if any(window.seconds > LONGEST_DURATION for window in windows):
-        raise ValueError(f"windows of at most {format_duration(LONGEST_DURATION)}")
-    return windows
+    return check_windows(Window.parse(part) for part in text.split(","))
 
 
 def _longest(windows: Iterable[Window]) -> float:
@@ -66,6 +59,17 @@ def _client_id(value: object) -> object:
     if isinstance(value, str) and not (0 < len(value) <= 64 and value.isascii() and value.isprintable()):
         raise ValueError("1 to 64 printable ASCII characters")
     return value
+
+
+def _topic_filters(value: object) -> str:
+    """Check the topic filters, separated by commas."""
+    return ",".join(check_topic_filter(part.strip()) for part in str(value).split(","))
+
+
+def _whole_number(value: object) -> int:
+    if not str(value).isdecimal() or not 1 <= int(str(value)) <= 1_000_000:
+        raise ValueError("from 1 to 1000000")
+    return int(str(value))
 
 
 def _upper(value: object) -> object:
@@ -109,8 +113,18 @@ class Settings(BaseSettings):
     mqtt_version: Literal["auto", "5", "3.1.1"] = Field(
         default="auto", description="MQTT version: 5, 3.1.1, or auto, which is 5 where the broker speaks it"
     )
-    topic: Annotated[str, BeforeValidator(check_topic_filter)] = Field(
-        default="DATA", description="topic of the readings; the subscriber takes + and # too"
+    topic: Annotated[str, BeforeValidator(_topic_filters)] = Field(
+        default="DATA",
+        description="topic of the readings; for the subscriber several, comma-separated, with + and # too",
+    )
+    streams_file: Annotated[Path | None, BeforeValidator(_existing_file)] = Field(
+        default=None,
+        validate_default=False,
+        description="TOML file that says which topics are read, and how; it takes the place of TOPIC",
+        json_schema_extra={"default": "none"},
+    )
+    max_series: Annotated[int, BeforeValidator(_whole_number)] = Field(
+        default=20_000, description="how many series there may be; what would begin another is rejected"
     )
     stats_topic: Annotated[str, BeforeValidator(check_topic)] = Field(
         default="STATS", description="topic of the averages; nothing at or below it is taken as input"
@@ -156,13 +170,22 @@ class Settings(BaseSettings):
         json_schema_extra={"default": "none"},
     )
 
+    _streams: tuple[Stream, ...] = PrivateAttr()
+
+    @property
+    def streams(self) -> tuple[Stream, ...]:
+        """What the stream file says, or one stream for each filter in TOPIC."""
+        return self._streams
+
     @model_validator(mode="after")
-    def _topics_apart(self) -> Self:
-        if is_at_or_below(self.topic, self.stats_topic):
-            raise ValueError(
-                f"TOPIC={self.topic} is not allowed: a topic that is not at or below "
-                f"STATS_TOPIC={self.stats_topic}, whose messages are never input"
-            )
+    def _read_streams(self) -> Self:
+        if self.streams_file is not None:
+            self._streams = load_streams(self.streams_file, self.windows, self.retention, self.stats_topic)
+            return self
+        for topic in self.topic.split(","):
+            if is_at_or_below(topic, self.stats_topic):
+                raise ValueError(f"TOPIC={topic} is not allowed: {not_below(self.stats_topic)}")
+        self._streams = tuple(Stream(topic, self.windows, self.retention) for topic in self.topic.split(","))
         return self
 
     @model_validator(mode="after")

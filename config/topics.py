@@ -1,5 +1,8 @@
 """Topic names and topic filters, as MQTT 3.1.1 and 5 define them (section 4.7)."""
 
+from collections.abc import Iterable
+from itertools import zip_longest
+
 _MAX_BYTES = 65535
 
 
@@ -18,6 +21,36 @@ def check_topic_filter(topic_filter: str) -> str:
     return _check_text(topic_filter)
 
 
+def matches(topic_filter: str, topic: str) -> bool:
+    """Whether messages on `topic` are sent to who subscribes to `topic_filter` (section 4.7)."""
+    if topic.startswith("$") and topic_filter[0] in "+#":
+        return False  # MQTT-4.7.2-1
+    wanted, levels = topic_filter.split("/"), topic.split("/")
+    for position, level in enumerate(wanted):
+        if level == "#":
+            return True  # the level above too
+        if position == len(levels) or level not in ("+", levels[position]):
+            return False
+    return len(wanted) == len(levels)
+
+
+def disjoint(topic_filters: Iterable[str]) -> tuple[str, ...]:
+    """Return filters that cover all of `topic_filters`, of which no two match the same topic.
+
+    A broker may send a message once for each filter that matches it (MQTT-3.3.5-1, MQTT 5
+    section 3.3.4), and nothing in such copies tells them from two messages. So where filters
+    overlap, one that covers both takes their place; it may match more than they did.
+    """
+    apart: list[str] = []
+    for topic_filter in topic_filters:
+        cover = topic_filter
+        while overlapping := [other for other in apart if _overlap(cover, other)]:
+            apart.remove(overlapping[0])
+            cover = _cover(cover, overlapping[0])
+        apart.append(cover)
+    return tuple(apart)
+
+
 def is_at_or_below(topic: str, root: str) -> bool:
     """Whether `topic` is `root` or lies below it."""
     return topic == root or topic.startswith(f"{root}/")
@@ -31,3 +64,25 @@ def _check_text(text: str) -> str:
     if not 0 < size <= _MAX_BYTES or "\0" in text:
         raise ValueError(f"1 to {_MAX_BYTES} bytes of UTF-8 without NUL")
     return text
+
+
+def _overlap(one: str, other: str) -> bool:
+    """Whether there is a topic that both filters match."""
+    if {one[:1], other[:1]} in ({"$", "+"}, {"$", "#"}):
+        return False  # MQTT-4.7.2-1
+    for level, other_level in zip_longest(one.split("/"), other.split("/")):
+        if "#" in (level, other_level):
+            return True
+        if level != other_level and (None in (level, other_level) or "+" not in (level, other_level)):
+            return False
+    return True
+
+
+def _cover(one: str, other: str) -> str:
+    """Return the narrowest filter that matches whatever either of two overlapping filters does."""
+    levels = ""
+    for level, other_level in zip_longest(one.split("/"), other.split("/")):
+        if "#" in (level, other_level):
+            return f"{levels}#"
+        levels += f"{level if level == other_level else '+'}/"
+    return levels.removesuffix("/")

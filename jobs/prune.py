@@ -1,10 +1,11 @@
-"""Delete what is older than the retention, in small steps."""
+"""Delete what is older than its retention, in small steps."""
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from loguru import logger
 
+from models.catalog import Catalog, SeriesRow
 from models.store import Store
 
 # Seconds between two runs.
@@ -40,31 +41,59 @@ class SteadyClock:
         return min(wall, monotonic + self._offsets[0][1])  # the sum may round up
 
 
-def prune(
-    submit: Callable[[Callable[[], bool]], object],
-    store: Store,
-    retention: float,
-    oldest_needed: Callable[[], float],
-    now: Callable[[], float],
-) -> None:
-    """Hand the deleting of old rows to `submit`, as a step to be called until it returns False.
+class Pruner:
+    """Deletes old readings and rejected messages, in steps that the writing thread takes.
 
-    Deleted are readings older than `retention` seconds that no window needs any more.
+    Readings are kept as long as their series says. For each such retention it is remembered up to
+    which event time that is done, so that no step looks at rows that stay again and again.
     """
-    time = now()
-    pruned = 0
 
-    def step() -> bool:
-        nonlocal pruned
-        # asked anew each time: a tick by a clock that was set back needs older readings
-        until = min(time - retention, oldest_needed())
-        deleted = store.delete_readings(until, STEP)
-        pruned += deleted
-        if deleted == STEP:
-            return True
-        store.delete_rejected(time - REJECTED_RETENTION, REJECTED_KEPT)
-        if pruned:
-            logger.info("pruned {} readings", pruned)
-        return False
+    def __init__(self, store: Store, catalog: Catalog) -> None:
+        self._store = store
+        self._catalog = catalog
+        self._done: dict[float, float] = {}
 
-    submit(step)
+    def steps(self, now: float, when_aged: Callable[[Sequence[SeriesRow]], object]) -> Callable[[], bool]:
+        """Return a step to be called until it returns False; `now` in UTC epoch seconds.
+
+        When all is deleted, `when_aged` gets the series that have no readings any more.
+        """
+        waiting = sorted({row.retention for row in self._catalog})
+        pruned = 0
+
+        def step() -> bool:
+            nonlocal pruned
+            if waiting:
+                until = now - waiting[-1]
+                pruned += self._delete(waiting[-1], until)
+                if self._done[waiting[-1]] >= until:
+                    waiting.pop()
+                return True
+            self._store.delete_rejected(now - REJECTED_RETENTION, REJECTED_KEPT)
+            if pruned:
+                logger.info("pruned {} readings", pruned)
+            if aged := [row for row in self._catalog if self.is_aged(row)]:
+                when_aged(aged)
+            return False
+
+        return step
+
+    def is_aged(self, row: SeriesRow) -> bool:
+        """Whether a series has no readings any more: all are so old that they were deleted."""
+        newest = self._catalog.newest.get(row.id)
+        return newest is not None and newest <= self._done.get(row.retention, float("-inf"))
+
+    def remove(self, row: SeriesRow) -> bool:
+        """Delete a series, unless it has readings again; return whether it is gone."""
+        if self._catalog.row(row.id) is None or not self.is_aged(row):
+            return False
+        self._store.delete_series(row.id)
+        self._catalog.remove(row)
+        return True
+
+    def _delete(self, retention: float, until: float) -> int:
+        after = self._done.get(retention, float("-inf"))
+        # the clock may have been set back
+        deleted = self._store.delete_readings(min(after, until), until, STEP, retention)
+        self._done[retention] = deleted.until
+        return deleted.rows

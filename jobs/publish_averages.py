@@ -1,24 +1,21 @@
-"""Publish the average of each window."""
+"""Publish the average of all readings in each window."""
 
 import json
 from collections.abc import Callable, Sequence
 
-from models.rolling import RollingAverages
+from models.rolling import RollingStatistics
 
 
 def publish_averages(
-    averages: RollingAverages,
-    names: Sequence[str],
-    publish: Callable[[str], object],
-    now: Callable[[], float],
+    statistics: RollingStatistics, names: Sequence[str], publish: Callable[[str], object]
 ) -> None:
-    """Compute the averages at `now()` (UTC epoch seconds) and hand them to `publish` as JSON.
+    """Hand the averages at the latest tick to `publish` as JSON.
 
     `names` are those of the windows, in order: `{"avg_1min": 46, "avg_5min": null}`. An empty
     window is null.
     """
-    results = averages.advance(now())
-    message = {f"avg_{name}": _plain(result.mean) for name, result in zip(names, results, strict=True)}
+    averages = statistics.pooled()
+    message = {f"avg_{name}": _plain(average.mean) for name, average in zip(names, averages, strict=True)}
     publish(json.dumps(message))
 
 

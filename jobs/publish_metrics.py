@@ -10,7 +10,7 @@ COUNTERS = ("received", *ENDINGS, "pruned")
 
 def publish_metrics(
     counters: Callable[[], Mapping[str, int]],
-    present: Callable[[], Mapping[str, float | int | None]],
+    present: Callable[[], Mapping[str, object]],
     publish: Callable[[str], object],
     now: Callable[[], float],
 ) -> None:

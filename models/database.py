@@ -11,8 +11,10 @@ from pathlib import Path
 
 import peewee
 
-from models.tables import Counter, Delivery, Outgoing, Reading, RejectedMessage, Series
+from models.tables import Counter, Delivery, Outgoing, Reading, RejectedMessage, Series, Subscription
 
+# Until the subscriber has said otherwise, the readings of version 1 are kept as long as the default.
+_RETENTION_1 = 2100.0
 # Seconds one statement waits for a lock. Short, so that whoever waits can ping the broker between.
 _LOCK_TIMEOUT = 0.25
 
@@ -30,7 +32,9 @@ class Schema:
     tables: tuple[type[peewee.Model], ...]
 
 
-READINGS = Schema("DB_FILE", 0x6D716176, 1, (Series, Reading, RejectedMessage, Delivery, Counter))
+READINGS = Schema(
+    "DB_FILE", 0x6D716176, 2, (Series, Reading, RejectedMessage, Delivery, Counter, Subscription)
+)
 OUTBOX = Schema("OUTBOX_FILE", 0x6D716F78, 1, (Outgoing,))
 
 
@@ -81,6 +85,8 @@ def prepare(path: Path, schema: Schema = READINGS) -> None:
         with writer.connection_context(), writer.atomic():
             if writer.user_version == 0:
                 _create(writer, schema)
+            elif writer.user_version < schema.version:
+                _upgrade(writer, schema)
     except peewee.DatabaseError as error:
         if "locked" in str(error):
             raise LockedDatabase(f"{name} is locked by another program") from None
@@ -161,6 +167,31 @@ def _create(database: peewee.SqliteDatabase, schema: Schema) -> None:
     if Counter in schema.tables:
         Counter.insert(name="since", value=int(time.time())).execute(database)
     database.application_id = schema.application_id
+    database.user_version = schema.version
+
+
+def _upgrade(database: peewee.SqliteDatabase, schema: Schema) -> None:
+    """Bring the readings from version 1, where each had an id, and a series nothing but its name."""
+    database.execute_sql("DROP INDEX reading_message_id")
+    for name in ("series", "reading"):
+        database.execute_sql(f"ALTER TABLE {name} RENAME TO old_{name}")
+    for table in schema.tables:
+        peewee.SchemaManager(table, database).create_all()
+    database.execute_sql(
+        "INSERT INTO series (id, name, topic, field, since, retention) "
+        "SELECT old_series.id, name, name, '', MIN(time), ? "
+        "FROM old_series JOIN old_reading ON series_id = old_series.id GROUP BY old_series.id",
+        (_RETENTION_1,),
+    )
+    database.execute_sql(
+        "INSERT INTO reading (time, sequence, series_id, value, message_id) "
+        "SELECT time, id, series_id, value, message_id FROM old_reading"
+    )
+    database.execute_sql(
+        "INSERT INTO counter (name, value) SELECT 'sequence', COALESCE(MAX(id), 0) FROM old_reading"
+    )
+    for name in ("reading", "series"):
+        database.execute_sql(f"DROP TABLE old_{name}")
     database.user_version = schema.version
 
 

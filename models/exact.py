@@ -1,43 +1,74 @@
-"""Sums of floats without any rounding, to which numbers can be added and from which they can be taken.
+"""Sums without any rounding, to which numbers can be added and from which they can be taken.
 
-Every finite float is a whole multiple of 2**-1074, the smallest positive one. A sum kept as that
-whole number is exact whatever has passed through it: no drift, and a huge value leaves no trace.
+Every finite float is a whole number over a power of two. A sum kept as such a fraction is exact
+whatever has passed through it: no drift, and a huge value leaves no trace.
 """
 
 import math
 from collections.abc import Sequence
-
-_UNIT = 1 << 1074
-
-
-def exact_sum(values: Sequence[float]) -> int:
-    """Return the sum of finite `values`, in units of 2**-1074."""
-    total = 0
-    try:
-        # fsum rounds its exact sum once. What that rounding left over is again a sum of floats,
-        # so a few rounds in C give all of it.
-        rest = values
-        while part := math.fsum(rest):
-            total += _units(part)
-            rest = [*rest, -part]
-    except OverflowError:  # fsum's limit, not ours
-        return sum(map(_units, values))
-    return total
+from itertools import chain
 
 
-def rounded(total: int) -> float:
-    """Return the float nearest to an exact sum, as `math.fsum` does. Raises OverflowError."""
-    return total / _UNIT
+class ExactSum:
+    """A sum of fractions whose denominators are powers of two. It takes whole numbers and bits."""
+
+    __slots__ = ("_bits", "_numerator")
+
+    def __init__(self) -> None:
+        self._numerator = 0
+        self._bits = 0
+
+    def add(self, numerator: int, bits: int) -> None:
+        """Add `numerator / 2**bits`; to take away, add the negative."""
+        if bits > self._bits:
+            self._numerator <<= bits - self._bits
+            self._bits = bits
+        self._numerator += numerator << (self._bits - bits)
+
+    def add_float(self, value: float, sign: int = 1) -> None:
+        """Add a finite float, or with `sign` -1 take it away."""
+        numerator, denominator = value.as_integer_ratio()
+        self.add(sign * numerator, denominator.bit_length() - 1)
+
+    def ratio(self) -> tuple[int, int]:
+        """Return the sum as numerator and bits."""
+        return self._numerator, self._bits
+
+    def rounded(self) -> float:
+        """Return the float nearest to the sum, as `math.fsum` does. Raises OverflowError."""
+        return self._numerator / (1 << self._bits)
+
+    def mean(self, count: int) -> float:
+        """Return what `math.fsum(values) / count` is for the `count` values in the sum."""
+        try:
+            return self.rounded() / count
+        except OverflowError:  # the sum is no float, but the mean is
+            return self._numerator / (count << self._bits)
 
 
-def mean(total: int, count: int) -> float:
-    """Return what `math.fsum(values) / count` is for the values in `total`."""
-    try:
-        return rounded(total) / count
-    except OverflowError:  # the sum is no float, but the mean is
-        return total / (_UNIT * count)
-
-
-def _units(value: float) -> int:
+def ratio(value: float) -> tuple[int, int]:
+    """Return a finite float as numerator and bits: `numerator / 2**bits`."""
     numerator, denominator = value.as_integer_ratio()
-    return numerator * (_UNIT // denominator)
+    return numerator, denominator.bit_length() - 1
+
+
+def expansion(values: Sequence[float]) -> Sequence[float]:
+    """Return few floats, mostly two, that have the same sum as `values` to the last bit.
+
+    `math.fsum` rounds the exact sum once; what that rounding left over is a sum of floats again.
+    (Shewchuk, Adaptive precision floating-point arithmetic, 1997.)
+    """
+    parts: list[float] = []
+    try:
+        while part := math.fsum(chain(values, parts)):
+            parts.append(-part)
+    except OverflowError:  # the sum is no float
+        return values
+    return [-part for part in parts]
+
+
+def square_root(numerator: int, denominator: int) -> float:
+    """Return the root of a fraction that may itself be too large or too small for a float."""
+    half = (numerator.bit_length() - denominator.bit_length()) // 2
+    numerator, denominator = numerator << max(0, -2 * half), denominator << max(0, 2 * half)
+    return math.ldexp(math.sqrt(numerator / denominator), half)

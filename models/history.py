@@ -10,25 +10,23 @@ from models.tables import Counter, Reading, RejectedMessage
 _CHUNK = 10_000
 
 
-def newest_id(database: SqliteDatabase) -> int:
-    """Return the id of the reading stored last, 0 if there is none. Ids only grow."""
-    return int(Reading.select(fn.COALESCE(fn.MAX(Reading.id), 0)).scalar(database))
+# Of a reading: series, time (UTC epoch seconds), value.
+TimedValue = tuple[int, float, float]
 
 
-def values_between(database: SqliteDatabase, after: float, until: float, newest: int) -> list[float]:
-    """Return the values of readings with `after` < time <= `until` and id <= `newest`."""
-    query = Reading.select(Reading.value).where(
-        Reading.time > after, Reading.time <= until, Reading.id <= newest
+def readings(database: SqliteDatabase) -> Iterator[list[TimedValue]]:
+    """Yield all readings in the order of time, and of arrival where that is equal; in chunks."""
+    query = Reading.select(Reading.series, Reading.time, Reading.value).order_by(
+        Reading.time, Reading.sequence
     )
-    return [value for (value,) in database.execute(query)]
-
-
-def arrivals(database: SqliteDatabase, after: int, newest: int) -> Iterator[list[tuple[float, float]]]:
-    """Yield (time, value) of the readings with `after` < id <= `newest`, in chunks."""
-    query = Reading.select(Reading.time, Reading.value).where(Reading.id > after, Reading.id <= newest)
     cursor = database.execute(query)
     while rows := cursor.fetchmany(_CHUNK):
         yield rows
+
+
+def latest_sequence(database: SqliteDatabase) -> int:
+    """Return the sequence of the reading that was stored last, 0 if there was none."""
+    return counters(database).get("sequence", 0)
 
 
 def counters(database: SqliteDatabase) -> dict[str, int]:

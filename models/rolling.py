@@ -1,12 +1,23 @@
-"""Rolling averages that cost what arrived and what left, not what is stored."""
+"""Rolling statistics that cost what arrived and what left, not what is stored."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+import threading
+from array import array
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from operator import itemgetter
+from typing import NamedTuple
 
 from peewee import SqliteDatabase
 
 from models import history
-from models.exact import exact_sum, mean
+from models.catalog import Catalog, SeriesRow
+from models.grid import Edges, Grid
+from models.ordered import At, Ordered, TimeEdges
+from models.statistics import Content, accumulators, compute, needs_order
+from models.store import StoredReading
+from models.sums import Sums
 
 
 @dataclass(frozen=True)
@@ -17,75 +28,339 @@ class WindowAverage:
     count: int
 
 
-@dataclass(frozen=True)
-class _Span:
-    """The readings with `after` < time <= `until`: how many, and their exact sum."""
+class Plan(NamedTuple):
+    """What is computed of a series: for each window (name, length in milliseconds) these statistics."""
 
-    after: float
-    until: float
-    count: int = 0
-    total: int = 0
-
-    def average(self) -> WindowAverage:
-        return WindowAverage(mean(self.total, self.count) if self.count else None, self.count)
-
-    def plus(self, values: Sequence[float]) -> "_Span":
-        return replace(self, count=self.count + len(values), total=self.total + exact_sum(values))
-
-    def minus(self, values: Sequence[float]) -> "_Span":
-        return replace(self, count=self.count - len(values), total=self.total - exact_sum(values))
+    windows: tuple[tuple[str, int], ...]
+    statistics: tuple[str, ...]
 
 
-class RollingAverages:
-    """The averages over windows that end now.
+class _Frame:
+    """The edges of windows of the same lengths, which all series that have such windows share."""
 
-    A window of W seconds at time `now` holds the readings with `now - W < time`, up to
-    `max_clock_skew` seconds ahead of `now`. Each window's exact sum is carried from tick to tick:
-    what has arrived is added, what its edges have passed is added or taken away. So late rows and
-    a clock that is set back are right too, and the first tick after a restart reads everything
-    once.
+    def __init__(self, grid: Grid, lengths: Sequence[int], ahead: int) -> None:
+        """`lengths` and `ahead`: milliseconds; windows reach so far ahead of the clock."""
+        self._grid = grid
+        self._lengths = tuple(grid.steps(length) for length in lengths)
+        self._ahead = grid.steps(ahead)
+        self.move(0)
+
+    def move(self, at: int) -> None:
+        """Move to the windows at the end of step `at`; those before stay known as `old`."""
+        self.edges = Edges(tuple(at - length for length in self._lengths), at + self._ahead)
+        edge = self._grid.edge
+        self.times = TimeEdges(tuple(edge(after) for after in self.edges.afters), edge(self.edges.until))
+
+
+class SeriesStatistics:
+    """The windows of one series at the latest tick."""
+
+    __slots__ = ("_ordered", "_plan", "_sums", "frame", "newest", "row")
+
+    def __init__(self, row: SeriesRow, plan: Plan, frame: _Frame) -> None:
+        self.row = row
+        # The latest of all its readings, also of those that no window holds any more.
+        self.newest = At(float("-inf"), 0.0)
+        self._plan = plan
+        self.frame = frame
+        self._sums = Sums(len(plan.windows))
+        self._ordered: Ordered | None = None
+        if needs_order(plan.statistics):
+            self._ordered = Ordered([accumulators(plan.statistics) for _ in plan.windows])
+
+    @property
+    def ordered(self) -> bool:
+        """Whether it needs each reading, not only sums."""
+        return self._ordered is not None
+
+    def add(self, step: int, values: Sequence[float]) -> Sequence[float]:
+        """Add readings that lie in one step of time; return few floats that have the same sum."""
+        return self._sums.add(step, len(values), values, self.frame.edges)
+
+    def insert(self, times: Sequence[float], values: Sequence[float]) -> None:
+        """Put the same readings in order, if that is needed; note the newest."""
+        latest = max(times)
+        if latest >= self.newest.time:
+            place = len(times) - 1
+            while times[place] != latest:
+                place -= 1
+            self.newest = At(latest, values[place])
+        if self._ordered is not None:
+            for time, value in zip(times, values, strict=True):
+                self._ordered.insert(time, value, self.frame.times)
+
+    def fill(self, readings: Sequence[At]) -> None:
+        """Put all readings in order, into an empty series."""
+        if self._ordered is not None:
+            self._ordered.fill(readings, self.frame.times)
+
+    def move(self, old: Edges, old_times: TimeEdges) -> None:
+        """Move from the edges given to those of the frame."""
+        self._sums.move(old, self.frame.edges)
+        if self._ordered is not None:
+            self._ordered.move(old_times, self.frame.times)
+
+    def windows(self, at: float) -> Iterator[tuple[str, dict[str, float | int | None]]]:
+        """Yield each window's name and statistics at the tick `at` (UTC epoch seconds).
+
+        Beside those of the plan each has its `count`, and as `coverage` the part of it for which
+        there is history: 1 if the first reading of the series is older than the window.
+        """
+        for window, (name, milliseconds) in enumerate(self._plan.windows):
+            count = self._sums.counts[window]
+            covered = (at - self.row.since) / (milliseconds / 1000)
+            result: dict[str, float | int | None] = {
+                "count": count,
+                "coverage": min(1.0, max(0.0, covered)),
+            }
+            content = self._content(window, at) if count else None
+            for statistic in self._plan.statistics:
+                if statistic != "count":
+                    result[statistic] = None if content is None else compute(statistic, content)
+            yield name, result
+
+    def _content(self, window: int, at: float) -> Content:
+        total, count = self._sums.totals[window], self._sums.counts[window]
+        if self._ordered is None:
+            return Content(at, count, total)
+        times = self.frame.times
+        ends = self._ordered.inside(times.afters[window], times.until)
+        return Content(at, count, total, ends, self._ordered.windows[window])
+
+
+class _Pool:
+    """Gathers what series add in one go, for the sums over all of them."""
+
+    def __init__(self, sums: Sums, frame: _Frame) -> None:
+        self._sums = sums
+        self._frame = frame
+        self._counts: defaultdict[int, int] = defaultdict(int)
+        self._parts: defaultdict[int, list[float]] = defaultdict(list)
+
+    def add(self, step: int, count: int, parts: Sequence[float]) -> None:
+        """Add to a step of time `count` readings with the sum of `parts`."""
+        self._counts[step] += count
+        self._parts[step] += parts
+
+    def flush(self) -> None:
+        for step, count in self._counts.items():
+            self._sums.add(step, count, self._parts[step], self._frame.edges)
+
+
+class RollingStatistics:
+    """The statistics of all series, and the average of all readings together, over windows that end now.
+
+    A window of W seconds at time `at` holds the readings with `at - W < time`, up to `ahead`
+    milliseconds ahead of `at`. One thread feeds in what it has stored, another ticks. Ticks are
+    taken at whole steps of the grid. What is carried from tick to tick is rebuilt from the
+    database at the start, and when the clock was set back.
     """
 
-    def __init__(self, database: SqliteDatabase, windows: Sequence[float], max_clock_skew: float) -> None:
-        """`windows`: their lengths in seconds. The database is opened for each tick."""
+    def __init__(
+        self,
+        database: SqliteDatabase,
+        catalog: Catalog,
+        *,
+        plan_of: Callable[[SeriesRow], Plan],
+        pooled: Sequence[int],
+        ahead: int,
+        grid: Grid,
+    ) -> None:
+        """`pooled`: the lengths of the windows over all readings, in milliseconds."""
+        # Gets the event time of the newest reading of each series, when the database has been read.
+        self.when_loaded: Callable[[Mapping[int, float]], object] = lambda newest: None
         self._database = database
-        self._windows = windows
-        self._max_clock_skew = max_clock_skew
-        self._seen = 0
-        self._spans: list[_Span] = []
-        # Readings up to this time are in no window, and may be deleted (UTC epoch seconds).
-        self.oldest_needed = float("-inf")
+        self._catalog = catalog
+        self._plan_of = plan_of
+        self._grid = grid
+        self._ahead = ahead
+        self._pooled_frame = _Frame(grid, pooled, ahead)
+        self._pooled_lengths = pooled
+        self._lock = threading.Lock()
+        # What was stored since the last tick, for each series: time, value, time, value …
+        self._arrived: dict[int, array[float]] = {}
+        self._arrived_sequence = 0
+        # What was stored since the database began to be read, with its sequence; None when that is done.
+        self._waiting: list[tuple[int, Sequence[StoredReading]]] | None = []
+        self._removed: set[int] = set()
+        self._clear()
 
-    def advance(self, now: float) -> list[WindowAverage]:
-        """Return the average of each window at `now`, in order. If it raises, nothing has changed."""
-        until = now + self._max_clock_skew
-        oldest = now - max(self._windows)
-        self.oldest_needed = min(self.oldest_needed, oldest)  # before we read them
+    def feed(self, readings: Sequence[StoredReading], sequence: int) -> None:
+        """Take in what has been stored, `sequence` being the last one's. Safe in any thread."""
+        with self._lock:
+            if self._waiting is None:
+                self._take(readings, sequence)
+            else:
+                self._waiting.append((sequence, readings))
+
+    def remove(self, series: int) -> None:
+        """Forget a series that has no readings any more. Safe in any thread."""
+        with self._lock:
+            self._removed.add(series)
+
+    def advance(self, now: float) -> None:
+        """Move all windows to the latest whole step before `now` (UTC epoch seconds).
+
+        If it raises, the next call begins anew, from the database.
+        """
+        step = self._grid.last_edge(now)
+        try:
+            if self._waiting is None and step >= self._step:
+                self._take_arrived()
+                self._move(step)
+            else:
+                self._load(step)
+        except BaseException:
+            with self._lock:
+                self._waiting = self._waiting or []
+            raise
+
+    @property
+    def at(self) -> float:
+        """The time of the latest tick, in UTC epoch seconds."""
+        return self._grid.edge(self._step)
+
+    def pooled(self) -> list[WindowAverage]:
+        """Return the average of all readings in each window, in order."""
+        return [
+            WindowAverage(total.mean(count) if count else None, count)
+            for total, count in zip(self._pool.totals, self._pool.counts, strict=True)
+        ]
+
+    def series(self) -> Iterable[SeriesStatistics]:
+        """Return all series, each as at the latest tick."""
+        return self._series.values()
+
+    def _clear(self) -> None:
+        self._step = 0
+        # The sequence up to which all stored readings are taken in.
+        self.sequence = 0
+        self._frames: dict[tuple[int, ...], _Frame] = {}
+        self._series: dict[int, SeriesStatistics] = {}
+        self._pool = Sums(len(self._pooled_lengths))
+
+    def _take(self, readings: Sequence[StoredReading], sequence: int) -> None:
+        arrived = self._arrived
+        for time, _, series, value, _ in readings:
+            if series in arrived:
+                arrived[series].append(time)
+            else:
+                arrived[series] = array("d", (time,))
+            arrived[series].append(value)
+        self._arrived_sequence = sequence
+
+    def _take_arrived(self) -> None:
+        with self._lock:
+            arrived, self._arrived = self._arrived, {}
+            removed, self._removed = self._removed, set()
+            self.sequence = self._arrived_sequence
+        pool = _Pool(self._pool, self._pooled_frame)
+        for number, flat in arrived.items():
+            series = self._find(number)
+            times, values = flat[0::2].tolist(), flat[1::2].tolist()
+            for step, some in self._by_step(times, values):
+                pool.add(step, len(some), series.add(step, some))
+            series.insert(times, values)
+        pool.flush()
+        for number in removed:
+            self._series.pop(number, None)
+
+    def _by_step(
+        self, times: Sequence[float], values: Sequence[float]
+    ) -> Iterable[tuple[int, Sequence[float]]]:
+        """Return the values apart by the step of time they lie in."""
+        first, last = self._grid.step(min(times)), self._grid.step(max(times))
+        if first == last:
+            return [(first, values)]  # as nearly always
+        if last == first + 1:
+            edge = self._grid.edge(first)
+            early = [value for time, value in zip(times, values, strict=True) if time <= edge]
+            late = [value for time, value in zip(times, values, strict=True) if time > edge]
+            return [(first, early), (last, late)]
+        apart: defaultdict[int, list[float]] = defaultdict(list)
+        for time, value in zip(times, values, strict=True):
+            apart[self._grid.step(time)].append(value)
+        return apart.items()
+
+    def _move(self, step: int) -> None:
+        frames = [*self._frames.values(), self._pooled_frame]
+        old = {frame: (frame.edges, frame.times) for frame in frames}
+        for frame in frames:
+            frame.move(step)
+        for series in self._series.values():
+            series.move(*old[series.frame])
+        self._pool.move(old[self._pooled_frame][0], self._pooled_frame.edges)
+        self._step = step
+
+    def _load(self, step: int) -> None:
+        """Begin anew, from what is stored."""
+        with self._lock:
+            # what was fed before is stored already, and will be read
+            self._waiting = self._waiting or []
+            self._arrived = {}
+        self._clear()
+        self._step = step
+        self._pooled_frame.move(step)
         # one transaction: all queries see the same rows
         with self._database.connection_context(), self._database.atomic():
-            newest = history.newest_id(self._database)
-            spans = [
-                self._move(span, now - length, until)
-                for span, length in zip(self._spans, self._windows, strict=False)
-            ] or [_Span(now - length, until) for length in self._windows]
-            for rows in history.arrivals(self._database, self._seen, newest):
-                spans = [
-                    span.plus([value for time, value in rows if span.after < time <= until]) for span in spans
-                ]
-        self._seen, self._spans, self.oldest_needed = newest, spans, oldest
-        return [span.average() for span in spans]
+            self.sequence = history.latest_sequence(self._database)
+            self._read(history.readings(self._database))
+        with self._lock:
+            self._arrived_sequence = self.sequence
+            for sequence, readings in self._waiting:
+                if sequence > self.sequence:
+                    self._take(readings, sequence)
+            self._waiting = None
+        self._take_arrived()
+        self.when_loaded({series.row.id: series.newest.time for series in self._series.values()})
 
-    def _move(self, span: _Span, after: float, until: float) -> _Span:
-        """Return `span` with new edges, for the readings seen so far."""
+    def _read(self, chunks: Iterable[Sequence[history.TimedValue]]) -> None:
+        """Take in all stored readings, which come in the order of time."""
+        pool = _Pool(self._pool, self._pooled_frame)
+        of_series: defaultdict[int, list[history.TimedValue]] = defaultdict(list)
+        in_order: defaultdict[int, list[At]] = defaultdict(list)
 
-        def between(low: float, high: float) -> list[float]:
-            if low >= high:
-                return []
-            return history.values_between(self._database, low, high, self._seen)
+        def end_step() -> None:
+            for number, readings in of_series.items():
+                series = self._find(number)
+                values = [reading[2] for reading in readings]
+                pool.add(present, len(values), series.add(present, values))
+                series.newest = At(*readings[-1][1:])
+                if series.ordered:
+                    in_order[number] += (At(time, value) for _, time, value in readings)
+            of_series.clear()
 
-        # After a jump by more than its length the old and the new interval have nothing in common.
-        if after >= span.until or until <= span.after:
-            return _Span(after, until).plus(between(after, until))
-        moved = span.minus(between(span.after, after)).plus(between(after, span.after))
-        moved = moved.plus(between(span.until, until)).minus(between(until, span.until))
-        return replace(moved, after=after, until=until)
+        present = 0
+        for chunk in chunks:
+            begin = 0
+            while begin < len(chunk):
+                step = self._grid.step(chunk[begin][1])
+                if step != present:
+                    end_step()
+                    present = step
+                end = bisect_right(chunk, self._grid.edge(step), begin, key=itemgetter(1))
+                part = chunk[begin:end]
+                if len({reading[0] for reading in part}) == 1:
+                    of_series[part[0][0]] += part
+                else:
+                    for reading in part:
+                        of_series[reading[0]].append(reading)
+                begin = end
+        end_step()
+        pool.flush()
+        for number, readings in in_order.items():
+            self._series[number].fill(readings)
+
+    def _find(self, number: int) -> SeriesStatistics:
+        series = self._series.get(number)
+        if series is None:
+            row = self._catalog.row(number)
+            assert row is not None, "a reading of no series"
+            plan = self._plan_of(row)
+            lengths = tuple(length for _, length in plan.windows)
+            frame = self._frames.get(lengths)
+            if frame is None:
+                frame = self._frames[lengths] = _Frame(self._grid, lengths, self._ahead)
+                frame.move(self._step)
+            series = self._series[number] = SeriesStatistics(row, plan, frame)
+        return series

@@ -1,24 +1,29 @@
 """What is written, all through one connection."""
 
 from collections import Counter as Tally
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from itertools import count
 from typing import NamedTuple
 
-from peewee import EXCLUDED, SqliteDatabase, fn
+from peewee import EXCLUDED, Field, SqliteDatabase, fn
 
-from models.tables import Counter, Delivery, Reading, RejectedMessage, Series
+from models.catalog import SeriesRow
+from models.history import latest_sequence
+from models.tables import Counter, Delivery, Reading, RejectedMessage, Series, Subscription
 from models.transaction import close, insert_sql, transaction
 
 
 class NewReading(NamedTuple):
     """A reading to be stored. `time` is its event time in UTC epoch seconds."""
 
-    series: str
     time: float
+    series: int
     value: float
     message_id: str | None = None
+
+
+# A reading as it is stored: time, sequence, series, value, id of its message.
+StoredReading = tuple[float, int, int, float, str | None]
 
 
 class NewRejected(NamedTuple):
@@ -40,6 +45,8 @@ class Batch:
     """
 
     readings: list[NewReading] = field(default_factory=list)
+    # Series that begin with one of the readings.
+    series: list[SeriesRow] = field(default_factory=list)
     rejected: list[NewRejected] = field(default_factory=list)
     counts: Tally[str] = field(default_factory=Tally)
     # Packet ids and digests, under the number of the delivery; None: nothing to recognise again.
@@ -48,20 +55,39 @@ class Batch:
     forget_until: int = 0
 
 
+class Stored(NamedTuple):
+    """What has become of a batch: which readings are stored, and which were already, by their id."""
+
+    readings: list[StoredReading]
+    duplicates: list[StoredReading]
+    # Of the last reading.
+    sequence: int
+
+
+class Deleted(NamedTuple):
+    """How many readings were deleted, and up to which event time (UTC epoch seconds) that is done."""
+
+    rows: int
+    until: float
+
+
 class Store:
     """The one writing connection. Used by one thread; opens by itself, and again after an error."""
 
     def __init__(self, database: SqliteDatabase) -> None:
         self._database = database
-        self._series_ids: dict[str, int] = {}
-        self._next_id: Iterator[int] | None = None
+        # Of the last reading taken in; None: the database must tell.
+        self._sequence: int | None = None
         self._insert_reading = insert_sql(
             database,
             Reading,
-            *(Reading.id, Reading.series, Reading.time, Reading.value, Reading.message_id),
+            *(Reading.time, Reading.sequence, Reading.series, Reading.value, Reading.message_id),
             action="nothing",
             conflict_target=[Reading.series, Reading.message_id],
             conflict_where=Reading.message_id.is_null(False),
+        )
+        self._insert_series = insert_sql(
+            database, Series, *(getattr(Series, name) for name in SeriesRow._fields)
         )
         self._insert_rejected = insert_sql(
             database, RejectedMessage, *(getattr(RejectedMessage, name) for name in NewRejected._fields)
@@ -75,44 +101,70 @@ class Store:
             update={Counter.value: Counter.value + EXCLUDED.value},
         )
 
-    def add(self, batch: Batch) -> int:
-        """Commit `batch` in one transaction, or raise StoreUnavailable and change nothing.
-
-        Returns how many readings were stored already, known by the id of their message.
-        """
+    def add(self, batch: Batch) -> Stored:
+        """Commit `batch` in one transaction, or raise StoreUnavailable and change nothing."""
         with transaction(self._database) as connection:
-            new_series = self._add_series({reading.series for reading in batch.readings})
-            known = self._series_ids | new_series if new_series else self._series_ids
-            ids = self._ids()
-            rows = [(next(ids), known[series], *rest) for series, *rest in batch.readings]
-            stored = connection.executemany(self._insert_reading, rows).rowcount if rows else 0
+            first = self._last_sequence() + 1
+            rows: list[StoredReading] = [
+                (time, sequence, series, value, message_id)
+                for sequence, (time, series, value, message_id) in enumerate(batch.readings, start=first)
+            ]
+            if batch.series:
+                connection.executemany(self._insert_series, batch.series)
+            count = connection.executemany(self._insert_reading, rows).rowcount if rows else 0
             if batch.rejected:
                 connection.executemany(self._insert_rejected, batch.rejected)
             if batch.delivery:
                 connection.execute(self._insert_delivery, batch.delivery)
             if batch.forget_until:
                 self._forget(batch.forget_until)
-            counts = batch.counts + Tally(stored=stored, duplicates=len(rows) - stored)
+            counts = batch.counts + Tally(stored=count, duplicates=len(rows) - count, sequence=len(rows))
             connection.executemany(self._count_up, counts.items())
+            duplicates = [] if count == len(rows) else [row for row in rows if not self._is_stored(row)]
         # only now is it certain that these are stored
-        self._series_ids.update(new_series)
-        return len(rows) - stored
+        self._sequence = first + len(rows) - 1
+        if duplicates:
+            refused = {sequence for _, sequence, *_ in duplicates}
+            rows = [row for row in rows if row[1] not in refused]
+        return Stored(rows, duplicates, self._sequence)
 
-    def reused_id(self, readings: Sequence[NewReading]) -> NewReading | None:
-        """Return one of `readings` whose id is stored with another value, if there is one."""
+    def reused_id(self, duplicates: Sequence[StoredReading]) -> tuple[str, str] | None:
+        """Return the series and the id of one of `duplicates` whose id is stored with another value."""
         with transaction(self._database):
-            for reading in readings:
-                if reading.message_id is None:
-                    continue
-                stored = (
-                    Reading.select(Reading.value)
-                    .join(Series)
-                    .where(Series.name == reading.series, Reading.message_id == reading.message_id)
-                    .scalar(self._database)
-                )
-                if stored not in (None, reading.value):
-                    return reading
+            for _, _, series, value, message_id in duplicates:
+                if self._with_id(series, message_id, Reading.value) not in (None, value):
+                    name = Series.select(Series.name).where(Series.id == series).scalar(self._database)
+                    return str(name), str(message_id)
         return None
+
+    def series(self) -> list[SeriesRow]:
+        """Return all series."""
+        with transaction(self._database):
+            query = Series.select(*(getattr(Series, name) for name in SeriesRow._fields))
+            return [SeriesRow(*row) for row in self._database.execute(query)]
+
+    def set_retention(self, series: int, retention: float) -> None:
+        """Note for how many seconds the readings of a series are kept."""
+        with transaction(self._database):
+            Series.update(retention=retention).where(Series.id == series).execute(self._database)
+
+    def delete_series(self, series: int) -> None:
+        """Delete a series that has no readings any more."""
+        with transaction(self._database):
+            Series.delete().where(Series.id == series).execute(self._database)
+
+    def subscriptions(self) -> set[str]:
+        """Return the topic filters that the session may be subscribed to."""
+        with transaction(self._database):
+            query = Subscription.select(Subscription.topic_filter)
+            return {topic_filter for (topic_filter,) in self._database.execute(query)}
+
+    def set_subscriptions(self, topic_filters: Iterable[str]) -> None:
+        """Note which topic filters the session may be subscribed to."""
+        with transaction(self._database):
+            Subscription.delete().execute(self._database)
+            rows = [{Subscription.topic_filter: topic_filter} for topic_filter in topic_filters]
+            Subscription.insert_many(rows).execute(self._database)
 
     def deliveries(self) -> list[tuple[int, bytes]]:
         """Return what `Batch.delivery` was in earlier transactions, in order, and is not forgotten."""
@@ -125,14 +177,24 @@ class Store:
         with transaction(self._database):
             self._forget(until)
 
-    def delete_readings(self, until: float, limit: int) -> int:
-        """Delete up to `limit` of the readings with time <= `until`; return how many."""
-        oldest = Reading.select(Reading.id).where(Reading.time <= until).limit(limit)
+    def delete_readings(self, after: float, until: float, limit: int, retention: float) -> Deleted:
+        """Delete the oldest readings with `after` < time <= `until`, of series kept for `retention` seconds.
+
+        Looks at about `limit` readings, and deletes those of such series among them.
+        """
+        between = (Reading.time > after) & (Reading.time <= until)
         with transaction(self._database) as connection:
-            deleted = int(Reading.delete().where(Reading.id.in_(oldest)).execute(self._database))
+            ordered = Reading.select(Reading.time).where(between).order_by(Reading.time)
+            last = ordered.limit(1).offset(limit).scalar(self._database)
+            reached = until if last is None else last
+            of_such = Series.select(Series.id).where(Series.retention == retention)
+            query = Reading.delete().where(
+                Reading.time > after, Reading.time <= reached, Reading.series.in_(of_such)
+            )
+            deleted = int(query.execute(self._database))
             if deleted:
                 connection.execute(self._count_up, ("pruned", deleted))
-        return deleted
+        return Deleted(deleted, reached)
 
     def delete_rejected(self, until: float, keep: int) -> int:
         """Delete rejected messages that arrived at or before `until`, and all but the newest `keep`."""
@@ -145,25 +207,20 @@ class Store:
     def close(self) -> None:
         close(self._database)
 
-    def _ids(self) -> Iterator[int]:
-        """Return the ids for new readings. They only grow, even when the newest rows are deleted.
+    def _last_sequence(self) -> int:
+        if self._sequence is None:
+            self._sequence = latest_sequence(self._database)
+        return self._sequence
 
-        SQLite would give a deleted row's id again, and AUTOINCREMENT writes a second table.
-        """
-        if self._next_id is None:
-            newest = Reading.select(fn.COALESCE(fn.MAX(Reading.id), 0)).scalar(self._database)
-            self._next_id = count(newest + 1)
-        return self._next_id
+    def _is_stored(self, reading: StoredReading) -> bool:
+        """Whether it was this reading that was stored, and not another one with its id before."""
+        _, sequence, series, _, message_id = reading
+        return message_id is None or self._with_id(series, message_id, Reading.sequence) == sequence
 
-    def _add_series(self, names: set[str]) -> dict[str, int]:
-        missing = names - self._series_ids.keys()
-        if not missing:
-            return {}
-        rows = [{Series.name: name} for name in sorted(missing)]
-        insert = Series.insert_many(rows).on_conflict(action="nothing", conflict_target=[Series.name])
-        insert.execute(self._database)
-        found = Series.select(Series.name, Series.id).where(Series.name.in_(missing))
-        return dict(self._database.execute(found).fetchall())
+    def _with_id(self, series: int, message_id: str | None, column: Field) -> object:
+        """Return a column of the stored reading with an id, None if there is none."""
+        query = Reading.select(column).where(Reading.series == series, Reading.message_id == message_id)
+        return query.scalar(self._database)
 
     def _forget(self, until: int) -> None:
         Delivery.delete().where(Delivery.id <= until).execute(self._database)

@@ -1,32 +1,56 @@
 """The tables, as peewee models. They are bound to a database where they are used."""
 
-from peewee import AutoField, BlobField, FloatField, ForeignKeyField, IntegerField, Model, TextField
+from peewee import (
+    AutoField,
+    BlobField,
+    CompositeKey,
+    FloatField,
+    ForeignKeyField,
+    IntegerField,
+    Model,
+    TextField,
+)
 
 
 class Series(Model):
-    """The readings of one topic."""
+    """The readings of one topic, or of one field of its messages."""
 
     id = AutoField()
+    # The topic, and the field's path below it.
     name = TextField(unique=True)
+    topic = TextField()
+    # Empty where a message is one reading.
+    field = TextField()
+    # Event time of its first reading, UTC epoch seconds.
+    since = FloatField()
+    # Seconds that its readings are kept.
+    retention = FloatField()
 
     class Meta:
         table_name = "series"
 
 
 class Reading(Model):
-    """One number, of one series, at one time."""
+    """One number, of one series, at one time.
 
-    id = AutoField()
+    The rows lie in the order of time, so that what is old is in one place to be deleted, and what
+    a window holds in one to be read.
+    """
+
+    # Event time, UTC epoch seconds.
+    time = FloatField()
+    # Grows with each reading that is taken in.
+    sequence = IntegerField()
     # No index of its own: no query looks for it alone.
     series = ForeignKeyField(Series, index=False)
-    # Event time, UTC epoch seconds.
-    time = FloatField(index=True)
     value = FloatField()
     # What the payload gave as its `id`; unique within the series.
     message_id = TextField(null=True)
 
     class Meta:
         table_name = "reading"
+        primary_key = CompositeKey("time", "sequence")
+        without_rowid = True
 
 
 Reading.add_index(
@@ -76,6 +100,16 @@ class Counter(Model):
 
     class Meta:
         table_name = "counter"
+        without_rowid = True
+
+
+class Subscription(Model):
+    """A topic filter that the session at the broker may be subscribed to."""
+
+    topic_filter = TextField(primary_key=True)
+
+    class Meta:
+        table_name = "subscription"
         without_rowid = True
 
 

@@ -46,7 +46,8 @@ class Finding(NamedTuple):
 def examine(settings: Settings) -> Iterator[Finding]:
     """Yield what each check finds, as it finds it. What rests on something that failed is left out."""
     windows = ", ".join(window.name for window in settings.windows)
-    yield Finding(Level.OK, "settings", f"{settings.topic} to {settings.stats_topic}, windows {windows}")
+    topics = ", ".join(stream.topic for stream in settings.streams)
+    yield Finding(Level.OK, "settings", f"{topics} to {settings.stats_topic}, windows {windows}")
     database = _check_database(settings)
     yield database
     if database.level != Level.FAIL:
@@ -118,7 +119,7 @@ def _check_messages(settings: Settings) -> Iterator[Finding]:
         )
         yield Finding(Level.WARN, "clock", text)
     if counts.get("retained", 0) and counts["retained"] == counts.get("received", 0):
-        text = f"only retained messages have come on {settings.topic}; those are old copies and never counted"
+        text = "only retained messages have come; those are old copies and never counted"
         yield Finding(Level.WARN, "messages", text)
 
 
@@ -151,17 +152,17 @@ def _check_session(settings: Settings, rate: float | None) -> Finding:
     """Leave a session behind, have messages sent to it, come back, and count."""
     topic = f"{settings.stats_topic}/$check/{secrets.token_hex(4)}"
     role = f"check-{secrets.token_hex(4)}"
-    first = IngestSession(settings, topic=topic, role=role, quiet=True)
+    first = IngestSession(settings, [topic], role=role, quiet=True)
     _receive_until(first, 0)
     first.disconnect()
     if not _send(settings, topic, _QUEUE_TEST):
         return Finding(
             Level.WARN, "session", f"{settings.broker} did not take {_QUEUE_TEST} messages in time"
         )
-    second = IngestSession(settings, topic=topic, role=role, quiet=True)
+    second = IngestSession(settings, [topic], role=role, quiet=True)
     received, lost = _receive_until(second, _QUEUE_TEST)
     second.disconnect()
-    IngestSession(settings, topic=topic, role=role, quiet=True).discard()
+    IngestSession(settings, [topic], role=role, quiet=True).discard()
     if lost:
         text = "the broker forgets our session when we are away: what is sent meanwhile is lost"
         return Finding(Level.WARN, "session", text)

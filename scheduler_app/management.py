@@ -30,6 +30,8 @@ BROKER_SETTINGS = (
 SUBSCRIBER_SETTINGS = (
     *BROKER_SETTINGS,
     "topic",
+    "streams_file",
+    "max_series",
     "stats_topic",
     "db_file",
     "stats_interval",

@@ -4,7 +4,9 @@ import time
 from pathlib import Path
 
 from models import history
+from models.catalog import Catalog
 from models.database import reading_database
+from models.rolling import RollingStatistics
 from scheduler_app.ingest import Ingest
 from scheduler_app.mqtt import IngestSession
 
@@ -12,10 +14,19 @@ from scheduler_app.mqtt import IngestSession
 class Monitor:
     """Reads the subscriber's counters and its present state, from any thread."""
 
-    def __init__(self, db_file: Path, ingest: Ingest, session: IngestSession) -> None:
+    def __init__(
+        self,
+        db_file: Path,
+        ingest: Ingest,
+        session: IngestSession,
+        catalog: Catalog,
+        statistics: RollingStatistics,
+    ) -> None:
         self._db_file = db_file
         self._ingest = ingest
         self._session = session
+        self._catalog = catalog
+        self._statistics = statistics
 
     def counters(self) -> dict[str, int]:
         """Return what is counted in the database, and `since` when."""
@@ -23,10 +34,16 @@ class Monitor:
         with database.connection_context():
             return history.counters(database)
 
-    def present(self) -> dict[str, float | int | None]:
-        """Return what is held now; ages in seconds, `last_commit` in UTC epoch seconds, sizes in bytes."""
+    def present(self) -> dict[str, object]:
+        """Return what is held now; ages in seconds, times in UTC epoch seconds, sizes in bytes.
+
+        `tick` tells when the latest statistics were taken, and the sequence up to which readings
+        were in them.
+        """
         held = self._ingest.held
         return {
+            "tick": {"at": self._statistics.at, "sequence": self._statistics.sequence},
+            "series": len(self._catalog),
             "in_flight": held.count,
             "oldest_unacknowledged": None if held.since is None else max(0.0, time.time() - held.since),
             "last_commit": self._ingest.last_commit,

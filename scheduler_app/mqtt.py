@@ -232,14 +232,24 @@ class IngestSession:
     """
 
     def __init__(
-        self, settings: Settings, *, topic: str | None = None, role: str = "subscriber", quiet: bool = False
+        self,
+        settings: Settings,
+        topic_filters: Sequence[str],
+        *,
+        unsubscribe: Sequence[str] = (),
+        role: str = "subscriber",
+        quiet: bool = False,
     ) -> None:
         """Build it; nothing is opened before `connect`.
 
-        `topic` is TOPIC if it is not given. `quiet` logs what is no error at DEBUG only.
+        `unsubscribe`: filters that the session may be subscribed to, and is to be no more. `quiet`
+        logs what is no error at DEBUG only.
         """
         self._settings = settings
-        self._topic = topic or settings.topic
+        self._topic_filters = topic_filters
+        self._unwanted = unsubscribe
+        # Called when the broker has taken the subscriptions, and ended the unwanted ones.
+        self.when_subscribed: Callable[[], object] = lambda: None
         # the same after a restart: the broker knows the session by it
         self.client_id = f"{settings.client_id}-{role}"
         self._dialer = _Dialer(settings, self.client_id, keep_session=True, quiet=quiet)
@@ -322,7 +332,9 @@ class IngestSession:
     def subscribe(self) -> None:
         """Subscribe, so that messages come. A session that goes on does it by itself on connecting."""
         if self._client is not None:
-            self._client.subscribe(self._topic, qos=1)
+            if self._unwanted:
+                self._client.unsubscribe(list(self._unwanted))
+            self._client.subscribe([(topic_filter, 1) for topic_filter in self._topic_filters])
 
     def take_session_loss(self) -> bool:
         """Return, once for each time, whether the broker has begun a new session for us.
@@ -422,15 +434,19 @@ class IngestSession:
         reasons: list[ReasonCode],
         properties: Properties | None,
     ) -> None:
-        if any(reason.is_failure for reason in reasons):
-            logger.error("the broker refuses the subscription to {}: {}", self._topic, reasons[0])
-            return
+        for topic_filter, reason in zip(self._topic_filters, reasons, strict=False):
+            if reason.is_failure:
+                logger.error("the broker refuses the subscription to {}: {}", topic_filter, reason)
+                return
         self._subscribed = True
         level = "DEBUG" if self._dialer.suspicious else self._level
-        logger.log(level, "subscribed to {} as {}", self._topic, self.client_id)
+        logger.log(level, "subscribed to {} as {}", ", ".join(self._topic_filters), self.client_id)
+        # packets are worked off in order, so what was sent before is done too
+        self.when_subscribed()
 
     def _on_unsubscribe(self, *_: object) -> None:
-        self._proof_wanted, self._proof_here = False, True
+        if self._proof_wanted:  # not that of what is unwanted, which comes before
+            self._proof_wanted, self._proof_here = False, True
 
     def _on_message(self, client: Client, userdata: object, message: MQTTMessage) -> None:
         self._inbox.append(_convert(message))

@@ -1,9 +1,9 @@
-"""The subscriber's way out: averages on STATS_TOPIC, its counters on `$metrics`, its presence on `$state`."""
+"""The subscriber's way out: averages on STATS_TOPIC; below it each series, `$metrics` and `$state`."""
 
 from collections.abc import Callable
 
 from config.settings import Settings
-from scheduler_app.mqtt import Connection, Retained
+from scheduler_app.mqtt import Connection, Puback, Retained
 
 
 class Outlet:
@@ -34,6 +34,22 @@ class Outlet:
     def publish_averages(self, payload: str) -> None:
         """Publish, retained. During an outage nothing is: when it ends, the payload would be old."""
         self._connection.publish(self._topic, payload, retain=True)
+
+    def publish_series(self, name: str, payload: str) -> bool:
+        """Publish the statistics of a series, retained; return whether there was a connection."""
+        return self._connection.publish(f"{self._topic}/{name}", payload, retain=True)
+
+    def clear_series(self, name: str, when_cleared: Callable[[], object]) -> None:
+        """Have the broker forget what was published of a series. `when_cleared` is called if that has worked.
+
+        It is called on another thread.
+        """
+
+        def answered(puback: Puback) -> None:
+            if puback.accepted:
+                when_cleared()
+
+        self._connection.publish(f"{self._topic}/{name}", "", retain=True, when_acknowledged=answered)
 
     def publish_metrics(self, payload: str) -> None:
         """Publish, retained, as far as there is a connection."""

@@ -29,6 +29,7 @@ class Reason(StrEnum):
     NOT_FINITE = "not finite"
     BAD_TIME = "no time"
     TOO_FAR_AHEAD = "too far ahead"
+    TOO_MANY_NUMBERS = "too many numbers"
 
 
 class Rejected(Exception):
@@ -56,20 +57,25 @@ def decode(payload: bytes, arrived: float, latest: float) -> Decoded:
     it `arrived`. Its time may be up to `latest`. All times are UTC epoch seconds. An `id` (a string
     or a whole number) names this one reading among all of its topic.
     """
-    content = _parse(payload)
+    content = parse(payload)
     if not isinstance(content, dict):
-        return Decoded(_number(content, Reason.NO_NUMBER), arrived)
-    value = _number(content.get("number"), Reason.NO_NUMBER)
+        return Decoded(number(content), arrived)
+    value = number(content.get("number"))
     message_id = _message_id(content.get("id"))
     if content.get("epochtime") is None:
         return Decoded(value, arrived, message_id)
-    time = _number(content["epochtime"], Reason.BAD_TIME)
+    return Decoded(value, not_ahead(number(content["epochtime"], Reason.BAD_TIME), latest), message_id)
+
+
+def not_ahead(time: float, latest: float) -> float:
+    """Return `time` (UTC epoch seconds) unless it is after `latest`; then raise Rejected."""
     if time > latest:
         raise Rejected(Reason.TOO_FAR_AHEAD, _ahead(time, latest))
-    return Decoded(value, time, message_id)
+    return time
 
 
-def _parse(payload: bytes) -> Any:
+def parse(payload: bytes) -> Any:
+    """Return what a payload holds as JSON, or a plain number as text. Raises Rejected."""
     if len(payload) > MAX_PAYLOAD:
         raise Rejected(Reason.TOO_LONG, f"{len(payload)} bytes, {MAX_PAYLOAD} are allowed")
     try:
@@ -91,7 +97,7 @@ def _plain_number(text: str) -> str:
     raise Rejected(Reason.NOT_JSON)
 
 
-def _number(content: object, otherwise: Reason) -> float:
+def number(content: object, otherwise: Reason = Reason.NO_NUMBER) -> float:
     """Return `content` as a finite float; what is no number at all is rejected as `otherwise`."""
     if isinstance(content, bool):
         raise Rejected(Reason.BOOLEAN)

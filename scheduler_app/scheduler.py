@@ -19,25 +19,26 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.base import BaseTrigger
 from loguru import logger
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # The longest time a jump of the wall clock goes unnoticed, in seconds.
 _LONGEST_WAIT = 1.0
 _JUMP = 0.5
+# What is to run soon is tried again after this time, while it still runs.
+_SOON = timedelta(milliseconds=50)
 
 
 class Every(BaseTrigger):  # type: ignore[misc]
-    """Fires every `seconds`; after a jump of the clock it counts anew from there."""
+    """Fires whenever the clock shows a whole multiple of `seconds`, counted from the epoch."""
 
     def __init__(self, seconds: float) -> None:
-        self._interval = timedelta(seconds=seconds)
+        self._milliseconds = round(seconds * 1000)
 
     def __str__(self) -> str:
-        return f"every {self._interval.total_seconds():g} s"
+        return f"every {self._milliseconds / 1000:g} s"
 
     def get_next_fire_time(self, previous: datetime | None, now: datetime) -> datetime:
-        if previous is None:
-            return now + self._interval
-        due = previous + self._interval
-        return due if now < due <= now + self._interval else now + self._interval
+        passed = (now - _EPOCH) // timedelta(milliseconds=self._milliseconds)
+        return _EPOCH + (passed + 1) * timedelta(milliseconds=self._milliseconds)
 
 
 class RandomInterval(BaseTrigger):  # type: ignore[misc]
@@ -72,7 +73,11 @@ class Scheduler(BackgroundScheduler):  # type: ignore[misc]
             job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
         )
         self._wall_minus_monotonic = time.time() - time.monotonic()
-        self.add_listener(_report, EVENT_JOB_ERROR | EVENT_JOB_MISSED | EVENT_JOB_MAX_INSTANCES)
+        # Jobs that were to run soon and have not begun yet.
+        self._hurried: set[str] = set()
+        self.add_listener(_report, EVENT_JOB_ERROR | EVENT_JOB_MISSED)
+        self.add_listener(self._on_still_running, EVENT_JOB_MAX_INSTANCES)
+        self.add_listener(lambda event: self._hurried.discard(event.job_id), EVENT_JOB_SUBMITTED)
 
     def add(
         self,
@@ -94,9 +99,16 @@ class Scheduler(BackgroundScheduler):  # type: ignore[misc]
             self.add_listener(end_after_the_last, EVENT_JOB_SUBMITTED)
 
     def run_soon(self, *names: str) -> None:
-        """Run the jobs called `names` now, out of turn. Safe in any thread."""
+        """Run the jobs called `names` now, out of turn, or when they have ended. Safe in any thread."""
         for name in names:
+            self._hurried.add(name)
             self.modify_job(name, next_run_time=datetime.now(UTC))
+
+    def _on_still_running(self, event: JobSubmissionEvent) -> None:
+        if event.job_id in self._hurried:
+            self.modify_job(event.job_id, next_run_time=datetime.now(UTC) + _SOON)
+        else:
+            logger.warning("job {} is still running and was not started again", event.job_id)
 
     def _process_jobs(self) -> float:
         self._follow_the_clock()
@@ -119,7 +131,5 @@ def _report(event: JobExecutionEvent) -> None:
         logger.opt(exception=event.exception).error(
             "job {} failed; it runs again when it is due", event.job_id
         )
-    elif event.code == EVENT_JOB_MAX_INSTANCES:
-        logger.warning("job {} is still running and was not started again", event.job_id)
     else:
         logger.warning("job {} was missed", event.job_id)

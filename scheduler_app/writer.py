@@ -1,14 +1,17 @@
 """Turns a batch of messages into one transaction."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from loguru import logger
 
 from config.settings import Settings
+from config.streams import Stream, stream_of
 from config.topics import is_at_or_below
-from models.store import Batch, NewReading, NewRejected, Store
+from models.catalog import Catalog, NoSuchSeries
+from models.store import Batch, NewReading, NewRejected, Store, Stored, StoredReading
 from models.transaction import StoreUnavailable
+from scheduler_app.fields import decode_fields
 from scheduler_app.log import Once
 from scheduler_app.mqtt import Message
 from scheduler_app.payload import Rejected, decode
@@ -16,35 +19,49 @@ from scheduler_app.redelivery import Redeliveries
 
 # How much of a rejected payload is kept, in bytes.
 _KEPT_PAYLOAD = 4096
+# Of so many topics it is remembered which stream they belong to.
+_REMEMBERED_TOPICS = 50_000
 
 
 class Writer:
     """Decides what each message is, and stores all of a batch or nothing of it."""
 
-    def __init__(self, settings: Settings, store: Store, redeliveries: Redeliveries) -> None:
-        self._retention = settings.retention
+    def __init__(
+        self,
+        settings: Settings,
+        store: Store,
+        redeliveries: Redeliveries,
+        catalog: Catalog,
+        feed: Callable[[Sequence[StoredReading], int], object],
+    ) -> None:
+        """`feed` gets what has been stored, and the sequence of the last of it."""
+        self._streams = settings.streams
         self._max_clock_skew = settings.max_clock_skew
         self._stats_topic = settings.stats_topic
         self._store = store
         self._redeliveries = redeliveries
+        self._catalog = catalog
+        self._feed = feed
+        self._stream_of_topic: dict[str, Stream | None] = {}
         self._warnings = Once()
 
     def sort(self, messages: Sequence[Message]) -> Batch:
         """Return what is to be stored of `messages`.
 
-        Every message counts as received, and as exactly one of stored, duplicates, late, rejected,
-        retained. Our own output is no input, and counts as nothing.
+        Each message, and each reading of one that holds several, counts as received, and as exactly
+        one of stored, duplicates, late, rejected, retained. What belongs to no stream is no input,
+        our own output among it, and counts as nothing.
         """
         batch = Batch()
-        inputs = [message for message in messages if not is_at_or_below(message.topic, self._stats_topic)]
-        for message in inputs:
-            ending = self._sort(message, batch)
-            if ending:
-                batch.counts[ending] += 1
-        if inputs:
-            batch.counts["received"] = len(inputs)
+        for message in messages:
+            stream = self._stream(message.topic)
+            if stream is not None:
+                self._sort(message, stream, batch)
+        received = len(batch.readings) + batch.counts.total()
+        if received:
+            batch.counts["received"] = received
             batch.forget_until = self._redeliveries.outdated()
-            # our own output too: its packet ids are no longer those of older readings
+            # what is no input too: its packet ids are no longer those of older readings
             if packets := self._redeliveries.encode(messages):
                 batch.delivery = self._redeliveries.latest + 1, packets
         return batch
@@ -53,13 +70,15 @@ class Writer:
         """Store `batch` in one transaction, or raise StoreUnavailable and change nothing."""
         if not batch.counts:
             return
-        duplicates = self._store.add(batch)
+        stored = self._store.add(batch)
         if batch.delivery:
             self._redeliveries.record(*batch.delivery)
         self._redeliveries.forget(batch.forget_until)
-        if duplicates:
+        self._catalog.saw((series, time) for time, _, series, _, _ in stored.readings)
+        self._feed(stored.readings, stored.sequence)
+        if stored.duplicates:
             with suppress(StoreUnavailable):  # the batch is stored all the same
-                self._warn_of_reused_ids(batch)
+                self._warn_of_reused_ids(stored)
 
     @property
     def latest_delivery(self) -> int:
@@ -78,53 +97,94 @@ class Writer:
         self._store.forget_deliveries(until)
         self._redeliveries.forget(until)
 
-    def _sort(self, message: Message, batch: Batch) -> str | None:
-        """Put `message` where it belongs in `batch`; return its counter, None if the store must tell."""
-        if message.retained:
-            return "retained"  # an old message, sent because we subscribed
-        if self._redeliveries.knows(message):
-            return "duplicates"
-        try:
-            reading = decode(message.payload, message.arrived, message.arrived + self._max_clock_skew)
-        except Rejected as rejection:
-            self._warn(message, rejection)
-            batch.rejected.append(
-                NewRejected(
-                    message.arrived,
-                    # SQLite takes no lone surrogates
-                    message.topic.encode(errors="replace").decode(),
-                    message.payload[:_KEPT_PAYLOAD],
-                    len(message.payload),
-                    rejection.reason,
-                    rejection.detail,
-                )
-            )
-            return "rejected"
-        if reading.time <= message.arrived - self._retention:
-            return "late"
-        batch.readings.append(NewReading(message.topic, reading.time, reading.value, reading.message_id))
-        return None
+    def _stream(self, topic: str) -> Stream | None:
+        if topic not in self._stream_of_topic:
+            if len(self._stream_of_topic) >= _REMEMBERED_TOPICS:
+                self._stream_of_topic.clear()
+            ours = is_at_or_below(topic, self._stats_topic)
+            self._stream_of_topic[topic] = None if ours else stream_of(self._streams, topic)
+        return self._stream_of_topic[topic]
 
-    def _warn(self, message: Message, rejection: Rejected) -> None:
-        held = self._warnings.allows(rejection.reason)
+    def _sort(self, message: Message, stream: Stream, batch: Batch) -> None:
+        """Put `message` where it belongs in `batch`; what is a new reading only the store can count."""
+        if message.retained:
+            batch.counts["retained"] += 1  # an old message, sent because we subscribed
+        elif self._redeliveries.knows(message):
+            batch.counts["duplicates"] += 1
+        else:
+            try:
+                self._decode(message, stream, batch)
+            except Rejected as rejection:
+                self._reject(message, rejection.reason, rejection.detail, batch)
+
+    def _decode(self, message: Message, stream: Stream, batch: Batch) -> None:
+        latest = message.arrived + self._max_clock_skew
+        if stream.plain:
+            value, time, message_id = decode(message.payload, message.arrived, latest)
+            series = self._series(message, stream, "", time, batch)
+            if series is not None:
+                batch.readings.append(NewReading(time, series, value, message_id))
+            return
+        readings, rejections = decode_fields(message.payload, stream, message.arrived, latest)
+        for field, value, time in readings:
+            series = self._series(message, stream, field, time, batch)
+            if series is not None:
+                batch.readings.append(NewReading(time, series, value))
+        for rejection in rejections:
+            self._reject(message, rejection.reason, rejection.detail, batch)
+
+    def _series(self, message: Message, stream: Stream, field: str, time: float, batch: Batch) -> int | None:
+        """Return the series that a reading belongs to, which it begins if there is none.
+
+        None if it cannot be stored; then it is counted as what it is.
+        """
+        if time <= message.arrived - stream.retention:
+            batch.counts["late"] += 1
+            return None
+        series = self._catalog.find(message.topic, field)
+        if series is None:
+            try:
+                row = self._catalog.begin(message.topic, field, time, stream.retention)
+            except NoSuchSeries as error:
+                self._reject(message, error.reason, error.detail, batch)
+                return None
+            batch.series.append(row)
+            series = row.id
+        return series
+
+    def _reject(self, message: Message, reason: str, detail: str, batch: Batch) -> None:
+        batch.counts["rejected"] += 1
+        batch.rejected.append(
+            NewRejected(
+                message.arrived,
+                # SQLite takes no lone surrogates
+                message.topic.encode(errors="replace").decode(),
+                message.payload[:_KEPT_PAYLOAD],
+                len(message.payload),
+                reason,
+                detail.encode(errors="replace").decode(),
+            )
+        )
+        held = self._warnings.allows(reason)
         if held is not None:
             logger.warning(
                 "rejected a message on {!r}: {}{} ({} bytes){}",
                 message.topic[:200],
-                rejection.reason,
-                f", {rejection.detail}" if rejection.detail else "",
+                reason,
+                f", {detail[:200]}" if detail else "",
                 len(message.payload),
                 f"; {held} more since the last such line" if held else "",
             )
 
-    def _warn_of_reused_ids(self, batch: Batch) -> None:
+    def _warn_of_reused_ids(self, stored: Stored) -> None:
         """Warn if a duplicate is none: a device that puts its own name into `id` loses its readings."""
         if self._warnings.due("reused id"):
-            reused = self._store.reused_id(batch.readings)
+            reused = self._store.reused_id(stored.duplicates)
             if reused is not None and self._warnings.allows("reused id") is not None:
+                series, message_id = reused
                 logger.warning(
                     "{!r} came again as the id of another number on {!r}, which was dropped as a duplicate: "
                     "an id must name one reading, not a device",
-                    reused.message_id,
-                    reused.series,
+                    message_id,
+                    series,
                 )

@@ -61,6 +61,8 @@ def readable(metrics: dict[str, object]) -> dict[str, object]:
     def text(name: str, value: object) -> object:
         if name in ("at", "since", "last_commit") and isinstance(value, int | float):
             return f"{datetime.fromtimestamp(value, UTC):%Y-%m-%d %H:%M:%S} UTC"
+        if name == "tick" and isinstance(value, dict):
+            return text("at", value.get("at"))
         if name == "oldest_unacknowledged" and isinstance(value, int | float):
             return f"{value:.1f} s"
         if isinstance(value, str):

@@ -1,0 +1,255 @@
+"""Streams: which topics are read, what of their messages is a reading, and what is computed of it."""
+
+import re
+import tomllib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from config.quantities import Window
+from config.text import printable
+from config.topics import check_topic_filter, is_at_or_below, matches
+
+TIME_FORMATS = ("s", "ms", "us", "ns", "iso8601")
+DEFAULT_STATISTICS = ("avg",)
+_STATISTICS = (
+    *("count", "sum", "avg", "min", "max", "range", "stddev", "median"),
+    *("first", "last", "rate", "time_weighted_avg"),
+)
+_PERCENTILE = re.compile(r"p\d{1,2}(\.\d{1,6})?")
+STATISTICS_FORM = f"{', '.join(_STATISTICS)}, or pNN such as p95 or p99.9, each once"
+_PATH_FORM = "a dotted path such as ENERGY.Power, or a JSON Pointer such as /ENERGY/Power"
+# What is kept beyond the longest window, so that late readings find their place and ticks their rows.
+RETENTION_MARGIN = 5 * 60.0
+# In the name of a series: what no topic may hold, what ends a level, and the sign of an escape itself.
+_ESCAPED = re.compile(r"[%/+#\x00-\x1f\x7f\ud800-\udfff]")
+_TABLE = re.compile(r"\s*\[\[\s*stream\s*\]\]")
+_KEY = re.compile(r"\s*(\w+)\s*=")
+
+
+class InvalidStreams(ValueError):
+    """The stream file is wrong. The text says where, and what is allowed."""
+
+
+@dataclass(frozen=True)
+class FieldPath:
+    """Where in a JSON payload something stands, as the keys that lead to it."""
+
+    keys: tuple[str, ...]
+
+    @classmethod
+    def parse(cls, text: str) -> "FieldPath":
+        """Read a dotted path or a JSON Pointer (RFC 6901); ValueError says what is allowed."""
+        if text.startswith("/"):
+            keys = [key.replace("~1", "/").replace("~0", "~") for key in text[1:].split("/")]
+        else:
+            keys = text.split(".")
+        if not all(keys):
+            raise ValueError(_PATH_FORM)
+        return cls(tuple(keys))
+
+    def find(self, content: object) -> object:
+        """Return what stands there in a decoded payload, None if nothing does."""
+        for key in self.keys:
+            if isinstance(content, dict):
+                content = content.get(key)
+            elif isinstance(content, list) and key.isdecimal() and int(key) < len(content):
+                content = content[int(key)]
+            else:
+                return None
+        return content
+
+    def __str__(self) -> str:
+        """As it stands in the name of a series: a topic level for each key."""
+        return "/".join(_ESCAPED.sub(lambda found: f"%{ord(found[0]):02X}", key) for key in self.keys)
+
+
+@dataclass(frozen=True)
+class Stream:
+    """Topics that are read alike. The first stream whose filter matches a topic is the topic's."""
+
+    # MQTT topic filter
+    topic: str
+    windows: tuple[Window, ...]
+    # Seconds that its readings are kept.
+    retention: float
+    statistics: tuple[str, ...] = DEFAULT_STATISTICS
+    # Which fields are readings. Empty: a plain number, or `number`.
+    fields: tuple[FieldPath, ...] = ()
+    # Every number in a message is a reading.
+    every_number: bool = False
+    # Where the event time stands; None: `epochtime`, or else the time of arrival.
+    time: FieldPath | None = None
+    time_format: str = "s"
+
+    @property
+    def plain(self) -> bool:
+        """Whether a message is one reading, in the form of our own publisher's."""
+        return not (self.fields or self.every_number or self.time)
+
+
+def load_streams(
+    path: Path, windows: tuple[Window, ...], retention: float, stats_topic: str
+) -> tuple[Stream, ...]:
+    """Read a stream file. InvalidStreams if it is wrong.
+
+    `windows` are those of streams that name none. A stream's readings are kept for `retention`
+    seconds at least: the averages over all readings need them. None may be at or below `stats_topic`.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+        document = tomllib.loads(text)
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidStreams(f"{path} cannot be read: {error}") from None
+    except tomllib.TOMLDecodeError as error:
+        raise InvalidStreams(f"{path} is no TOML: {error}") from None
+    lines = _lines(text)
+    for name in document:
+        if name != "stream":
+            raise InvalidStreams(
+                f"{path}, line {lines.get((0, name), 1)}: {printable(name)} is not allowed: "
+                "[[stream]] tables only"
+            )
+    tables = document.get("stream")
+    if not isinstance(tables, list) or not tables or not all(isinstance(table, dict) for table in tables):
+        raise InvalidStreams(f"{path}: at least one [[stream]] table is needed")
+    streams = []
+    for number, table in enumerate(tables, start=1):
+        where = partial(_where, path, lines, number)
+        streams.append(_stream(table, windows, retention, where))
+        if is_at_or_below(streams[-1].topic, stats_topic):
+            raise InvalidStreams(
+                f"{where('topic')}: topic = {streams[-1].topic} is not allowed: {not_below(stats_topic)}"
+            )
+    return tuple(streams)
+
+
+def _stream(
+    table: Mapping[str, Any], windows: tuple[Window, ...], retention: float, where: Callable[[str], str]
+) -> Stream:
+    read: dict[str, Any] = {}
+    for name, value in table.items():
+        if name not in _READERS:
+            raise InvalidStreams(
+                f"{where(name)}: {printable(name)} is not allowed: {', '.join(_READERS)}, and no other names"
+            )
+        try:
+            read[name] = _READERS[name](value)
+        except ValueError as error:
+            shown = printable(str(value))
+            raise InvalidStreams(f"{where(name)}: {name} = {shown} is not allowed: {error}") from None
+    if "topic" not in read:
+        raise InvalidStreams(f"{where('')}: this stream has no topic")
+    if "time_format" in read and "time" not in read:
+        raise InvalidStreams(f"{where('time_format')}: time_format is not allowed without time")
+    own_windows = read.get("windows", windows)
+    fields = read.get("value", ())
+    return Stream(
+        topic=read["topic"],
+        windows=own_windows,
+        retention=max(retention, max(window.seconds for window in own_windows) + RETENTION_MARGIN),
+        statistics=read.get("statistics", DEFAULT_STATISTICS),
+        fields=() if fields is None else fields,
+        every_number=fields is None,
+        time=read.get("time"),
+        time_format=read.get("time_format", "s"),
+    )
+
+
+def stream_of(streams: Iterable[Stream], topic: str) -> Stream | None:
+    """Return the stream that a topic belongs to: the first whose filter matches it."""
+    return next((stream for stream in streams if matches(stream.topic, topic)), None)
+
+
+def check_windows(windows: Iterable[Window]) -> tuple[Window, ...]:
+    """Return `windows`, at least one, or raise ValueError if one is there twice."""
+    found = tuple(windows)
+    if not found or len({window.name for window in found}) < len(found):
+        raise ValueError("one window or more, each once")
+    return found
+
+
+def not_below(stats_topic: str) -> str:
+    """Say which topics are allowed."""
+    return f"a topic that is not at or below STATS_TOPIC={stats_topic}, whose messages are never input"
+
+
+def is_percentile(name: str) -> bool:
+    """Whether a statistic is one like `p95`: that so many percent of the values are at or below."""
+    return _PERCENTILE.fullmatch(name) is not None
+
+
+def _topic(value: object) -> str:
+    return check_topic_filter(_text(value, "an MQTT topic filter"))
+
+
+def _fields(value: object) -> tuple[FieldPath, ...] | None:
+    """Return the paths, None for every number there is."""
+    if value == "*":
+        return None
+    texts = _texts(value, f'{_PATH_FORM}; a list of such; or "*"')
+    if not texts or len(set(texts)) < len(texts):
+        raise ValueError("one path or more, each once")
+    return tuple(FieldPath.parse(text) for text in texts)
+
+
+def _time(value: object) -> FieldPath:
+    return FieldPath.parse(_text(value, _PATH_FORM))
+
+
+def _time_format(value: object) -> str:
+    if value not in TIME_FORMATS:
+        raise ValueError(", ".join(TIME_FORMATS))
+    return str(value)
+
+
+def _windows(value: object) -> tuple[Window, ...]:
+    return check_windows(Window.parse(text) for text in _texts(value, "a window such as 5min, or a list"))
+
+
+def _statistics(value: object) -> tuple[str, ...]:
+    names = _texts(value, STATISTICS_FORM)
+    known = all(name in _STATISTICS or is_percentile(name) for name in names)
+    if not names or not known or len(set(names)) < len(names):
+        raise ValueError(STATISTICS_FORM)
+    return tuple(names)
+
+
+def _text(value: object, allowed: str) -> str:
+    if not isinstance(value, str):
+        raise ValueError(allowed)
+    return value
+
+
+def _texts(value: object, allowed: str) -> list[str]:
+    values = value if isinstance(value, list) else [value]
+    return [_text(each, allowed) for each in values]
+
+
+_READERS: dict[str, Callable[[object], object]] = {
+    "topic": _topic,
+    "value": _fields,
+    "time": _time,
+    "time_format": _time_format,
+    "windows": _windows,
+    "statistics": _statistics,
+}
+
+
+def _lines(text: str) -> dict[tuple[int, str], int]:
+    """Return in which line each key stands, by the number of its [[stream]]; `""` is the table's own line."""
+    lines: dict[tuple[int, str], int] = {}
+    table = 0
+    for number, line in enumerate(text.splitlines(), start=1):
+        if _TABLE.match(line):
+            table += 1
+            lines[table, ""] = number
+        elif found := _KEY.match(line):
+            lines.setdefault((table, found[1]), number)
+    return lines
+
+
+def _where(path: Path, lines: Mapping[tuple[int, str], int], table: int, name: str) -> str:
+    return f"{path}, line {lines.get((table, name), lines.get((table, ''), 1))}"

@@ -1,0 +1,94 @@
+"""The series there are."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import count
+from typing import NamedTuple
+
+# In bytes: with STATS_TOPIC before it, it must still be a topic that every broker takes.
+LONGEST_NAME = 1024
+_NEVER = float("-inf")
+
+
+class SeriesRow(NamedTuple):
+    """A series, in the order of the table's columns. `since` in UTC epoch seconds, `retention` in seconds."""
+
+    id: int
+    name: str
+    topic: str
+    field: str
+    since: float
+    retention: float
+
+
+class NoSuchSeries(Exception):
+    """There can be no such series; `reason` and `detail` say why."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(reason, detail)
+        self.reason = reason
+        self.detail = detail
+
+
+class Catalog:
+    """All series, stored ones and those that the batch at hand begins.
+
+    Changed by the thread that takes in readings; others may look up what is there.
+    """
+
+    def __init__(self, rows: Iterable[SeriesRow], limit: int) -> None:
+        """`limit`: how many there may be."""
+        self._limit = limit
+        self._rows = {row.id: row for row in rows}
+        self._ids = {(row.topic, row.field): row.id for row in self._rows.values()}
+        self._names = {row.name for row in self._rows.values()}
+        self._new_ids = count(max(self._rows, default=0) + 1)
+        # Event time of the newest reading (UTC epoch seconds), as far as it is known.
+        self.newest: dict[int, float] = {}
+
+    def __iter__(self) -> Iterator[SeriesRow]:
+        return iter(list(self._rows.values()))
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def find(self, topic: str, field: str = "") -> int | None:
+        """Return the id of a series, if it is there."""
+        return self._ids.get((topic, field))
+
+    def row(self, series: int) -> SeriesRow | None:
+        return self._rows.get(series)
+
+    def begin(self, topic: str, field: str, since: float, retention: float) -> SeriesRow:
+        """Return a new series, which is still to be stored. Raises NoSuchSeries."""
+        name = f"{topic}/{field}" if field else topic
+        if len(self._rows) >= self._limit:
+            raise NoSuchSeries("too many series", f"MAX_SERIES={self._limit}")
+        if len(name.encode(errors="surrogatepass")) > LONGEST_NAME:
+            raise NoSuchSeries("name too long", f"{LONGEST_NAME} bytes are allowed for a series")
+        if name in self._names:
+            raise NoSuchSeries("name taken", f"{name} is another series")
+        row = SeriesRow(next(self._new_ids), name, topic, field, since, retention)
+        self._rows[row.id] = row
+        self._ids[topic, field] = row.id
+        self._names.add(name)
+        return row
+
+    def remove(self, row: SeriesRow) -> None:
+        del self._rows[row.id], self._ids[row.topic, row.field]
+        self._names.discard(row.name)
+        self.newest.pop(row.id, None)
+
+    def learn(self, newest: Mapping[int, float]) -> bool:
+        """Take the event time of the newest reading of each series, as the database has it.
+
+        A series that is not among them has no readings. Returns that there is no more to do.
+        """
+        self.saw((row.id, newest.get(row.id, row.since)) for row in self)
+        return False
+
+    def saw(self, readings: Iterable[tuple[int, float]]) -> None:
+        """Note that there are readings: of which series, and at which event time."""
+        newest = self.newest
+        for series, time in readings:
+            if time > newest.get(series, _NEVER):
+                newest[series] = time

@@ -1,0 +1,85 @@
+"""Counts and exact sums of one series, over several windows."""
+
+from array import array
+from bisect import bisect_right
+from collections.abc import Sequence
+
+from models.exact import ExactSum, expansion
+from models.grid import Edges
+
+
+class Sums:
+    """Counts and sums, carried from tick to tick: what has come is added, what has left is taken away.
+
+    To know later what leaves, it remembers the sum of each step of time, not the readings. All
+    windows end together; how far each goes back is in the `Edges` that it is given.
+    """
+
+    __slots__ = ("_counts", "_highs", "_lows", "_steps", "counts", "totals")
+
+    def __init__(self, windows: int) -> None:
+        """Begin with that many empty windows."""
+        # A row for each step, in order: how many readings, and the two floats whose sum is theirs.
+        # A sum that two floats cannot hold goes on in a row of its own, with no readings.
+        self._steps = array("q")
+        self._counts = array("L")
+        self._highs = array("d")
+        self._lows = array("d")
+        self.counts = [0] * windows
+        self.totals = [ExactSum() for _ in range(windows)]
+
+    def add(self, step: int, count: int, values: Sequence[float], edges: Edges) -> Sequence[float]:
+        """Add to a step `count` readings with the same sum as `values`; `edges` are the present ones.
+
+        Returns the few floats it has made of `values`, for others to add.
+        """
+        parts = expansion(values)
+        self._remember(step, count, parts)
+        if step <= edges.until:
+            for window, after in enumerate(edges.afters):
+                if step > after:
+                    self.counts[window] += count
+                    for part in parts:
+                        self.totals[window].add_float(part)
+        return parts
+
+    def move(self, old: Edges, new: Edges) -> None:
+        """Move all windows from the edges they have to later ones."""
+        if self._steps and self._steps[-1] > old.until:  # readings that were ahead of the clock
+            arrived = range(bisect_right(self._steps, old.until), bisect_right(self._steps, new.until))
+            for window, after in enumerate(old.afters):
+                self._change(window, arrived, after, 1)
+        for window, (before, after) in enumerate(zip(old.afters, new.afters, strict=True)):
+            last = bisect_right(self._steps, after)
+            if last and self._steps[last - 1] > before:
+                self._change(window, range(bisect_right(self._steps, before), last), before, -1)
+        self._forget(bisect_right(self._steps, min(new.afters)))
+
+    def _change(self, window: int, rows: range, after: int, sign: int) -> None:
+        """Add the rows of steps later than `after` to a window, or take them away."""
+        total = self.totals[window]
+        for row in rows:
+            if self._steps[row] > after:
+                self.counts[window] += sign * self._counts[row]
+                total.add_float(self._highs[row], sign)
+                total.add_float(self._lows[row], sign)
+
+    def _remember(self, step: int, count: int, parts: Sequence[float]) -> None:
+        row = bisect_right(self._steps, step)
+        if row and self._steps[row - 1] == step:
+            together = expansion([self._highs[row - 1], self._lows[row - 1], *parts])
+            if len(together) <= 2:
+                self._counts[row - 1] += count
+                self._highs[row - 1], self._lows[row - 1] = (*together, 0.0, 0.0)[:2]
+                return
+        for place in range(0, len(parts) or 1, 2):
+            high, low = (*parts[place : place + 2], 0.0, 0.0)[:2]
+            self._steps.insert(row, step)
+            self._counts.insert(row, 0 if place else count)
+            self._highs.insert(row, high)
+            self._lows.insert(row, low)
+
+    def _forget(self, rows: int) -> None:
+        """Forget the first rows, which no window needs any more."""
+        if rows:
+            del self._steps[:rows], self._counts[:rows], self._highs[:rows], self._lows[:rows]

@@ -1,0 +1,87 @@
+"""The subscriber: how its parts are put together, and run until it is told to stop."""
+
+import argparse
+import time
+from contextlib import ExitStack, closing
+from functools import partial
+
+from config.settings import Settings
+from jobs.prune import INTERVAL, Pruner
+from jobs.publish_averages import publish_averages
+from jobs.publish_metrics import publish_metrics
+from jobs.publish_series import SeriesPublisher
+from models.database import UnusableDatabase, prepare, sole_owner, writing_database
+from models.store import Store
+from scheduler_app.ageing import Ageing
+from scheduler_app.ingest import Ingest
+from scheduler_app.inventory import open_catalog, rolling_statistics
+from scheduler_app.lifecycle import background, role, serve
+from scheduler_app.locked_database import when_unlocked
+from scheduler_app.management import CommandError
+from scheduler_app.monitor import Monitor
+from scheduler_app.mqtt import IngestSession
+from scheduler_app.outlet import Outlet
+from scheduler_app.redelivery import Redeliveries
+from scheduler_app.scheduler import Every, Scheduler
+from scheduler_app.subscriptions import Subscriptions
+from scheduler_app.writer import Writer
+
+
+def run_subscriber(options: argparse.Namespace, settings: Settings) -> None:
+    """Store readings, publish statistics and prune. Raises CommandError."""
+    with ExitStack() as stack:
+        stop = stack.enter_context(role(options))
+        store = Store(writing_database(settings.db_file))
+        try:
+            when_unlocked(lambda: prepare(settings.db_file), stop)
+            stack.enter_context(sole_owner(settings.db_file))
+            redeliveries = Redeliveries(when_unlocked(store.deliveries, stop))
+            catalog = when_unlocked(lambda: open_catalog(settings, store), stop)
+            subscriptions = when_unlocked(lambda: Subscriptions(settings.streams, store), stop)
+            store.close()
+        except UnusableDatabase as error:
+            raise CommandError(str(error)) from None
+
+        statistics = rolling_statistics(settings, catalog)
+        session = IngestSession(settings, subscriptions.wanted, unsubscribe=subscriptions.unwanted)
+        ingest = Ingest(session, Writer(settings, store, redeliveries, catalog, statistics.feed))
+        session.when_subscribed = partial(ingest.submit, subscriptions.settle)
+        statistics.when_loaded = lambda newest: ingest.submit(partial(catalog.learn, newest))
+        monitor = Monitor(settings.db_file, ingest, session, catalog, statistics)
+        outlet = Outlet(settings)
+        series_publisher = SeriesPublisher(outlet.publish_series)
+        ageing = Ageing(
+            Pruner(store, catalog),
+            max(stream.retention for stream in settings.streams) + 2 * INTERVAL,
+            outlet,
+            submit=ingest.submit,
+            when_removed=statistics.remove,
+        )
+
+        def tick() -> None:
+            statistics.advance(time.time())
+            publish_averages(
+                statistics, [window.name for window in settings.windows], outlet.publish_averages
+            )
+            publish_metrics(monitor.counters, monitor.present, outlet.publish_metrics, time.time)
+            series_publisher.publish(statistics)
+
+        def take_in() -> None:
+            with closing(store):  # by the thread that opened it
+                ingest.run()
+
+        scheduler = Scheduler()
+
+        def begin_publishing() -> None:
+            series_publisher.publish_all_anew()
+            scheduler.run_soon("statistics")
+
+        scheduler.add("statistics", tick, Every(settings.stats_interval))
+        scheduler.add("prune", ageing.begin, Every(INTERVAL))
+        thread = stack.enter_context(background("ingest", take_in, ingest.stop, stop))
+        scheduler.start()
+        stack.callback(outlet.stop)
+        stack.callback(scheduler.shutdown)
+        stack.callback(ingest.stop)  # at once, so that both connections end at the same time
+        outlet.start(on_connect=begin_publishing)
+        serve(stop, lambda: thread.is_alive() and session.subscribed, settings.health_file)
