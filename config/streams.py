@@ -63,7 +63,7 @@ class FieldPath:
 
     def __str__(self) -> str:
         """As it stands in the name of a series: a topic level for each key."""
-        return "/".join(_ESCAPED.sub(_escape, key) for key in self.keys)
+        return "/".join(map(topic_level, self.keys))
 
 
 @dataclass(frozen=True)
@@ -176,6 +176,11 @@ def check_windows(windows: Iterable[Window]) -> tuple[Window, ...]:
 def not_below(stats_topic: str) -> str:
     """Say which topics are allowed."""
     return f"a topic that is not at or below STATS_TOPIC={stats_topic}, whose messages are never input"
+
+
+def topic_level(key: str) -> str:
+    """Return a key as one level of a topic, escaped where no topic may hold it; an empty one is `%`."""
+    return _ESCAPED.sub(_escape, key) or "%"
 
 
 def is_percentile(name: str) -> bool:
