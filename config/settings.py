@@ -184,7 +184,7 @@ class Settings(BaseSettings):
             return self
         for topic in self.topic.split(","):
             if is_at_or_below(topic, self.stats_topic):
-                raise ValueError(f"TOPIC={topic} is not allowed: {not_below(self.stats_topic)}")
+                raise ValueError(f"TOPIC={printable(topic)} is not allowed: {not_below(self.stats_topic)}")
         self._streams = tuple(Stream(topic, self.windows, self.retention) for topic in self.topic.split(","))
         return self
 

@@ -25,7 +25,8 @@ def test_the_defaults_are_those_of_the_original_project() -> None:
     assert settings.max_clock_skew == 30
     assert (settings.client_id, settings.log_level) == ("averages", "INFO")
     assert settings.broker_cafile is settings.broker_certfile is settings.broker_keyfile is None
-    assert settings.health_file is None
+    assert settings.health_file is settings.streams_file is None
+    assert settings.max_series == 20_000
 
 
 def test_a_flag_wins_over_the_environment_which_wins_over_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -98,6 +99,13 @@ def test_other_variables_are_none_of_our_business(monkeypatch: pytest.MonkeyPatc
         ("windows", "367d", "from 1s to 366d, in whole milliseconds"),
         ("max_clock_skew", "-1s", "10s, 5min, 24h"),
         ("max_clock_skew", "2d", "from 0s to 1d"),
+        ("streams_file", "/missing.toml", "the path of a file that exists"),
+        ("streams_file", "/", "the path of a file that exists"),
+        ("max_series", "0", "from 1 to 1000000"),
+        ("max_series", "1000001", "from 1 to 1000000"),
+        ("max_series", "-1", "from 1 to 1000000"),
+        ("max_series", "1e3", "from 1 to 1000000"),
+        ("max_series", "many", "from 1 to 1000000"),
         ("client_id", "", "1 to 64 printable ASCII characters"),
         ("client_id", "x" * 65, "1 to 64 printable ASCII characters"),
         ("client_id", "küche", "1 to 64 printable ASCII characters"),
@@ -180,6 +188,25 @@ def test_a_topic_at_or_below_the_stats_topic_is_refused(topic: str) -> None:
     line = refusal(topic=topic)
     assert line.startswith(f"TOPIC={topic} is not allowed: ")
     assert "STATS_TOPIC=STATS" in line
+
+
+@pytest.mark.parametrize("topic", ["a,STATS/x", "STATS/\nx", "STATS/\u2028x"])
+def test_of_several_topics_the_wrong_one_is_told_in_one_line(topic: str) -> None:
+    line = refusal(topic=topic)
+    assert len(line.splitlines()) == 1
+    assert line.startswith("TOPIC=STATS/")
+
+
+def test_several_topics_are_a_stream_each() -> None:
+    settings = load_settings({"topic": " a/+ , b/#,c", "windows": "1min,2h"})
+    assert [stream.topic for stream in settings.streams] == ["a/+", "b/#", "c"]
+    assert all(stream.plain and stream.windows == settings.windows for stream in settings.streams)
+    assert {stream.retention for stream in settings.streams} == {settings.retention} == {7500.0}
+
+
+@pytest.mark.parametrize("topic", ["a,", ",a", "a,,b", "a,#b"])
+def test_a_list_of_topics_with_one_that_is_none_is_refused(topic: str) -> None:
+    assert refusal(topic=topic).startswith(f"TOPIC={topic} is not allowed: ")
 
 
 @pytest.mark.parametrize("topic", ["#", "+", "STATS2", "a/STATS"])

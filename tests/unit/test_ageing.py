@@ -1,0 +1,181 @@
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
+
+import pytest
+
+from jobs.prune import Pruner
+from models.catalog import Catalog
+from models.database import prepare, writing_database
+from models.store import Batch, NewReading, Store
+from scheduler_app import ageing as module
+from scheduler_app.ageing import Ageing
+from scheduler_app.ingest import Step
+from scheduler_app.outlet import Outlet
+from tests.unit.rows import rows
+from tests.unit.stored import RETENTION, series_row
+
+NOW = 1_700_000_000.0
+PATIENCE = 3000.0
+
+
+class FakeOutlet:
+    """Clears what was published, when the test says that the broker has answered."""
+
+    def __init__(self) -> None:
+        self.clearing: list[tuple[str, Callable[[], object]]] = []
+
+    def clear_series(self, name: str, when_cleared: Callable[[], object]) -> None:
+        self.clearing.append((name, when_cleared))
+
+    def answer(self) -> list[str]:
+        """Have the broker answer all; return the names."""
+        answered, self.clearing = self.clearing, []
+        for _, when_cleared in answered:
+            when_cleared()
+        return [name for name, _ in answered]
+
+
+class Service:
+    """The writing thread's side of a subscriber, with its clocks."""
+
+    def __init__(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        prepare(path)
+        self.path = path
+        self.wall, self.elapsed = NOW, 5000.0
+        clocks = SimpleNamespace(time=lambda: self.wall, monotonic=lambda: self.elapsed)
+        monkeypatch.setattr(module, "time", clocks)
+        self.store = Store(writing_database(path))
+        self.store.add(Batch(series=[series_row(1, "a"), series_row(2, "b")]))
+        self.catalog = Catalog(self.store.series(), limit=10)
+        self.outlet = FakeOutlet()
+        self.steps: list[Step] = []
+        self.removed: list[int] = []
+        self.ageing = Ageing(
+            Pruner(self.store, self.catalog),
+            PATIENCE,
+            cast(Outlet, self.outlet),
+            submit=self.steps.append,
+            when_removed=self.removed.append,
+        )
+
+    def add(self, series: int, *times: float) -> None:
+        stored = self.store.add(Batch(readings=[NewReading(time, series, 1) for time in times]))
+        self.catalog.saw((number, time) for time, _, number, _, _ in stored.readings)
+
+    def pass_by(self, seconds: float) -> None:
+        self.wall += seconds
+        self.elapsed += seconds
+
+    def run_steps(self) -> None:
+        while self.steps:
+            step = self.steps.pop(0)
+            while step():
+                pass
+
+    @property
+    def names(self) -> list[str]:
+        return [name for (name,) in rows(self.path, "SELECT name FROM series ORDER BY id")]
+
+    @property
+    def times(self) -> list[float]:
+        return [time for (time,) in rows(self.path, "SELECT time FROM reading ORDER BY time")]
+
+
+@pytest.fixture
+def service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
+    service = Service(tmp_path / "test.db", monkeypatch)
+    yield service
+    service.store.close()
+
+
+def test_beginning_only_hands_in_a_step(service: Service) -> None:
+    """The job runs on another thread than the one that writes."""
+    service.add(1, NOW - 9000)
+    service.ageing.begin()
+    assert len(service.steps) == 1
+    assert service.times == [NOW - 9000]
+    service.run_steps()
+    assert service.times == []
+
+
+def test_what_was_published_of_a_series_is_cleared_before_it_is_removed(service: Service) -> None:
+    """Otherwise a crash in between would leave the retained message for ever."""
+    service.add(1, NOW - 9000, NOW - RETENTION)
+    service.add(2, NOW)
+    service.ageing.begin()
+    service.run_steps()
+    assert service.names == ["a", "b"]
+    assert service.removed == []
+    assert service.outlet.answer() == ["a"]
+    assert service.names == ["a", "b"]  # the answer comes on another thread, and writes nothing
+    service.run_steps()
+    assert service.names == ["b"]
+    assert service.removed == [1]
+    assert [row.name for row in service.catalog] == ["b"]
+
+
+def test_a_series_whose_message_is_not_cleared_is_tried_again(service: Service) -> None:
+    """There may be no connection, or the broker may refuse."""
+    service.add(1, NOW - 9000)
+    service.add(2, NOW)
+    for _ in range(2):
+        service.ageing.begin()
+        service.run_steps()
+        assert [name for name, _ in service.outlet.clearing] == ["a"]
+        service.outlet.clearing.clear()
+        service.pass_by(60)
+    assert service.names == ["a", "b"]
+
+
+def test_a_series_that_has_readings_again_when_the_answer_comes_stays(service: Service) -> None:
+    service.add(1, NOW - 9000)
+    service.add(2, NOW)
+    service.ageing.begin()
+    service.run_steps()
+    service.add(1, NOW)
+    service.outlet.answer()
+    service.run_steps()
+    assert service.names == ["a", "b"]
+    assert service.removed == []
+    service.ageing.begin()
+    service.run_steps()
+    assert service.outlet.clearing == []
+
+
+def test_two_answers_remove_a_series_once(service: Service) -> None:
+    service.add(1, NOW - 9000)
+    service.add(2, NOW)
+    for _ in range(2):
+        service.ageing.begin()
+        service.run_steps()
+    assert service.outlet.answer() == ["a", "a"]
+    service.run_steps()
+    assert service.removed == [1]
+    assert service.names == ["b"]
+
+
+def test_a_clock_that_jumps_ahead_deletes_nothing_before_the_patience_is_over(service: Service) -> None:
+    service.add(1, NOW)
+    service.add(2, NOW)
+    service.wall += 86400
+    service.ageing.begin()
+    service.run_steps()
+    assert service.times == [NOW, NOW]
+    assert service.outlet.clearing == []
+    service.pass_by(PATIENCE + 1)
+    service.ageing.begin()
+    service.run_steps()
+    assert service.times == []
+    assert service.outlet.answer() == ["a", "b"]
+
+
+def test_a_jump_between_the_start_and_the_first_job_is_seen(service: Service) -> None:
+    """The clock is looked at when it is built, not only when the first job runs."""
+    service.add(1, NOW)
+    service.pass_by(30)
+    service.wall += 10 * 86400
+    service.ageing.begin()
+    service.run_steps()
+    assert service.times == [NOW]
