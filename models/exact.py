@@ -58,6 +58,8 @@ def expansion(values: Sequence[float]) -> Sequence[float]:
     `math.fsum` rounds the exact sum once; what that rounding left over is a sum of floats again.
     (Shewchuk, Adaptive precision floating-point arithmetic, 1997.)
     """
+    if len(values) == 1:
+        return values
     parts: list[float] = []
     try:
         while part := math.fsum(chain(values, parts)):
