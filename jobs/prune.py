@@ -44,14 +44,13 @@ class SteadyClock:
 class Pruner:
     """Deletes old readings and rejected messages, in steps that the writing thread takes.
 
-    Readings are kept as long as their series says. For each such retention it is remembered up to
-    which event time that is done, so that no step looks at rows that stay again and again.
+    Readings are kept as long as their series says. For each such retention the catalog remembers up
+    to which event time that is done, so that no step looks at rows that stay again and again.
     """
 
     def __init__(self, store: Store, catalog: Catalog) -> None:
         self._store = store
         self._catalog = catalog
-        self._done: dict[float, float] = {}
 
     def steps(self, now: float, when_aged: Callable[[Sequence[SeriesRow]], object]) -> Callable[[], bool]:
         """Return a step to be called until it returns False; `now` in UTC epoch seconds.
@@ -66,34 +65,29 @@ class Pruner:
             if waiting:
                 until = now - waiting[-1]
                 pruned += self._delete(waiting[-1], until)
-                if self._done[waiting[-1]] >= until:
+                if self._catalog.pruned(waiting[-1]) >= until:
                     waiting.pop()
                 return True
             self._store.delete_rejected(now - REJECTED_RETENTION, REJECTED_KEPT)
             if pruned:
                 logger.info("pruned {} readings", pruned)
-            if aged := [row for row in self._catalog if self.is_aged(row)]:
+            if aged := [row for row in self._catalog if self._catalog.is_aged(row)]:
                 when_aged(aged)
             return False
 
         return step
 
-    def is_aged(self, row: SeriesRow) -> bool:
-        """Whether a series has no readings any more: all are so old that they were deleted."""
-        newest = self._catalog.newest.get(row.id)
-        return newest is not None and newest <= self._done.get(row.retention, float("-inf"))
-
     def remove(self, row: SeriesRow) -> bool:
         """Delete a series, unless it has readings again; return whether it is gone."""
-        if self._catalog.row(row.id) is None or not self.is_aged(row):
+        if self._catalog.row(row.id) is None or not self._catalog.is_aged(row):
             return False
         self._store.delete_series(row.id)
         self._catalog.remove(row)
         return True
 
     def _delete(self, retention: float, until: float) -> int:
-        after = self._done.get(retention, float("-inf"))
         # the clock may have been set back
-        deleted = self._store.delete_readings(min(after, until), until, STEP, retention)
-        self._done[retention] = deleted.until
+        after = min(self._catalog.pruned(retention), until)
+        deleted = self._store.delete_readings(after, until, STEP, retention)
+        self._catalog.set_pruned(retention, deleted.until)
         return deleted.rows

@@ -1,5 +1,6 @@
 """The series there are."""
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import count
 from typing import NamedTuple
@@ -44,6 +45,9 @@ class Catalog:
         self._new_ids = count(max(self._rows, default=0) + 1)
         # Event time of the newest reading (UTC epoch seconds), as far as it is known.
         self.newest: dict[int, float] = {}
+        # By retention: the event time up to which the readings of series kept so long are deleted.
+        self._pruned: dict[float, float] = {}
+        self._pruned_most = _NEVER
 
     def __iter__(self) -> Iterator[SeriesRow]:
         return iter(list(self._rows.values()))
@@ -92,3 +96,24 @@ class Catalog:
         for series, time in readings:
             if time > newest.get(series, _NEVER):
                 newest[series] = time
+            if time <= self._pruned_most:
+                self._saw_old(self._rows[series].retention, time)
+
+    def pruned(self, retention: float) -> float:
+        """Return up to which event time the readings of series kept so long (seconds) are deleted."""
+        return self._pruned.get(retention, _NEVER)
+
+    def set_pruned(self, retention: float, until: float) -> None:
+        """Note up to which event time the readings of series kept so long (seconds) are deleted."""
+        self._pruned[retention] = until
+        self._pruned_most = max(self._pruned.values())
+
+    def is_aged(self, row: SeriesRow) -> bool:
+        """Whether a series has no readings any more: all are so old that they were deleted."""
+        newest = self.newest.get(row.id)
+        return newest is not None and newest <= self.pruned(row.retention)
+
+    def _saw_old(self, retention: float, time: float) -> None:
+        """Note that there is a reading which may be older than what is deleted: a clock was set back."""
+        if time <= self.pruned(retention):
+            self.set_pruned(retention, math.nextafter(time, _NEVER))

@@ -172,7 +172,8 @@ def _create(database: peewee.SqliteDatabase, schema: Schema) -> None:
 
 def _upgrade(database: peewee.SqliteDatabase, schema: Schema) -> None:
     """Bring the readings from version 1, where each had an id, and a series nothing but its name."""
-    database.execute_sql("DROP INDEX reading_message_id")
+    for name in ("series_name", "reading_message_id"):  # or the new ones of these names would not be made
+        database.execute_sql(f"DROP INDEX {name}")
     for name in ("series", "reading"):
         database.execute_sql(f"ALTER TABLE {name} RENAME TO old_{name}")
     for table in schema.tables:

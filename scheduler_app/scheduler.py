@@ -1,5 +1,6 @@
 """Periodic work: APScheduler, made to keep its rhythm when the wall clock jumps."""
 
+import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -73,11 +74,12 @@ class Scheduler(BackgroundScheduler):  # type: ignore[misc]
             job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
         )
         self._wall_minus_monotonic = time.time() - time.monotonic()
-        # Jobs that were to run soon and have not begun yet.
-        self._hurried: set[str] = set()
+        # Since when jobs are to run soon that have not begun since then.
+        self._hurried: dict[str, datetime] = {}
+        self._hurrying = threading.Lock()
         self.add_listener(_report, EVENT_JOB_ERROR | EVENT_JOB_MISSED)
         self.add_listener(self._on_still_running, EVENT_JOB_MAX_INSTANCES)
-        self.add_listener(lambda event: self._hurried.discard(event.job_id), EVENT_JOB_SUBMITTED)
+        self.add_listener(self._on_submitted, EVENT_JOB_SUBMITTED)
 
     def add(
         self,
@@ -101,8 +103,17 @@ class Scheduler(BackgroundScheduler):  # type: ignore[misc]
     def run_soon(self, *names: str) -> None:
         """Run the jobs called `names` now, out of turn, or when they have ended. Safe in any thread."""
         for name in names:
-            self._hurried.add(name)
-            self.modify_job(name, next_run_time=datetime.now(UTC))
+            now = datetime.now(UTC)
+            with self._hurrying:
+                self._hurried[name] = now
+            self.modify_job(name, next_run_time=now)
+
+    def _on_submitted(self, event: JobSubmissionEvent) -> None:
+        with self._hurrying:
+            since = self._hurried.get(event.job_id)
+            # the event may come late: of a run that had begun before
+            if since is not None and event.scheduled_run_times[-1] >= since:
+                del self._hurried[event.job_id]
 
     def _on_still_running(self, event: JobSubmissionEvent) -> None:
         if event.job_id in self._hurried:

@@ -8,7 +8,7 @@ from loguru import logger
 from config.settings import Settings
 from config.streams import Stream, stream_of
 from config.topics import is_at_or_below
-from models.catalog import Catalog, NoSuchSeries
+from models.catalog import Catalog, NoSuchSeries, SeriesRow
 from models.store import Batch, NewReading, NewRejected, Store, Stored, StoredReading
 from models.transaction import StoreUnavailable
 from scheduler_app.fields import decode_fields
@@ -43,6 +43,8 @@ class Writer:
         self._catalog = catalog
         self._feed = feed
         self._stream_of_topic: dict[str, Stream | None] = {}
+        # Series that the latest batch begins, until it is stored.
+        self._begun: list[SeriesRow] = []
         self._warnings = Once()
 
     def sort(self, messages: Sequence[Message]) -> Batch:
@@ -52,7 +54,10 @@ class Writer:
         one of stored, duplicates, late, rejected, retained. What belongs to no stream is no input,
         our own output among it, and counts as nothing.
         """
+        for row in self._begun:  # of a batch that was never stored
+            self._catalog.remove(row)
         batch = Batch()
+        self._begun = batch.series
         for message in messages:
             stream = self._stream(message.topic)
             if stream is not None:
@@ -71,6 +76,7 @@ class Writer:
         if not batch.counts:
             return
         stored = self._store.add(batch)
+        self._begun = []
         if batch.delivery:
             self._redeliveries.record(*batch.delivery)
         self._redeliveries.forget(batch.forget_until)

@@ -21,9 +21,9 @@ def stored(path: Path, key: str = "value") -> Counter[Hashable]:
 
 
 def newest(path: Path) -> int:
-    """Return the id of the reading stored last, 0 if there is none. Ids grow, with gaps."""
+    """Return the sequence of the reading stored last, 0 if there is none. Sequences grow, with gaps."""
     with closing(_open(path)) as connection:
-        return int(connection.execute("SELECT COALESCE(MAX(id), 0) FROM reading").fetchone()[0])
+        return int(connection.execute("SELECT COALESCE(MAX(sequence), 0) FROM reading").fetchone()[0])
 
 
 def count_stored(path: Path) -> int:

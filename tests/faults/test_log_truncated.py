@@ -56,7 +56,7 @@ def _first_so_many(path: Path) -> int:
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'reading'").fetchone():
             return 0  # before the tables were made
-        values = [value for (value,) in connection.execute("SELECT value FROM reading ORDER BY id")]
+        values = [value for (value,) in connection.execute("SELECT value FROM reading ORDER BY sequence")]
         counters = dict(connection.execute("SELECT name, value FROM counter"))
     assert values == list(range(len(values)))
     # counted in the same transaction

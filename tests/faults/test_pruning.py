@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from jobs.prune import INTERVAL, STEP, prune
+from jobs.prune import INTERVAL, STEP, Pruner
+from models.catalog import Catalog, SeriesRow
 from models.database import prepare, writing_database
 from models.store import Batch, NewReading, Store
 from scheduler_app.monitor import database_files, size
@@ -15,6 +16,7 @@ from tests.faults.verdict import Report
 RETENTION = 35 * 60.0
 HOUR = 3600
 RATE = 50
+SERIES = 20
 # Readings of so many seconds share a commit.
 COMMIT = 10
 BEGAN = 1_700_000_000
@@ -28,6 +30,9 @@ def test_a_day(tmp_path: Path, report: Report) -> None:
     path = tmp_path / "test.db"
     prepare(path)
     store = Store(writing_database(path))
+    series = [SeriesRow(n + 1, f"sensor/{n}", f"sensor/{n}", "", BEGAN, RETENTION) for n in range(SERIES)]
+    store.add(Batch(series=series))
+    pruner = Pruner(store, Catalog(series, SERIES))
     sizes: dict[int, int] = {}
     longest = 0.0
 
@@ -43,7 +48,7 @@ def test_a_day(tmp_path: Path, report: Report) -> None:
         now = BEGAN + second + COMMIT
         store.add(Batch(readings=_readings(second)))
         if now % INTERVAL < COMMIT:
-            prune(run, store, RETENTION, lambda until=now - 1800: until, lambda now=now: now)  # type: ignore[misc]
+            run(pruner.steps(now, lambda aged: None))
         if (second + COMMIT) % HOUR == 0:
             sizes[(second + COMMIT) // HOUR] = sum(size(file) for file in database_files(path))
     store.close()
@@ -57,9 +62,9 @@ def test_a_day(tmp_path: Path, report: Report) -> None:
 
 
 def _readings(second: int) -> list[NewReading]:
-    """Return the readings of `COMMIT` seconds, of 20 series, with ids."""
+    """Return the readings of `COMMIT` seconds, of all series, with ids."""
     first = second * RATE
     return [
-        NewReading(f"sensor/{number % 20}", BEGAN + number / RATE, number % 100 / 10, f"3f2a9c11-{number}")
+        NewReading(BEGAN + number / RATE, number % SERIES + 1, number % 100 / 10, f"3f2a9c11-{number}")
         for number in range(first, first + COMMIT * RATE)
     ]

@@ -21,7 +21,7 @@ def rows(path: Path) -> list[Row]:
     """Return all readings in the order they were stored."""
     query = (
         "SELECT series.name, reading.time, reading.value "
-        "FROM reading JOIN series ON series.id = reading.series_id ORDER BY reading.sequence"
+        "FROM reading JOIN series ON series.id = reading.series_id ORDER BY sequence"
     )
     return [Row(*row) for row in _all(path, query)]
 

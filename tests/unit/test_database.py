@@ -21,8 +21,9 @@ from models.database import (
     sole_owner,
     writing_database,
 )
-from models.store import Batch, NewReading, Store
+from models.store import Store
 from tests.unit.rows import locked, rows
+from tests.unit.stored import add
 
 ROOT = Path(__file__).parents[2]
 NOBODY = 65534
@@ -63,7 +64,7 @@ def test_the_file_is_created_with_its_folders_and_tables(tmp_path: Path) -> None
     path = tmp_path / "a" / "b" / "test.db"
     prepare(path)
     tables = {name for (name,) in rows(path, "SELECT name FROM sqlite_master WHERE type = 'table'")}
-    assert {"series", "reading", "rejected_message", "counter"} <= tables
+    assert {"series", "reading", "rejected_message", "delivery", "counter", "subscription"} <= tables
     assert rows(path, "PRAGMA user_version") == [(READINGS.version,)]
 
 
@@ -71,7 +72,7 @@ def test_preparing_again_keeps_what_is_stored(tmp_path: Path) -> None:
     path = tmp_path / "test.db"
     prepare(path)
     store = Store(writing_database(path))
-    store.add(Batch(readings=[NewReading("DATA", 1.0, 2.0)]))
+    add(store, 1.0, value=2.0)
     store.close()
     prepare(path)
     assert rows(path, "SELECT time, value FROM reading") == [(1.0, 2.0)]
@@ -224,7 +225,7 @@ def test_a_reading_connection_sees_one_state_while_another_writes(tmp_path: Path
     with database.connection_context(), database.atomic():
         count = "SELECT count(*) FROM reading"
         assert database.execute_sql(count).fetchone() == (0,)
-        store.add(Batch(readings=[NewReading("DATA", 1.0, 2.0)]))
+        add(store, 1.0, value=2.0)
         assert database.execute_sql(count).fetchone() == (0,)
     store.close()
     assert rows(path, count) == [(1,)]
@@ -305,7 +306,7 @@ def test_the_journal_of_a_killed_writer_is_read(tmp_path: Path) -> None:
     path, copy = tmp_path / "test.db", tmp_path / "copy.db"
     prepare(path)
     store = Store(writing_database(path))
-    store.add(Batch(readings=[NewReading("DATA", 1.0, 2.0)]))
+    add(store, 1.0, value=2.0)
     for suffix in ("", "-wal"):  # as a crash leaves them: the writer has closed nothing
         copy.with_name(copy.name + suffix).write_bytes(path.with_name(path.name + suffix).read_bytes())
     store.close()

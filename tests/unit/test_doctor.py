@@ -8,6 +8,7 @@ from config.settings import Settings, load_settings
 from models.database import prepare, writing_database
 from models.store import Batch, NewReading, Store
 from scheduler_app.doctor import Finding, Level, examine
+from tests.unit.stored import series_row
 
 
 def findings(path: Path, number: int) -> list[Finding]:
@@ -27,7 +28,7 @@ def store(path: Path, batch: Batch) -> None:
 
 def test_settings_and_database_are_found_to_be_right(tmp_path: Path) -> None:
     path = tmp_path / "a" / "test.db"
-    store(path, Batch(readings=[NewReading("DATA", 1.0, 2.0), NewReading("DATA", 2.0, 3.0)]))
+    store(path, Batch(readings=[NewReading(1.0, 1, 2.0), NewReading(2.0, 1, 3.0)], series=[series_row(1)]))
     first, second, third = findings(path, 3)
     assert first == Finding(Level.OK, "settings", "DATA to STATS, windows 1min, 5min, 30min")
     assert second.level == Level.OK
@@ -46,7 +47,7 @@ def test_a_database_that_cannot_be_used_is_found(tmp_path: Path) -> None:
 
 def test_readings_ahead_of_our_clock_and_late_ones_are_warned_of(tmp_path: Path) -> None:
     path = tmp_path / "test.db"
-    batch = Batch(readings=[NewReading("DATA", time.time() + 25, 2.0)])
+    batch = Batch(readings=[NewReading(time.time() + 25, 1, 2.0)], series=[series_row(1)])
     batch.counts.update(received=3, late=2)
     store(path, batch)
     *_, ahead, late = findings(path, 5)

@@ -5,15 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from config.settings import load_settings
 from models.database import prepare, writing_database
 from models.store import Store
 from models.transaction import StoreUnavailable
 from scheduler_app.mqtt import Message
 from scheduler_app.redelivery import Redeliveries
-from scheduler_app.writer import Writer
 from tests.unit.messages import message
 from tests.unit.rows import locked, rows
+from tests.unit.writers import writer_on
 
 
 class Service:
@@ -28,18 +27,20 @@ class Service:
     def start_again(self) -> None:
         self.store.close()
         self.store = Store(writing_database(self.path))
-        self.writer = Writer(load_settings({"topic": "#"}), self.store, Redeliveries(self.store.deliveries()))
+        self.writer = writer_on(self.store)
 
     def take(self, *messages: Message) -> None:
         self.writer.commit(self.writer.sort(messages))
 
     @property
     def values(self) -> list[float]:
-        return [value for (value,) in rows(self.path, "SELECT value FROM reading ORDER BY id")]
+        return [value for (value,) in rows(self.path, "SELECT value FROM reading ORDER BY sequence")]
 
     @property
     def counts(self) -> dict[str, int]:
-        counts = dict(rows(self.path, "SELECT name, value FROM counter WHERE value AND name != 'since'"))
+        counts = dict(rows(self.path, "SELECT name, value FROM counter WHERE value"))
+        del counts["since"]
+        assert counts.pop("sequence", 0) >= counts.get("stored", 0)
         assert counts.get("received", 0) == sum(counts.values()) - counts.get("received", 0)
         return counts
 
@@ -147,7 +148,7 @@ def test_nothing_is_forgotten_while_the_database_cannot_be_written(service: Serv
 def test_the_memory_of_deliveries_is_bounded_on_disk(tmp_path: Path) -> None:
     service = Service(tmp_path)
     redeliveries = Redeliveries(remembered=5)
-    service.writer = Writer(load_settings(), service.store, redeliveries)
+    service.writer = writer_on(service.store, redeliveries, topic="DATA")
     for number in range(1, 30):
         service.take(message(b"%d" % number, packet_id=number))
     service.store.close()

@@ -8,20 +8,20 @@ from scheduler_app.mqtt import IngestSession
 
 def test_a_session_can_be_woken_when_it_is_over() -> None:
     """Whoever stops the loop cannot know whether it has ended by itself a moment before."""
-    session = IngestSession(load_settings())
+    session = IngestSession(load_settings(), ["DATA"])
     session.disconnect()
     session.wake()
 
 
 def test_a_session_that_is_made_has_connected_to_nothing() -> None:
-    session = IngestSession(load_settings())
+    session = IngestSession(load_settings(), ["DATA"])
     assert not session.connected
     assert not session.subscribed
     session.disconnect()
 
 
 def test_waking_ends_the_next_sleep_at_once() -> None:
-    session = IngestSession(load_settings())
+    session = IngestSession(load_settings(), ["DATA"])
     for _ in range(10_000):  # more than fit into a socket
         session.wake()
     session.sleep(60)
@@ -29,7 +29,7 @@ def test_waking_ends_the_next_sleep_at_once() -> None:
 
 
 def test_a_broker_that_does_not_answer_is_one_line(log_lines: list[str]) -> None:
-    session = IngestSession(load_settings({"broker": "127.0.0.1:1"}))
+    session = IngestSession(load_settings({"broker": "127.0.0.1:1"}), ["DATA"])
     assert not session.connect()
     assert not session.connect()
     session.disconnect()
@@ -43,7 +43,7 @@ def test_a_broker_that_does_not_answer_is_told_without_the_password(
     log_lines: list[str], password: str
 ) -> None:
     session = IngestSession(
-        load_settings({"broker": f"mqtt://user:{password.replace('@', '%40')}@127.0.0.1:1"})
+        load_settings({"broker": f"mqtt://user:{password.replace('@', '%40')}@127.0.0.1:1"}), ["DATA"]
     )
     assert not session.connect()
     session.disconnect()

@@ -1,4 +1,5 @@
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -6,137 +7,262 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from jobs import prune as module
-from jobs.prune import REJECTED_KEPT, REJECTED_RETENTION, STEP, SteadyClock, prune
+from jobs.prune import REJECTED_KEPT, REJECTED_RETENTION, STEP, Pruner, SteadyClock
+from models.catalog import Catalog, SeriesRow
 from models.database import prepare, reading_database, writing_database
-from models.rolling import RollingAverages
+from models.grid import Grid
+from models.rolling import Plan, RollingStatistics
 from models.store import Batch, NewReading, NewRejected, Store
 from tests.unit.rows import rows
+from tests.unit.stored import RETENTION, series_row
 
 NOW = 1_700_000_000.0
-RETENTION = 2100.0
+DATA = series_row(1)
+HOURLY = series_row(2, "hourly", retention=7200.0)
+
+
+def rejected(*arrived: float) -> Batch:
+    return Batch(rejected=[NewRejected(time, "DATA", b"x", 1, "not JSON", "") for time in arrived])
+
+
+class Service:
+    """A database with two series that are kept for 35 minutes and for two hours, and who prunes it."""
+
+    def __init__(self, path: Path) -> None:
+        prepare(path)
+        self.path = path
+        self.store = Store(writing_database(path))
+        self.store.add(Batch(series=[DATA, HOURLY]))
+        self.start_again()
+
+    def start_again(self) -> None:
+        """Have nothing but what is stored, as after a restart, and learn of it."""
+        self.catalog = Catalog(self.store.series(), limit=100)
+        self.pruner = Pruner(self.store, self.catalog)
+        newest = dict(rows(self.path, "SELECT series_id, MAX(time) FROM reading GROUP BY series_id"))
+        self.catalog.learn(newest)
+
+    def add(self, *times: float, row: SeriesRow = DATA) -> None:
+        stored = self.store.add(Batch(readings=[NewReading(time, row.id, 1) for time in times]))
+        self.catalog.saw((series, time) for time, _, series, _, _ in stored.readings)
+
+    def prune(self, now: float = NOW) -> list[str]:
+        """Prune; return the names of the series that have aged out."""
+        aged: list[Sequence[SeriesRow]] = []
+        step = self.pruner.steps(now, aged.append)
+        while step():
+            assert aged == []
+        return [row.name for row in aged[0]] if aged else []
+
+    def times(self, row: SeriesRow = DATA) -> list[float]:
+        query = f"SELECT time FROM reading WHERE series_id = {row.id} ORDER BY time"
+        return [time for (time,) in rows(self.path, query)]
 
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    path = tmp_path / "test.db"
-    prepare(path)
-    return path
+    return tmp_path / "test.db"
 
 
 @pytest.fixture
-def store(path: Path) -> Iterator[Store]:
-    store = Store(writing_database(path))
-    yield store
-    store.close()
+def service(path: Path) -> Iterator[Service]:
+    service = Service(path)
+    yield service
+    service.store.close()
 
 
-def add(store: Store, *times: float) -> None:
-    store.add(Batch(readings=[NewReading("DATA", time, 1) for time in times]))
+def test_readings_as_old_as_the_retention_are_deleted(service: Service) -> None:
+    service.add(NOW - RETENTION - 1, NOW - RETENTION, NOW - RETENTION + 1, NOW, NOW + 30)
+    service.prune()
+    assert service.times() == [NOW - RETENTION + 1, NOW, NOW + 30]
 
 
-def step_of(store: Store, oldest_needed: float = NOW) -> Callable[[], bool]:
-    """Return the step that a prune at `NOW` hands in."""
-    handed_in: list[Callable[[], bool]] = []
-    prune(handed_in.append, store, RETENTION, lambda: oldest_needed, lambda: NOW)
-    [step] = handed_in
-    return step
+def test_each_series_is_kept_as_long_as_it_says(service: Service) -> None:
+    times = [NOW - 7201, NOW - 7200, NOW - 7199, NOW - 2101, NOW - 2100, NOW - 2099, NOW]
+    service.add(*times)
+    service.add(*times, row=HOURLY)
+    service.prune()
+    assert service.times() == times[-2:]
+    assert service.times(HOURLY) == times[2:]
+    service.prune(NOW + 2000)
+    assert service.times() == times[-1:]
+    assert service.times(HOURLY) == times[3:]
 
 
-def times(path: Path) -> list[float]:
-    return [time for (time,) in rows(path, "SELECT time FROM reading ORDER BY time")]
+def test_nothing_is_deleted_before_the_first_step(service: Service) -> None:
+    """The job only hands the steps in: the ingest thread alone writes."""
+    service.add(NOW - 9000)
+    service.pruner.steps(NOW, lambda aged: None)
+    assert service.times() == [NOW - 9000]
 
 
-def test_readings_as_old_as_the_retention_are_deleted(store: Store, path: Path) -> None:
-    add(store, NOW - RETENTION - 1, NOW - RETENTION, NOW - RETENTION + 1, NOW, NOW + 30)
-    assert not step_of(store)()
-    assert times(path) == [NOW - RETENTION + 1, NOW, NOW + 30]
-
-
-def test_what_a_window_still_needs_is_kept_however_old(store: Store, path: Path) -> None:
-    """Averages that have not been computed for long still hold what they must take away."""
-    add(store, NOW - 9000, NOW - 8000, NOW - 7000)
-    assert not step_of(store, oldest_needed=NOW - 8000)()
-    assert times(path) == [NOW - 7000]
-
-
-def test_nothing_is_deleted_before_the_job_runs_and_none_by_the_job_itself(store: Store, path: Path) -> None:
-    """Handing in is all it does: the ingest thread alone writes."""
-    add(store, NOW - 9000)
-    step_of(store)
-    assert times(path) == [NOW - 9000]
-
-
-def test_a_step_deletes_a_bounded_number_until_all_is_done(store: Store, path: Path) -> None:
-    add(store, *[NOW - 9000 + number for number in range(2 * STEP + 1)], NOW)
-    step = step_of(store)
-    left = []
-    for _ in range(2):
-        assert step()
-        left.append(len(times(path)))
-    assert not step()
-    assert [*left, len(times(path))] == [STEP + 2, 2, 1]
-
-
-def test_what_was_pruned_is_one_line_of_the_log(store: Store, log_lines: list[str]) -> None:
-    add(store, *[NOW - 9000] * (STEP + 5))
-    step = step_of(store)
+def test_a_step_deletes_a_bounded_number_until_all_is_done(service: Service) -> None:
+    service.add(*[NOW - 9000 + number / 10 for number in range(2 * STEP + 1)], NOW)
+    step = service.pruner.steps(NOW, lambda aged: None)
+    left = [len(service.times())]
     while step():
-        pass
+        left.append(len(service.times()))
+    assert left[-1] == len(service.times()) == 1
+    assert max(before - after for before, after in pairwise(left)) <= STEP + 1
+    assert len(left) <= 6
+
+
+def test_a_step_does_not_look_again_at_what_stays(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A series that is kept for long is no work for those that go every minute."""
+    service.add(*[NOW - 7000 + number for number in range(3 * STEP // 2)], row=HOURLY)
+    service.prune()
+    looked: list[tuple[float, float]] = []
+    delete = service.store.delete_readings
+
+    def note(after: float, until: float, limit: int, retention: float) -> object:
+        looked.append((after, until))
+        return delete(after, until, limit, retention)
+
+    monkeypatch.setattr(service.store, "delete_readings", note)
+    service.prune(NOW + 60)
+    assert looked == [(NOW - 7200, NOW - 7140), (NOW - 2100, NOW - 2040)]
+
+
+def test_what_was_pruned_is_one_line_of_the_log(service: Service, log_lines: list[str]) -> None:
+    service.add(*[NOW - 9000] * (STEP + 5))
+    service.prune()
     assert log_lines == [f"INFO: pruned {STEP + 5} readings"]
 
 
-def test_what_was_pruned_is_counted(store: Store, path: Path) -> None:
-    add(store, *[NOW - 9000] * (STEP + 5), NOW)
-    step = step_of(store)
-    while step():
-        pass
-    assert not step_of(store)()
+def test_what_was_pruned_is_counted(service: Service, path: Path) -> None:
+    service.add(*[NOW - 9000] * (STEP + 5), NOW)
+    service.prune()
+    service.prune()
     assert rows(path, "SELECT value FROM counter WHERE name = 'pruned'") == [(STEP + 5,)]
 
 
-def test_nothing_pruned_is_nothing_to_tell(store: Store, log_lines: list[str]) -> None:
-    assert not step_of(store)()
+def test_nothing_pruned_is_nothing_to_tell(service: Service, log_lines: list[str]) -> None:
+    service.prune()
     assert log_lines == []
 
 
 def test_rejected_messages_are_bounded_in_age_and_number(
-    store: Store, path: Path, monkeypatch: pytest.MonkeyPatch
+    service: Service, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert (REJECTED_RETENTION, REJECTED_KEPT) == (7 * 86400, 10_000)
     monkeypatch.setattr(module, "REJECTED_KEPT", 3)
     arrived = [NOW - REJECTED_RETENTION, NOW - 5, NOW - 4, NOW - 3, NOW - 2]
-    store.add(Batch(rejected=[NewRejected(time, "DATA", b"x", 1, "not JSON", "") for time in arrived]))
-    assert not step_of(store)()
+    service.store.add(
+        Batch(rejected=[NewRejected(time, "DATA", b"x", 1, "not JSON", "") for time in arrived])
+    )
+    service.prune()
     assert rows(path, "SELECT arrived FROM rejected_message") == [(NOW - 4,), (NOW - 3,), (NOW - 2,)]
 
 
-def test_rejected_messages_are_kept_for_a_week(store: Store, path: Path) -> None:
+def test_rejected_messages_are_kept_for_a_week(service: Service, path: Path) -> None:
     arrived = [NOW - REJECTED_RETENTION - 1, NOW - REJECTED_RETENTION + 1]
-    store.add(Batch(rejected=[NewRejected(time, "DATA", b"x", 1, "not JSON", "") for time in arrived]))
-    assert not step_of(store)()
+    service.store.add(
+        Batch(rejected=[NewRejected(time, "DATA", b"x", 1, "not JSON", "") for time in arrived])
+    )
+    service.prune()
     assert rows(path, "SELECT arrived FROM rejected_message") == [(NOW - REJECTED_RETENTION + 1,)]
 
 
-def test_a_step_that_runs_after_the_clock_was_set_back_leaves_the_windows_right(
-    store: Store, path: Path
-) -> None:
+def test_statistics_stay_right_when_what_they_hold_is_deleted(service: Service, path: Path) -> None:
     """While a step waits there may be a tick by a clock that was set back.
 
-    Its windows then hold readings that were free to be deleted before. Deleted all the same, they
-    could never be taken away again: the averages would be wrong until the next restart.
+    Its windows then hold readings that were free to be deleted before. They must leave the windows
+    all the same when their time has come.
     """
-    averages = RollingAverages(reading_database(path), [60.0], 30.0)
-    add(store, NOW - 3600, NOW - 3590)
-    averages.advance(NOW)
-    handed_in: list[Callable[[], bool]] = []
-    prune(handed_in.append, store, RETENTION, lambda: averages.oldest_needed, lambda: NOW)
-    assert averages.advance(NOW - 3590)[0].count == 2
-    for step in handed_in:
-        while step():
-            pass
-    for now in (NOW - 3535, NOW - 3500, NOW - 3450):
-        restarted = RollingAverages(reading_database(path), [60.0], 30.0)
-        assert averages.advance(now) == restarted.advance(now)
+    statistics = RollingStatistics(
+        reading_database(path),
+        service.catalog,
+        plan_of=lambda row: Plan((("1min", 60_000),), ("avg", "max")),
+        pooled=[60_000],
+        ahead=30_000,
+        grid=Grid([60_000, 30_000]),
+    )
+    service.add(NOW - 3600, NOW - 3590)
+    statistics.advance(NOW)
+    statistics.advance(NOW - 3590)
+    service.prune(NOW)
+    assert service.times() == []
+    counts = []
+    for now in (NOW - 3550, NOW - 3540, NOW - 3530, NOW - 3450):
+        statistics.advance(now)
+        counts.append(statistics.pooled()[0].count)
+        [series] = statistics.series()
+        assert dict(series.windows(now))["1min"]["count"] == counts[-1]
+    assert counts == [2, 1, 0, 0]
+
+
+def test_a_series_whose_readings_are_all_deleted_has_aged_out(service: Service) -> None:
+    service.add(NOW - 3000, NOW - 2100)
+    service.add(NOW - 7199, row=HOURLY)
+    assert service.prune(NOW - 1) == []
+    assert service.prune(NOW) == ["DATA"]
+    assert service.prune(NOW + 1) == ["DATA", "hourly"]
+
+
+def test_a_series_without_readings_has_aged_out_by_its_own_time(service: Service) -> None:
+    """It may have been left over by a crash between two steps."""
+    service.start_again()
+    assert service.prune() == ["DATA", "hourly"]
+
+
+def test_nothing_has_aged_out_before_it_is_known_what_is_stored(service: Service) -> None:
+    service.add(NOW - 9000)
+    service.catalog = Catalog(service.store.series(), limit=100)
+    service.pruner = Pruner(service.store, service.catalog)
+    assert service.prune() == []
+    service.catalog.learn({})
+    assert service.prune() == ["DATA", "hourly"]
+
+
+def test_a_series_that_has_aged_out_can_be_removed_once(service: Service) -> None:
+    service.add(NOW - 3000)
+    service.prune()
+    assert service.pruner.remove(DATA)
+    assert not service.pruner.remove(DATA)
+    assert service.store.series() == list(service.catalog) == [HOURLY]
+
+
+def test_a_series_that_has_readings_again_is_not_removed(service: Service) -> None:
+    service.add(NOW - 3000)
+    assert "DATA" in service.prune()
+    service.add(NOW - 5)
+    assert not service.pruner.remove(DATA)
+    assert DATA in service.store.series()
+    assert "DATA" not in service.prune()
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_series_is_not_removed_while_readings_of_it_are_left(service: Service, known: bool) -> None:
+    """A clock that was set back for a moment lets in readings of a time that is pruned already.
+
+    Readings of no series would be left for ever, and no statistics could be read from the file.
+    """
+    if known:
+        service.add(NOW - 2500)
+    service.prune(NOW)
+    service.add(NOW - 3600, NOW - 3599)
+    assert not service.pruner.remove(DATA)
+    assert "DATA" in service.prune(NOW + 60)
+    assert service.times() == []
+    assert service.pruner.remove(DATA)
+
+
+def test_old_readings_of_one_series_are_no_work_for_those_kept_longer(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service.add(NOW, row=HOURLY)
+    service.prune(NOW)
+    service.add(NOW - 5000, NOW - 2100, row=HOURLY)
+    afters: list[float] = []
+    delete = service.store.delete_readings
+
+    def note(after: float, until: float, limit: int, retention: float) -> object:
+        afters.append(after)
+        return delete(after, until, limit, retention)
+
+    monkeypatch.setattr(service.store, "delete_readings", note)
+    service.prune(NOW + 60)
+    assert afters == [NOW - 7200, NOW - 2100]
 
 
 def test_a_steady_clock_is_the_wall_clock_while_nothing_jumps() -> None:

@@ -7,7 +7,7 @@ NOW = 1_700_000_000.5
 SINCE = 1_600_000_000
 
 
-def published(counters: Mapping[str, int], present: Mapping[str, float | int | None]) -> dict[str, object]:
+def published(counters: Mapping[str, int], present: Mapping[str, object]) -> dict[str, object]:
     payloads: list[str] = []
     publish_metrics(lambda: counters, lambda: present, payloads.append, lambda: NOW)
     [payload] = payloads
@@ -17,9 +17,16 @@ def published(counters: Mapping[str, int], present: Mapping[str, float | int | N
 
 def test_the_counters_and_the_present_are_one_object() -> None:
     counters = {"since": SINCE, **{name: number for number, name in enumerate(COUNTERS, 1)}}
-    assert published(counters, {"in_flight": 3, "oldest_unacknowledged": 0.25, "last_commit": None}) == {
+    present = {
+        "tick": {"at": NOW - 5, "sequence": 7},
+        "in_flight": 3,
+        "oldest_unacknowledged": 0.25,
+        "last_commit": None,
+    }
+    assert published({**counters, "sequence": 8}, present) == {
         "at": NOW,
         **counters,
+        "tick": {"at": NOW - 5, "sequence": 7},
         "in_flight": 3,
         "oldest_unacknowledged": 0.25,
         "last_commit": None,

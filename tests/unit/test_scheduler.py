@@ -5,7 +5,12 @@ from random import Random
 from types import SimpleNamespace
 
 import pytest
-from apscheduler.events import EVENT_JOB_EXECUTED, EVENT_JOB_MAX_INSTANCES, EVENT_JOB_REMOVED
+from apscheduler.events import (
+    EVENT_JOB_EXECUTED,
+    EVENT_JOB_MAX_INSTANCES,
+    EVENT_JOB_REMOVED,
+    EVENT_JOB_SUBMITTED,
+)
 
 from scheduler_app import scheduler as module
 from scheduler_app.scheduler import Every, RandomInterval, Scheduler
@@ -156,14 +161,68 @@ def test_a_job_runs_as_often_as_it_is_told_and_is_gone(scheduler: Scheduler, tim
     assert len(runs) == times
 
 
+class Yearly(RandomInterval):
+    """Is never due while a test runs."""
+
+    def __init__(self) -> None:
+        super().__init__(365 * 86400, 365 * 86400, Random())
+
+    def get_next_fire_time(self, previous: datetime | None, now: datetime) -> datetime:
+        return super().get_next_fire_time(now, now)
+
+
 def test_a_job_can_be_run_out_of_turn(scheduler: Scheduler) -> None:
-    ran = threading.Event()
-    scheduler.add("job", ran.set, Every(86400))
+    ran, other = threading.Event(), threading.Event()
+    submitted = threading.Event()
+    scheduler.add_listener(lambda event: submitted.set(), EVENT_JOB_SUBMITTED)
+    scheduler.add("job", ran.set, Yearly())
+    scheduler.add("other", other.set, Yearly())
     scheduler.start()
-    assert not ran.is_set()
     scheduler.run_soon("job")
     assert ran.wait(PATIENCE)
-    assert scheduler.get_job("job").next_run_time > datetime.now(UTC) + timedelta(hours=23)
+    assert submitted.wait(PATIENCE)
+    assert scheduler.get_job("job").next_run_time > datetime.now(UTC) + timedelta(days=300)
+    assert not other.is_set()
+
+
+def test_several_jobs_can_be_run_out_of_turn(scheduler: Scheduler) -> None:
+    ran, other = threading.Event(), threading.Event()
+    scheduler.add("job", ran.set, Yearly())
+    scheduler.add("other", other.set, Yearly())
+    scheduler.start()
+    scheduler.run_soon("job", "other")
+    assert ran.wait(PATIENCE)
+    assert other.wait(PATIENCE)
+
+
+def test_a_job_that_is_to_run_soon_while_it_runs_runs_again_when_it_has_ended(
+    scheduler: Scheduler, log_lines: list[str]
+) -> None:
+    """What it was asked for came too late for the run that is under way; and it is no overrun."""
+    started, release, again, skipped = (threading.Event() for _ in range(4))
+    runs: list[bool] = []
+
+    def job() -> None:
+        runs.append(release.is_set())
+        if len(runs) == 1:
+            started.set()
+            release.wait(PATIENCE)
+        else:
+            again.set()
+
+    scheduler.add_listener(lambda event: skipped.set(), EVENT_JOB_MAX_INSTANCES)
+    scheduler.add("job", job, Yearly())
+    scheduler.start()
+    scheduler.run_soon("job")
+    assert started.wait(PATIENCE)
+    scheduler.run_soon("job")
+    assert skipped.wait(PATIENCE)
+    assert len(runs) == 1
+    release.set()
+    assert again.wait(PATIENCE)
+    scheduler.shutdown()
+    assert runs == [False, True]
+    assert log_lines == []
 
 
 def test_a_job_that_fails_is_told_and_runs_again(scheduler: Scheduler, log_lines: list[str]) -> None:

@@ -6,13 +6,15 @@ from pathlib import Path
 import pytest
 from peewee import SqliteDatabase
 
+from models.catalog import SeriesRow
 from models.database import prepare, writing_database
-from models.store import Batch, NewReading, NewRejected, Store
+from models.store import Batch, Deleted, NewReading, NewRejected, Store
 from models.transaction import StoreUnavailable
 from tests.unit.rows import locked, rows
+from tests.unit.stored import RETENTION, series_row
 
 READINGS = (
-    "SELECT series.name, time, value FROM reading JOIN series ON series.id = series_id ORDER BY reading.id"
+    "SELECT series.name, time, value FROM reading JOIN series ON series.id = series_id ORDER BY sequence"
 )
 REJECTED = "SELECT arrived, topic, payload, size, reason, detail FROM rejected_message ORDER BY id"
 COUNTS = "SELECT name, value FROM counter WHERE name <> 'since' ORDER BY name"
@@ -37,34 +39,52 @@ def store(database: SqliteDatabase) -> Iterator[Store]:
     store.close()
 
 
-def reading(time: float, series: str = "DATA", value: float = 1.0) -> NewReading:
-    return NewReading(series, time, value)
+@pytest.fixture
+def data(store: Store) -> SeriesRow:
+    """Store the series DATA, which has the id 1."""
+    row = series_row(1)
+    store.add(Batch(series=[row]))
+    return row
+
+
+def reading(time: float, series: int = 1, value: float = 1.0, message_id: str | None = None) -> NewReading:
+    return NewReading(time, series, value, message_id)
 
 
 def rejected(arrived: float) -> NewRejected:
     return NewRejected(arrived, "DATA", b"\xff", 1, "not UTF-8", "")
 
 
-def ids(path: Path) -> list[int]:
-    return [number for (number,) in rows(path, "SELECT id FROM reading ORDER BY id")]
+def sequences(path: Path) -> list[int]:
+    return [number for (number,) in rows(path, "SELECT sequence FROM reading ORDER BY sequence")]
 
 
-def full_batch() -> Batch:
+def times(path: Path) -> list[float]:
+    """Return the event times in the order the readings were stored."""
+    return [time for _, time, _ in rows(path, READINGS)]
+
+
+def full_batch(*ids: int) -> Batch:
+    """Return a batch with some of everything; its series `a` and `b` have these ids."""
+    a, b = ids
     return Batch(
-        readings=[NewReading("a", 1.5, 2.5), NewReading("b", 1.0, -0.1), NewReading("a", 1.5, 2.5)],
+        readings=[reading(1.5, a, 2.5), reading(1.0, b, -0.1), reading(1.5, a, 2.5)],
+        series=[series_row(a, "a" * a), series_row(b, "b" * b)],
         rejected=[NewRejected(3.5, "c", b"\x00\xff", 9000, "not UTF-8", "why")],
         counts=Counter(received=4, rejected=1),
     )
 
 
 def test_a_batch_is_stored_as_it_is(store: Store, path: Path) -> None:
-    store.add(full_batch())
-    assert rows(path, READINGS) == [("a", 1.5, 2.5), ("b", 1.0, -0.1), ("a", 1.5, 2.5)]
+    stored = store.add(full_batch(1, 2))
+    assert rows(path, READINGS) == [("a", 1.5, 2.5), ("bb", 1.0, -0.1), ("a", 1.5, 2.5)]
     assert rows(path, REJECTED) == [(3.5, "c", b"\x00\xff", 9000, "not UTF-8", "why")]
-    assert rows(path, COUNTS) == [("received", 4), ("rejected", 1), ("stored", 3)]
+    assert rows(path, COUNTS) == [("received", 4), ("rejected", 1), ("sequence", 3), ("stored", 3)]
+    assert stored == ([(1.5, 1, 1, 2.5, None), (1.0, 2, 2, -0.1, None), (1.5, 3, 1, 2.5, None)], [], 3)
 
 
 @pytest.mark.parametrize("value", [5e-324, 1.7976931348623157e308, 0.1, -1e17, 3.0])
+@pytest.mark.usefixtures("data")
 def test_a_number_is_read_back_to_the_last_bit(store: Store, path: Path, value: float) -> None:
     store.add(Batch(readings=[reading(0.1, value=value)]))
     [(_, time, stored)] = rows(path, READINGS)
@@ -77,12 +97,43 @@ def test_counts_add_up_over_batches(store: Store, path: Path) -> None:
     assert rows(path, COUNTS) == [("late", 2), ("received", 5), ("rejected", 3)]
 
 
-def test_a_series_is_stored_once(store: Store, path: Path, database: SqliteDatabase) -> None:
-    store.add(Batch(readings=[reading(1, "a"), reading(2, "a")]))
-    store.add(Batch(readings=[reading(3, "a"), reading(4, "b")]))
-    Store(database).add(Batch(readings=[reading(5, "b"), reading(6, "c")]))  # after a restart
-    assert rows(path, "SELECT name FROM series ORDER BY id") == [("a",), ("b",), ("c",)]
-    assert [name for name, _, _ in rows(path, READINGS)] == ["a", "a", "a", "b", "b", "c"]
+def test_series_are_read_back_as_they_were_stored(store: Store, database: SqliteDatabase, path: Path) -> None:
+    row = SeriesRow(7, "a/b", "a", "b", 0.1, 2100.5)
+    store.add(Batch(series=[row, series_row(9)]))
+    assert Store(database).series() == [row, series_row(9)]
+    assert store.series() == [row, series_row(9)]
+
+
+def test_a_series_has_one_name_and_no_other_has_it(store: Store, path: Path) -> None:
+    store.add(Batch(series=[series_row(1, "a")]))
+    with pytest.raises(StoreUnavailable, match="UNIQUE"):
+        store.add(Batch(series=[series_row(2, "a")]))
+
+
+def test_a_series_that_is_deleted_may_begin_again(store: Store, path: Path) -> None:
+    store.add(Batch(series=[series_row(1, "a"), series_row(2, "b")]))
+    store.delete_series(1)
+    assert store.series() == [series_row(2, "b")]
+    store.add(Batch(series=[series_row(3, "a")]))
+    assert store.series() == [series_row(2, "b"), series_row(3, "a")]
+
+
+def test_how_long_a_series_is_kept_can_change(store: Store, path: Path) -> None:
+    store.add(Batch(series=[series_row(1, "a"), series_row(2, "b")]))
+    store.set_retention(2, 99.5)
+    assert store.series() == [series_row(1, "a"), series_row(2, "b", retention=99.5)]
+
+
+def test_subscriptions_are_those_that_were_noted_last(
+    store: Store, database: SqliteDatabase, path: Path
+) -> None:
+    assert store.subscriptions() == set()
+    store.set_subscriptions(["a/#", "b"])
+    store.set_subscriptions(["b", "+/c"])
+    assert store.subscriptions() == Store(database).subscriptions() == {"b", "+/c"}
+    with locked(path), pytest.raises(StoreUnavailable):
+        store.set_subscriptions(["x"])
+    assert store.subscriptions() == {"b", "+/c"}
 
 
 def test_a_store_opens_nothing_until_it_is_used(database: SqliteDatabase) -> None:
@@ -91,53 +142,66 @@ def test_a_store_opens_nothing_until_it_is_used(database: SqliteDatabase) -> Non
     store.close()
 
 
+@pytest.mark.usefixtures("data")
 def test_a_store_that_was_closed_opens_again(store: Store, path: Path, database: SqliteDatabase) -> None:
     store.add(Batch(readings=[reading(1)]))
     store.close()
     assert database.is_closed()
     store.close()
     store.add(Batch(readings=[reading(2)]))
-    assert [time for _, time, _ in rows(path, READINGS)] == [1, 2]
+    assert times(path) == [1, 2]
 
 
 def test_a_locked_database_takes_nothing_and_then_all(store: Store, path: Path) -> None:
-    store.add(full_batch())
+    store.add(full_batch(1, 2))
     before = [rows(path, sql) for sql in (READINGS, REJECTED, COUNTS)]
     for _ in range(2):
         with locked(path), pytest.raises(StoreUnavailable, match="locked"):
-            store.add(full_batch())
+            store.add(full_batch(3, 4))
     assert [rows(path, sql) for sql in (READINGS, REJECTED, COUNTS)] == before
-    store.add(full_batch())
-    assert [rows(path, sql) for sql in (READINGS, REJECTED)] == [before[0] * 2, before[1] * 2]
-    assert rows(path, COUNTS) == [("received", 8), ("rejected", 2), ("stored", 6)]
+    store.add(full_batch(3, 4))
+    assert [(time, value) for _, time, value in rows(path, READINGS)] == [
+        (1.5, 2.5),
+        (1.0, -0.1),
+        (1.5, 2.5),
+    ] * 2
+    assert rows(path, REJECTED) == before[1] * 2
+    assert rows(path, COUNTS) == [("received", 8), ("rejected", 2), ("sequence", 6), ("stored", 6)]
 
 
-@pytest.mark.parametrize("table", ["series", "reading", "rejected_message", "counter"])
+@pytest.mark.parametrize("table", ["series", "reading", "rejected_message", "delivery", "counter"])
 def test_an_error_anywhere_in_a_batch_takes_all_of_it_back(store: Store, path: Path, table: str) -> None:
     """The error stands for those of a disk: SQLite does not end the transaction for each of them."""
-    store.add(Batch(readings=[reading(0, "known")]))
+    store.add(Batch(readings=[reading(0)], series=[series_row(1, "known")]))
     rows(path, f"CREATE TRIGGER broken BEFORE INSERT ON {table} BEGIN SELECT RAISE(ABORT, 'no luck'); END")
+    batch = full_batch(2, 3)
+    batch.delivery = 1, b"packets"
     with pytest.raises(StoreUnavailable, match="no luck"):
-        store.add(full_batch())
+        store.add(batch)
     assert rows(path, READINGS) == [("known", 0, 1)]
     assert rows(path, REJECTED) == []
-    assert rows(path, COUNTS) == [("stored", 1)]
+    assert rows(path, COUNTS) == [("sequence", 1), ("stored", 1)]
+    assert store.series() == [series_row(1, "known")]
+    assert store.deliveries() == []
     rows(path, "DROP TRIGGER broken")
-    store.add(full_batch())
+    assert store.add(batch).sequence == 4
     assert len(rows(path, READINGS)) == 4
 
 
+@pytest.mark.usefixtures("data")
 def test_a_full_disk_takes_nothing_and_says_so(store: Store, path: Path, database: SqliteDatabase) -> None:
     store.add(Batch(readings=[reading(0)]))
     [pages] = database.execute_sql("PRAGMA page_count").fetchone()
     database.execute_sql(f"PRAGMA max_page_count = {pages}")
+    new = series_row(2, "new")
     with pytest.raises(StoreUnavailable, match="full"):
-        store.add(Batch(readings=[reading(time, "new") for time in range(5000)]))
+        store.add(Batch(readings=[reading(time, 2) for time in range(5000)], series=[new]))
     assert rows(path, READINGS) == [("DATA", 0, 1)]
-    store.add(Batch(readings=[reading(1, "new")]))
+    store.add(Batch(readings=[reading(1, 2)], series=[new]))
     assert rows(path, READINGS) == [("DATA", 0, 1), ("new", 1, 1)]
 
 
+@pytest.mark.usefixtures("data")
 def test_after_an_error_the_connection_is_a_new_one(
     store: Store, path: Path, database: SqliteDatabase
 ) -> None:
@@ -148,55 +212,122 @@ def test_after_an_error_the_connection_is_a_new_one(
     assert database.is_closed()
 
 
-def test_a_series_that_was_taken_back_is_stored_with_the_next_batch(store: Store, path: Path) -> None:
-    """Its id may since have gone to another: the store must not remember it."""
-    rows(path, "CREATE TRIGGER broken BEFORE INSERT ON counter BEGIN SELECT RAISE(ABORT, 'no luck'); END")
-    with pytest.raises(StoreUnavailable):
-        store.add(Batch(readings=[reading(1, "first")]))
-    rows(path, "DROP TRIGGER broken")
-    store.add(Batch(readings=[reading(2, "second")]))
-    store.add(Batch(readings=[reading(1, "first")]))
-    assert rows(path, READINGS) == [("second", 2, 1), ("first", 1, 1)]
+def test_an_id_is_stored_once_in_its_series(store: Store, path: Path) -> None:
+    """The first stays; those that are refused are told apart, and still use up their sequence."""
+    series = [series_row(1, "a"), series_row(2, "b")]
+    first = store.add(
+        Batch(
+            readings=[reading(1, 1, 10, "x"), reading(2, 1, 20, "x"), reading(3, 2, 30, "x")], series=series
+        )
+    )
+    assert first == ([(1, 1, 1, 10, "x"), (3, 3, 2, 30, "x")], [(2, 2, 1, 20, "x")], 3)
+    second = store.add(Batch(readings=[reading(4, 1, 40), reading(1, 1, 10, "x"), reading(5, 1, 50, "y")]))
+    assert second == ([(4, 4, 1, 40, None), (5, 6, 1, 50, "y")], [(1, 5, 1, 10, "x")], 6)
+    assert rows(path, READINGS) == [("a", 1, 10), ("b", 3, 30), ("a", 4, 40), ("a", 5, 50)]
+    assert rows(path, COUNTS) == [("duplicates", 2), ("sequence", 6), ("stored", 4)]
 
 
-def test_ids_grow_even_after_everything_has_been_deleted(store: Store, path: Path) -> None:
+def test_an_id_with_another_number_is_found(store: Store, path: Path) -> None:
+    series = [series_row(1, "a"), series_row(2, "b")]
+    store.add(Batch(readings=[reading(1, 1, 10, "x"), reading(1, 2, 20, "x")], series=series))
+    same = store.add(Batch(readings=[reading(2, 1, 10, "x")])).duplicates
+    assert store.reused_id(same) is None
+    other = store.add(Batch(readings=[reading(2, 1, 10, "x"), reading(2, 2, 10, "x")])).duplicates
+    assert store.reused_id(other) == ("b", "x")
+
+
+@pytest.mark.usefixtures("data")
+def test_sequences_grow_even_after_everything_has_been_deleted(
+    store: Store, path: Path, database: SqliteDatabase
+) -> None:
     store.add(Batch(readings=[reading(1), reading(2), reading(3)]))
-    newest = max(ids(path))
-    assert store.delete_readings(until=10, limit=10) == 3
-    store.add(Batch(readings=[reading(4), reading(5)]))
-    first, second = ids(path)
+    newest = max(sequences(path))
+    assert delete(store, until=10, limit=10) == (3, 10)
+    restarted = Store(database)
+    restarted.add(Batch(readings=[reading(4), reading(5)]))
+    first, second = sequences(path)
     assert newest < first < second
 
 
-def test_ids_grow_after_a_batch_that_was_taken_back(store: Store, path: Path) -> None:
+@pytest.mark.usefixtures("data")
+def test_sequences_grow_after_a_batch_that_was_taken_back(store: Store, path: Path) -> None:
     store.add(Batch(readings=[reading(1)]))
     with locked(path), pytest.raises(StoreUnavailable):
         store.add(Batch(readings=[reading(2)]))
-    store.add(Batch(readings=[reading(2), reading(3)]))
-    assert len(set(ids(path))) == 3
+    assert store.add(Batch(readings=[reading(2), reading(3)])).sequence == 3
+    assert sequences(path) == [1, 2, 3]
 
 
-def test_ids_go_on_after_a_restart(store: Store, path: Path, database: SqliteDatabase) -> None:
-    store.add(Batch(readings=[reading(1), reading(2)]))
-    newest = max(ids(path))
-    Store(database).add(Batch(readings=[reading(3)]))
-    assert max(ids(path)) > newest
+@pytest.mark.usefixtures("data")
+def test_sequences_go_on_after_a_restart(store: Store, path: Path, database: SqliteDatabase) -> None:
+    """Also if the last one was refused as a duplicate: what is fed to the statistics has been counted."""
+    store.add(Batch(readings=[reading(1, message_id="x"), reading(2, message_id="x")]))
+    assert Store(database).add(Batch(readings=[reading(3)])).sequence == 3
+    assert sequences(path) == [1, 3]
 
 
+def delete(
+    store: Store, until: float, limit: int, after: float = float("-inf"), retention: float = RETENTION
+) -> Deleted:
+    return store.delete_readings(after, until, limit, retention)
+
+
+@pytest.mark.usefixtures("data")
 def test_deleting_readings_takes_those_up_to_a_time(store: Store, path: Path) -> None:
-    times = [3.0, 1.0, 2.0, 2.5, 2.0]
-    store.add(Batch(readings=[reading(time) for time in times]))
-    assert store.delete_readings(until=2.0, limit=10) == 3
-    assert [time for _, time, _ in rows(path, READINGS)] == [3.0, 2.5]
-    assert store.delete_readings(until=2.0, limit=10) == 0
+    store.add(Batch(readings=[reading(time) for time in (3.0, 1.0, 2.0, 2.5, 2.0)]))
+    assert delete(store, until=2.0, limit=10) == (3, 2.0)
+    assert times(path) == [3.0, 2.5]
+    assert delete(store, until=2.0, limit=10) == (0, 2.0)
 
 
-def test_deleting_readings_takes_no_more_than_the_limit(store: Store, path: Path) -> None:
-    times = list(range(10))
-    random.Random(1).shuffle(times)
-    store.add(Batch(readings=[reading(time) for time in times]))
-    assert [store.delete_readings(until=6, limit=3) for _ in range(4)] == [3, 3, 1, 0]
-    assert sorted(time for _, time, _ in rows(path, READINGS)) == [7, 8, 9]
+@pytest.mark.usefixtures("data")
+def test_deleting_readings_leaves_those_up_to_where_it_begins(store: Store, path: Path) -> None:
+    store.add(Batch(readings=[reading(time) for time in (1, 2, 3, 4)]))
+    assert delete(store, after=2, until=3, limit=10) == (1, 3)
+    assert times(path) == [1, 2, 4]
+
+
+@pytest.mark.usefixtures("data")
+def test_deleting_readings_takes_about_the_limit_and_says_how_far_it_has_come(
+    store: Store, path: Path
+) -> None:
+    times_stored = list(range(10))
+    random.Random(1).shuffle(times_stored)
+    store.add(Batch(readings=[reading(time) for time in times_stored]))
+    deleted = []
+    after = float("-inf")
+    while after < 6:
+        rows_deleted, after = delete(store, after=after, until=6, limit=3)
+        deleted.append(rows_deleted)
+    assert sum(deleted) == 7
+    assert max(deleted) <= 4
+    assert sorted(times(path)) == [7, 8, 9]
+
+
+@pytest.mark.usefixtures("data")
+def test_readings_of_one_moment_are_deleted_together(store: Store, path: Path) -> None:
+    """Otherwise a step that has come as far as this time would leave some of them behind."""
+    store.add(Batch(readings=[reading(1)] * 7 + [reading(2)]))
+    assert delete(store, until=5, limit=3) == (7, 1)
+    assert times(path) == [2]
+
+
+def test_only_readings_of_series_that_are_kept_so_long_are_deleted(store: Store, path: Path) -> None:
+    """The others are looked at once, and never again."""
+    series = [series_row(1, "short", retention=10.5), series_row(2, "long", retention=99)]
+    store.add(Batch(readings=[reading(time, 1 + time % 2) for time in range(10)], series=series))
+    assert delete(store, until=7, limit=100, retention=10.5) == (4, 7)
+    assert times(path) == [1, 3, 5, 7, 8, 9]
+    assert delete(store, after=3, until=20, limit=100, retention=99) == (3, 20)
+    assert times(path) == [1, 3, 8]
+
+
+def test_what_was_deleted_is_counted(store: Store, path: Path) -> None:
+    store.add(Batch(readings=[reading(1), reading(2), reading(3)], series=[series_row(1)]))
+    delete(store, until=2, limit=10)
+    delete(store, until=2, limit=10)
+    delete(store, until=3, limit=10)
+    assert ("pruned", 3) in rows(path, COUNTS)
 
 
 def test_deleting_rejected_messages_takes_the_old_ones(store: Store, path: Path) -> None:
@@ -214,11 +345,13 @@ def test_deleting_rejected_messages_leaves_the_newest_of_many(store: Store, path
 
 
 def test_deleting_from_a_locked_database_deletes_nothing(store: Store, path: Path) -> None:
-    store.add(Batch(readings=[reading(1)], rejected=[rejected(1)]))
+    store.add(Batch(readings=[reading(1)], series=[series_row(1)], rejected=[rejected(1)]))
     with locked(path):
         with pytest.raises(StoreUnavailable):
-            store.delete_readings(until=10, limit=10)
+            delete(store, until=10, limit=10)
         with pytest.raises(StoreUnavailable):
             store.delete_rejected(until=10, keep=0)
+        with pytest.raises(StoreUnavailable):
+            store.delete_series(1)
     assert (len(rows(path, READINGS)), len(rows(path, REJECTED))) == (1, 1)
-    assert store.delete_readings(until=10, limit=10) == 1
+    assert delete(store, until=10, limit=10) == (1, 10)

@@ -1,6 +1,11 @@
-import pytest
+import re
+from itertools import product
 
-from config.topics import check_topic, check_topic_filter, is_at_or_below
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from config.topics import check_topic, check_topic_filter, disjoint, is_at_or_below, matches
 
 NAMES = ["DATA", "a/b/c", "/", "a//b", "/a", "a/", "a b", "müll/temperatur", "$SYS/x", "a" * 65535]
 UNUSABLE = ["", "a\0b", "a" * 65536, "ü" * 32768]
@@ -59,3 +64,120 @@ def test_a_lone_surrogate_has_no_utf8_and_is_refused() -> None:
 )
 def test_below_a_topic_is_what_follows_it_after_a_slash(topic: str, is_below: bool) -> None:
     assert is_at_or_below(topic, "STATS") is is_below
+
+
+@pytest.mark.parametrize(
+    ("topic_filter", "topic", "expected"),
+    [
+        ("a/b", "a/b", True),
+        ("a/b", "a/B", False),
+        ("a/b", "a/b/", False),
+        ("a/b", "a", False),
+        ("a", "a/b", False),
+        ("sport/tennis/player1/#", "sport/tennis/player1", True),  # the examples of section 4.7.1
+        ("sport/tennis/player1/#", "sport/tennis/player1/ranking", True),
+        ("sport/tennis/player1/#", "sport/tennis/player1/score/wimbledon", True),
+        ("sport/#", "sport", True),
+        ("sport/#", "sports", False),
+        ("#", "a", True),
+        ("#", "a/b/c", True),
+        ("#", "/", True),
+        ("sport/tennis/+", "sport/tennis/player1", True),
+        ("sport/tennis/+", "sport/tennis/player1/ranking", False),
+        ("sport/+", "sport", False),
+        ("sport/+", "sport/", True),
+        ("+/+", "/finance", True),
+        ("/+", "/finance", True),
+        ("+", "/finance", False),
+        ("+", "a", True),
+        ("+/b/#", "a/b", True),
+        ("#", "$SYS/x", False),
+        ("+/x", "$SYS/x", False),
+        ("+/#", "$SYS/x", False),
+        ("$SYS/#", "$SYS/x", True),
+        ("$SYS/#", "$SYS", True),
+        ("$SYS/+", "$SYS/x", True),
+        ("a/#", "a/$SYS", True),
+        ("a/+", "a/$SYS", True),
+    ],
+)
+def test_a_filter_matches_as_mqtt_says(topic_filter: str, topic: str, expected: bool) -> None:
+    assert matches(topic_filter, topic) is expected
+
+
+LEVELS = st.sampled_from(["a", "b", "c", "", "$", "$x"])
+TOPICS = st.lists(LEVELS, min_size=1, max_size=4).map("/".join).filter(bool)
+
+
+@st.composite
+def topic_filters(draw: st.DrawFn) -> str:
+    levels = draw(st.lists(LEVELS | st.just("+"), max_size=4))
+    if not levels or draw(st.booleans()):
+        levels.append("#")
+    return check_topic_filter("/".join(levels) or "+")
+
+
+def by_regular_expression(topic_filter: str, topic: str) -> bool:
+    """Return whether a filter matches, told in another way."""
+    if topic.startswith("$") and topic_filter[0] in "+#":
+        return False
+    pattern = re.escape(topic_filter).replace(r"\+", "[^/]*")
+    pattern = pattern.replace(r"/\#", "(/.*)?").replace(r"\#", ".*")
+    return re.fullmatch(pattern, topic) is not None
+
+
+@given(topic_filters(), TOPICS)
+def test_matching_is_what_a_regular_expression_says(topic_filter: str, topic: str) -> None:
+    assert matches(topic_filter, topic) is by_regular_expression(topic_filter, topic)
+
+
+@pytest.mark.parametrize(
+    ("asked", "apart"),
+    [
+        (["a"], ["a"]),
+        (["a", "a"], ["a"]),
+        (["a", "b"], ["a", "b"]),
+        (["#", "a/b"], ["#"]),
+        (["a/b", "#"], ["#"]),
+        (["a/+", "a/b"], ["a/+"]),
+        (["a/#", "a"], ["a/#"]),
+        (["a/+/c", "a/b/+"], ["a/+/+"]),
+        (["+/b", "a/#"], ["+/#"]),
+        (["zigbee2mqtt/+", "tele/+/SENSOR", "home/#"], ["zigbee2mqtt/+", "tele/+/SENSOR", "home/#"]),
+        (["$SYS/#", "#"], ["$SYS/#", "#"]),
+        (["$SYS/#", "+/x"], ["$SYS/#", "+/x"]),
+        (["$SYS/a", "$SYS/+"], ["$SYS/+"]),
+        (["a/b", "c/d", "+/b", "c/+"], ["+/+"]),
+    ],
+)
+def test_filters_that_overlap_become_one_that_covers_both(asked: list[str], apart: list[str]) -> None:
+    assert sorted(disjoint(asked)) == sorted(apart)
+
+
+@given(st.lists(topic_filters(), min_size=1, max_size=6), st.lists(TOPICS, max_size=20))
+def test_disjoint_filters_match_what_all_did_and_no_topic_twice(asked: list[str], topics: list[str]) -> None:
+    """Else a message would be lost, or come twice with nothing to tell the copies apart."""
+    apart = disjoint(asked)
+    # each filter is a topic too, with a word for its wildcards
+    for topic in [*topics, *(each.replace("+", "b").replace("#", "c/d") for each in (*asked, *apart))]:
+        found = sum(matches(each, topic) for each in apart)
+        assert found <= 1
+        assert found == 1 or not any(matches(each, topic) for each in asked)
+
+
+@given(st.lists(topic_filters(), min_size=1, max_size=6))
+def test_disjoint_filters_are_filters_and_no_more_than_were_asked_for(asked: list[str]) -> None:
+    apart = disjoint(asked)
+    assert 1 <= len(apart) <= len(asked)
+    assert [check_topic_filter(each) for each in apart] == list(apart)
+    assert sorted(disjoint(apart)) == sorted(apart)
+
+
+@given(topic_filters(), topic_filters())
+def test_what_overlaps_nowhere_stays_as_it_is(one: str, other: str) -> None:
+    """Covering more than was asked for costs messages that nobody wants."""
+    levels = ["a", "b", "c", "", "$", "$x", "z"]
+    topics = ["/".join(each) for depth in range(1, 5) for each in product(levels, repeat=depth)]
+    overlap = any(matches(one, topic) and matches(other, topic) for topic in topics)
+    if not overlap:
+        assert disjoint([one, other]) == (one, other)

@@ -26,8 +26,16 @@ class Extreme(Random):
         return (a, b)[self.end]
 
 
-def test_every_fires_first_after_one_interval() -> None:
-    assert Every(10).get_next_fire_time(None, NOW) == NOW + seconds(10)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MILLISECOND = timedelta(milliseconds=1)
+
+
+@pytest.mark.parametrize("previous", [None, NOW - seconds(7), NOW, NOW + seconds(3)])
+def test_every_fires_at_whole_multiples_of_its_interval(previous: datetime | None) -> None:
+    """So that the statistics of several starts, and of several services, are of the same moments."""
+    assert Every(10).get_next_fire_time(previous, NOW + seconds(3.2)) == NOW + seconds(10)
+    assert Every(60).get_next_fire_time(previous, NOW + seconds(59.999999)) == NOW + seconds(60)
+    assert Every(7).get_next_fire_time(previous, EPOCH + seconds(700)) == EPOCH + seconds(707)
 
 
 @pytest.mark.parametrize("delay", [0, 0.001, 3, 9.999])
@@ -35,27 +43,33 @@ def test_every_keeps_its_rhythm_when_a_round_is_late(delay: float) -> None:
     assert Every(10).get_next_fire_time(NOW, NOW + seconds(delay)) == NOW + seconds(10)
 
 
-@pytest.mark.parametrize("delay", [10, 10.5, 25, 3600])
-def test_every_leaves_out_what_was_missed(delay: float) -> None:
-    now = NOW + seconds(delay)
-    assert Every(10).get_next_fire_time(NOW, now) == now + seconds(10)
+@pytest.mark.parametrize(("delay", "due"), [(10, 20), (10.5, 20), (25, 30), (3600, 3610), (3609.999, 3610)])
+def test_every_leaves_out_what_was_missed(delay: float, due: float) -> None:
+    assert Every(10).get_next_fire_time(NOW, NOW + seconds(delay)) == NOW + seconds(due)
 
 
 @pytest.mark.parametrize("jump", JUMPS)
-def test_every_counts_anew_after_a_jump_of_the_clock(jump: timedelta) -> None:
+def test_every_goes_by_the_new_time_after_a_jump_of_the_clock(jump: timedelta) -> None:
     assert Every(10).get_next_fire_time(NOW, NOW + jump) == NOW + jump + seconds(10)
 
 
-@given(st.floats(0.1, 86400), st.none() | st.floats(-1e8, 1e8))
-def test_every_is_due_within_one_interval_whatever_was_before(
-    interval: float, previous: float | None
-) -> None:
-    """A pure function of what it is given: asked again, it answers the same."""
-    trigger = Every(interval)
-    before = None if previous is None else NOW + seconds(previous)
-    due = trigger.get_next_fire_time(before, NOW)
-    assert NOW < due <= NOW + seconds(interval)
-    assert trigger.get_next_fire_time(before, NOW) == due
+@given(st.integers(100, 86_400_000), st.datetimes(EPOCH.replace(tzinfo=None), timezones=st.just(UTC)))
+def test_every_is_due_within_one_interval_at_a_whole_multiple(milliseconds: int, now: datetime) -> None:
+    """A pure function of what it is given: whatever was before, it answers the same."""
+    trigger = Every(milliseconds / 1000)
+    interval = timedelta(milliseconds=milliseconds)
+    try:
+        latest = now + interval
+    except OverflowError:  # the calendar ends
+        return
+    due = trigger.get_next_fire_time(None, now)
+    assert now < due <= latest
+    assert (due - EPOCH) % interval == timedelta()
+    assert trigger.get_next_fire_time(now, now) == due
+    # the next round follows one interval later
+    assert due + interval > datetime.max.replace(tzinfo=UTC) - interval or (
+        trigger.get_next_fire_time(due, due) == due + interval
+    )
 
 
 def test_a_random_interval_fires_at_once_and_then_after_a_random_time() -> None:

@@ -5,19 +5,19 @@ from random import Random
 
 import pytest
 
-from config.settings import load_settings
 from models import history
 from models.database import prepare, reading_database, writing_database
-from models.store import NewReading, Store
+from models.store import Store, StoredReading
 from models.transaction import StoreUnavailable
 from scheduler_app.mqtt import Message
 from scheduler_app.redelivery import Redeliveries
 from scheduler_app.writer import Writer
 from tests.unit.messages import NOW, message
 from tests.unit.rows import locked, rows
+from tests.unit.writers import writer_on
 
 READINGS = (
-    "SELECT series.name, time, value FROM reading JOIN series ON series.id = series_id ORDER BY reading.id"
+    "SELECT series.name, time, value FROM reading JOIN series ON series.id = series_id ORDER BY sequence"
 )
 REJECTED = "SELECT topic, payload, size, reason, detail, arrived FROM rejected_message ORDER BY id"
 
@@ -38,9 +38,7 @@ def store(path: Path) -> Iterator[Store]:
 
 @pytest.fixture
 def writer(store: Store) -> Writer:
-    return Writer(
-        load_settings({"topic": "#", "retention": "35min", "max_clock_skew": "30s"}), store, Redeliveries()
-    )
+    return writer_on(store)
 
 
 def store_all(writer: Writer, messages: Sequence[Message]) -> None:
@@ -51,9 +49,9 @@ def counts(path: Path) -> dict[str, int]:
     """Return the counters that are not 0; what was received must be the sum of the others."""
     database = reading_database(path)
     with database.connection_context():
-        counters = {
-            name: count for name, count in history.counters(database).items() if count and name != "since"
-        }
+        counters = {name: count for name, count in history.counters(database).items() if count}
+    del counters["since"]
+    assert counters.pop("sequence", 0) >= counters.get("stored", 0)
     ends = dict(counters)
     assert ends.pop("received", 0) == sum(ends.values())
     return counters
@@ -192,8 +190,7 @@ def again(message: Message) -> Message:
 def restarted(path: Path) -> tuple[Store, Writer]:
     """Return what a new process makes of the file."""
     store = Store(writing_database(path))
-    settings = load_settings({"topic": "#", "retention": "35min", "max_clock_skew": "30s"})
-    return store, Writer(settings, store, Redeliveries(store.deliveries()))
+    return store, writer_on(store)
 
 
 def named(message_id: object, number: float = 1) -> bytes:
@@ -314,8 +311,7 @@ def test_a_failed_commit_changes_nothing_in_what_is_remembered(
 
 
 def test_of_many_deliveries_the_latest_are_kept(store: Store, path: Path) -> None:
-    settings = load_settings({"topic": "#"})
-    writer = Writer(settings, store, Redeliveries(remembered=10))
+    writer = writer_on(store, Redeliveries(remembered=10))
     for packet_id in range(1, 101):
         store_all(writer, [message(b"1", packet_id=packet_id)])
     assert rows(path, "SELECT MIN(id), MAX(id), COUNT(*) FROM delivery") == [(90, 100, 11)]
@@ -325,7 +321,7 @@ def test_of_many_deliveries_the_latest_are_kept(store: Store, path: Path) -> Non
 
 def test_messages_that_are_never_sent_again_leave_nothing_to_remember(store: Store, path: Path) -> None:
     """A stream at QoS 0 would let the file grow for as long as the loop is never idle."""
-    writer = Writer(load_settings({"topic": "#"}), store, Redeliveries(remembered=10))
+    writer = writer_on(store, Redeliveries(remembered=10))
     store_all(writer, [message(b"1")])
     for _ in range(100):
         store_all(writer, [message(b"1", qos=0, packet_id=0)])
@@ -390,9 +386,9 @@ def test_a_batch_that_is_committed_is_not_reported_as_failed(
     store_all(writer, [message(named("x"))])
     look = store.reused_id
 
-    def look_while_locked(readings: Sequence[NewReading]) -> NewReading | None:
+    def look_while_locked(duplicates: Sequence[StoredReading]) -> tuple[str, str] | None:
         with locked(path):
-            return look(readings)
+            return look(duplicates)
 
     monkeypatch.setattr(store, "reused_id", look_while_locked)
     store_all(writer, [message(named("x", 2), packet_id=2)])
@@ -402,7 +398,7 @@ def test_a_batch_that_is_committed_is_not_reported_as_failed(
 @pytest.mark.parametrize("seed", range(5))
 def test_after_every_batch_the_counters_add_up(store: Store, path: Path, seed: int) -> None:
     random = Random(seed)
-    writer = Writer(load_settings({"topic": "#"}), store, Redeliveries(remembered=20))
+    writer = writer_on(store, Redeliveries(remembered=20))
     payloads = [b"21.5", b"22", b"x", at(NOW - 9e6), named("x", 5), named("y", 6), named(1, 7)]
     received = 0
     for _ in range(40):

@@ -1,0 +1,149 @@
+import pytest
+
+from models.catalog import LONGEST_NAME, Catalog, NoSuchSeries, SeriesRow
+from tests.unit.stored import series_row
+
+
+def catalog(*rows: SeriesRow, limit: int = 100) -> Catalog:
+    return Catalog(rows, limit)
+
+
+def refusal(catalog: Catalog, topic: str, field: str = "") -> tuple[str, str]:
+    """Return why a series cannot begin; nothing of it may be left."""
+    before = list(catalog)
+    with pytest.raises(NoSuchSeries) as caught:
+        catalog.begin(topic, field, 0, 2100)
+    assert list(catalog) == before
+    assert len(catalog) == len(before)
+    return caught.value.reason, caught.value.detail
+
+
+def test_a_series_is_found_by_its_topic_and_field() -> None:
+    row = SeriesRow(4, "a/b/c", "a/b", "c", 1.5, 2100)
+    known = catalog(row, series_row(9, "a/b"))
+    assert (known.find("a/b", "c"), known.find("a/b")) == (4, 9)
+    assert known.find("a/b/c") is known.find("a", "b/c") is known.find("x") is None
+    assert known.row(4) == row
+    assert known.row(5) is None
+    assert list(known) == [row, series_row(9, "a/b")]
+    assert len(known) == 2
+
+
+def test_a_series_is_named_for_its_topic_and_the_field_below_it() -> None:
+    known = catalog()
+    plain = known.begin("home/attic", "", 1.5, 2100)
+    field = known.begin("zigbee2mqtt/kitchen", "state/temperature", 2.5, 99)
+    assert plain == (1, "home/attic", "home/attic", "", 1.5, 2100)
+    assert field == (
+        *(2, "zigbee2mqtt/kitchen/state/temperature", "zigbee2mqtt/kitchen", "state/temperature"),
+        *(2.5, 99),
+    )
+    assert known.find("home/attic") == 1
+    assert known.find("zigbee2mqtt/kitchen", "state/temperature") == 2
+    assert list(known) == [plain, field]
+
+
+def test_a_new_series_has_an_id_above_all_that_are_there() -> None:
+    known = catalog(series_row(3, "a"), series_row(8, "b"), series_row(5, "c"))
+    assert [known.begin(name, "", 0, 1).id for name in "xy"] == [9, 10]
+
+
+def test_there_may_be_so_many_series_and_no_more() -> None:
+    known = catalog(series_row(1, "a"), limit=3)
+    known.begin("b", "", 0, 1)
+    last = known.begin("c", "", 0, 1)
+    assert refusal(known, "d") == ("too many series", "MAX_SERIES=3")
+    known.remove(last)
+    known.begin("d", "", 0, 1)
+    assert refusal(known, "c") == ("too many series", "MAX_SERIES=3")
+
+
+def test_more_series_than_are_allowed_by_now_are_kept_and_no_other_begins() -> None:
+    known = catalog(series_row(1, "a"), series_row(2, "b"), limit=1)
+    assert len(known) == 2
+    assert refusal(known, "c")[0] == "too many series"
+
+
+@pytest.mark.parametrize(("topic", "field"), [("a" * 1024, ""), ("ü" * 512, ""), ("a" * 1000, "b" * 23)])
+def test_a_name_may_be_as_long_as_any_broker_takes_it(topic: str, field: str) -> None:
+    assert LONGEST_NAME == 1024
+    assert len(catalog().begin(topic, field, 0, 1).name.encode()) == 1024
+
+
+@pytest.mark.parametrize(
+    ("topic", "field"),
+    [("a" * 1025, ""), ("ü" * 513, ""), ("a" * 1000, "b" * 24), ("a" * 65_535, ""), ("a", "\ud800" * 600)],
+)
+def test_a_longer_name_is_refused(topic: str, field: str) -> None:
+    assert refusal(catalog(), topic, field) == ("name too long", "1024 bytes are allowed for a series")
+
+
+def test_two_series_never_share_a_name() -> None:
+    """Their statistics go out on the topic of that name."""
+    known = catalog()
+    known.begin("a", "b/c", 0, 1)
+    assert refusal(known, "a/b", "c") == ("name taken", "a/b/c is another series")
+    assert refusal(known, "a/b/c") == ("name taken", "a/b/c is another series")
+    known.begin("a/b", "d", 0, 1)
+
+
+def test_a_series_that_was_removed_may_begin_again_as_another() -> None:
+    known = catalog(series_row(1, "a"))
+    old = known.begin("b", "x", 0, 1)
+    known.saw([(old.id, 100)])
+    known.remove(old)
+    assert known.find("b", "x") is known.row(old.id) is None
+    assert old.id not in known.newest
+    new = known.begin("b", "x", 5, 1)
+    assert new.id > old.id
+    assert new.name == old.name
+    known.remove(new)
+    known.begin("b/x", "", 0, 1)  # the name is free
+
+
+def test_the_newest_reading_of_each_series_is_remembered() -> None:
+    known = catalog(series_row(1, "a"), series_row(2, "b"))
+    assert known.newest == {}
+    known.saw([(1, 5.0), (2, 3.0), (1, 7.0), (1, 6.0)])
+    known.saw([(2, 2.0)])
+    assert known.newest == {1: 7.0, 2: 3.0}
+
+
+def test_what_is_stored_is_learnt_and_what_has_come_since_is_not_forgotten() -> None:
+    known = catalog(series_row(1, "a"), series_row(2, "b"), series_row(3, "c", since=50))
+    known.saw([(1, 100.0)])
+    assert known.learn({1: 90.0, 2: 80.0, 99: 10.0}) is False  # as a step there is no more to do
+    assert known.newest == {1: 100.0, 2: 80.0, 3: 50}
+
+
+def test_a_series_has_aged_out_when_all_that_it_had_is_pruned() -> None:
+    row, longer = series_row(1, "a"), series_row(2, "b", retention=7200)
+    known = catalog(row, longer)
+    known.set_pruned(2100, 100.0)
+    assert not known.is_aged(row)  # nobody knows yet what it has
+    known.saw([(1, 100.5), (2, 90.0)])
+    assert not known.is_aged(row)
+    known.set_pruned(2100, 100.5)
+    assert known.is_aged(row)
+    assert not known.is_aged(longer)  # what is kept longer is not pruned so far
+    assert (known.pruned(2100), known.pruned(7200)) == (100.5, float("-inf"))
+
+
+def test_an_old_reading_that_comes_after_all_is_still_to_be_pruned() -> None:
+    row, longer = series_row(1, "a"), series_row(2, "b", retention=7200)
+    known = catalog(row, longer)
+    known.set_pruned(7200, 50.0)
+    known.set_pruned(2100, 100.0)
+    known.saw([(1, 90.0), (1, 60.0), (2, 70.0)])
+    assert known.pruned(2100) < 60.0
+    assert known.pruned(7200) == 50.0
+    assert not known.is_aged(row)
+
+
+def test_a_catalog_that_changes_can_be_read_meanwhile() -> None:
+    known = catalog(series_row(1, "a"), series_row(2, "b"))
+    names = []
+    for row in known:
+        names.append(row.name)
+        known.begin(f"{row.name}/more", "", 0, 1)
+    assert names == ["a", "b"]

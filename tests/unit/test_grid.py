@@ -1,0 +1,87 @@
+import math
+from fractions import Fraction
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from models.grid import Grid
+
+# From 1677 to 2262, as many formats of time have it; and some nonsense that a payload may hold.
+SANE = st.floats(-9.3e9, 9.3e9)
+NOW = 1_700_000_000.0
+# Milliseconds of windows.
+DURATIONS = st.lists(st.integers(1000, 366 * 86_400_000), max_size=4)
+
+
+@given(DURATIONS, SANE)
+@example([60_000], NOW)
+@example([60_000], math.nextafter(NOW, math.inf))
+@example([1001], 1_700_000_000.001)
+@example([1001], 0.1)
+@example([1001], -0.001)
+@example([1001], 0.0)
+def test_a_time_lies_in_the_step_between_its_two_edges(durations: list[int], time: float) -> None:
+    grid = Grid(durations)
+    step = grid.step(time)
+    assert grid.edge(step - 1) < time <= grid.edge(step)
+
+
+@given(DURATIONS, st.integers(-(10**9), 10**10))
+def test_an_edge_belongs_to_the_step_that_it_ends(durations: list[int], step: int) -> None:
+    grid = Grid(durations)
+    step = step * 10 // grid.milliseconds
+    edge = grid.edge(step)
+    assert grid.step(edge) == grid.last_edge(edge) == step
+    assert grid.step(math.nextafter(edge, math.inf)) == step + 1
+    assert grid.last_edge(math.nextafter(edge, -math.inf)) == step - 1
+
+
+@given(DURATIONS, SANE)
+def test_the_last_edge_is_at_or_before_now_and_the_next_one_after_it(
+    durations: list[int], now: float
+) -> None:
+    grid = Grid(durations)
+    last = grid.last_edge(now)
+    assert grid.edge(last) <= now < grid.edge(last + 1)
+
+
+@given(DURATIONS.filter(bool))
+def test_every_duration_is_a_whole_number_of_steps(durations: list[int]) -> None:
+    """So windows begin at edges, and each step is all in a window or not at all."""
+    grid = Grid(durations)
+    assert 1 <= grid.milliseconds <= 10_000
+    for duration in durations:
+        assert grid.steps(duration) * grid.milliseconds == duration
+
+
+@pytest.mark.parametrize(
+    ("durations", "milliseconds"),
+    [
+        ([], 10_000),
+        ([60_000, 300_000, 1_800_000, 30_000, 10_000], 10_000),
+        ([60_000, 200], 200),
+        ([90_000, 7_000], 1000),
+        ([366 * 86_400_000], 10_000),
+        ([0, 60_000], 10_000),  # no clock may be ahead
+        ([1001], 1),
+    ],
+)
+def test_steps_are_as_long_as_they_can_be_and_ten_seconds_at_most(
+    durations: list[int], milliseconds: int
+) -> None:
+    assert Grid(durations).milliseconds == milliseconds
+
+
+@given(st.integers(-(10**10), 10**10))
+def test_an_edge_is_the_float_nearest_to_its_time(step: int) -> None:
+    """A reading that says so is at the edge, whoever has computed it."""
+    assert Grid([200]).edge(step) == float(Fraction(step * 200, 1000))
+    assert float(f"{step * 200 / 1000:.3f}") == Grid([200]).edge(step)
+
+
+@pytest.mark.parametrize("time", [1e-300, 1e14, -1e14, 5e-324])
+def test_a_time_that_is_hardly_sane_lies_in_a_step_all_the_same(time: float) -> None:
+    grid = Grid([60_000])
+    step = grid.step(time)
+    assert grid.edge(step - 1) < time <= grid.edge(step)

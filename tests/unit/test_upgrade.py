@@ -1,0 +1,188 @@
+"""A file of version 1 becomes one of version 2, with all that is in it."""
+
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from models.database import READINGS, prepare, writing_database
+from models.store import Batch, NewReading, Store
+from tests.unit.rows import locked, rows
+
+ROOT = Path(__file__).parents[2]
+# As version 1 made it.
+VERSION_1 = """
+CREATE TABLE "series" ("id" INTEGER NOT NULL PRIMARY KEY, "name" TEXT NOT NULL);
+CREATE UNIQUE INDEX "series_name" ON "series" ("name");
+CREATE TABLE "reading" ("id" INTEGER NOT NULL PRIMARY KEY, "series_id" INTEGER NOT NULL, "time" REAL NOT NULL,
+    "value" REAL NOT NULL, "message_id" TEXT, FOREIGN KEY ("series_id") REFERENCES "series" ("id"));
+CREATE INDEX "reading_time" ON "reading" ("time");
+CREATE UNIQUE INDEX "reading_message_id" ON "reading" ("series_id", "message_id")
+    WHERE ("message_id" IS NOT NULL);
+CREATE TABLE "rejected_message" ("id" INTEGER NOT NULL PRIMARY KEY, "arrived" REAL NOT NULL,
+    "topic" TEXT NOT NULL, "payload" BLOB NOT NULL, "size" INTEGER NOT NULL, "reason" TEXT NOT NULL,
+    "detail" TEXT NOT NULL);
+CREATE TABLE "delivery" ("id" INTEGER NOT NULL PRIMARY KEY, "packets" BLOB NOT NULL);
+CREATE TABLE "counter" ("name" TEXT NOT NULL PRIMARY KEY, "value" INTEGER NOT NULL) WITHOUT ROWID;
+PRAGMA application_id = 1836147062;
+PRAGMA user_version = 1;
+"""
+CONTENT = """
+INSERT INTO series VALUES (1, 'DATA'), (2, 'a/b'), (5, 'aged out long ago');
+INSERT INTO reading VALUES (11, 1, 1700000000.25, 0.1, 'x'), (12, 2, 1699999999.0, -1e17, 'x'),
+    (13, 1, 1699999990.5, 5e-324, NULL), (17, 1, 1700000000.25, 0.1, NULL), (19, 2, 1700000030.0, 3.0, 'y');
+INSERT INTO rejected_message VALUES (3, 1700000001.5, 'c', x'00ff', 9000, 'not UTF-8', 'why');
+INSERT INTO delivery VALUES (41, x'0001aabb'), (42, x'0002');
+INSERT INTO counter VALUES ('since', 1600000000), ('received', 12), ('stored', 7), ('late', 3),
+    ('rejected', 1), ('duplicates', 1), ('pruned', 2);
+"""
+KEPT = {
+    "rejected_message": [(3, 1700000001.5, "c", b"\x00\xff", 9000, "not UTF-8", "why")],
+    "delivery": [(41, b"\x00\x01\xaa\xbb"), (42, b"\x00\x02")],
+}
+COUNTERS = {
+    "since": 1600000000,
+    "received": 12,
+    "stored": 7,
+    "late": 3,
+    "rejected": 1,
+    "duplicates": 1,
+    "pruned": 2,
+}
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Return a file of version 1, as a subscriber that was killed left it."""
+    path = tmp_path / "test.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA journal_mode = wal")
+        connection.executescript(VERSION_1 + CONTENT)
+    return path
+
+
+def content(path: Path) -> dict[str, Any]:
+    """Return all that is in a file, and how it is marked."""
+    names = [name for (name,) in rows(path, "SELECT name FROM sqlite_master WHERE type = 'table'")]
+    found: dict[str, Any] = {name: rows(path, f"SELECT * FROM {name} ORDER BY 1") for name in names}
+    found["version"] = rows(path, "PRAGMA user_version")
+    found["schema"] = {
+        name: " ".join(sql.split())
+        for name, sql in rows(path, "SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL")
+    }
+    return found
+
+
+def assert_upgraded(path: Path) -> None:
+    assert rows(path, "SELECT id, name, topic, field, since, retention FROM series ORDER BY id") == [
+        (1, "DATA", "DATA", "", 1699999990.5, 2100.0),
+        (2, "a/b", "a/b", "", 1699999999.0, 2100.0),
+    ]
+    assert rows(
+        path, "SELECT time, sequence, series_id, value, message_id FROM reading ORDER BY sequence"
+    ) == [
+        (1700000000.25, 11, 1, 0.1, "x"),
+        (1699999999.0, 12, 2, -1e17, "x"),
+        (1699999990.5, 13, 1, 5e-324, None),
+        (1700000000.25, 17, 1, 0.1, None),
+        (1700000030.0, 19, 2, 3.0, "y"),
+    ]
+    for table, expected in KEPT.items():
+        assert rows(path, f"SELECT * FROM {table} ORDER BY id") == expected
+    assert dict(rows(path, "SELECT name, value FROM counter")) == {**COUNTERS, "sequence": 19}
+    assert rows(path, "SELECT * FROM subscription") == []
+    assert rows(path, "PRAGMA user_version") == [(READINGS.version,)]
+    assert rows(path, "PRAGMA integrity_check") == [("ok",)]
+    assert rows(path, "PRAGMA foreign_key_check") == []
+
+
+def test_everything_that_is_stored_is_kept(path: Path) -> None:
+    """Also what is late by now: how long each series is kept is said when its subscriber starts."""
+    prepare(path)
+    assert_upgraded(path)
+
+
+def test_an_upgraded_file_is_made_like_a_new_one(path: Path, tmp_path: Path) -> None:
+    prepare(path)
+    prepare(tmp_path / "new.db")
+    assert content(path)["schema"] == content(tmp_path / "new.db")["schema"]
+
+
+def test_an_upgraded_file_is_upgraded_once(path: Path) -> None:
+    prepare(path)
+    before = content(path)
+    prepare(path)
+    assert content(path) == before
+
+
+def test_an_empty_file_of_version_1_is_upgraded(tmp_path: Path) -> None:
+    path = tmp_path / "empty.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(VERSION_1)
+    prepare(path)
+    assert rows(path, "SELECT * FROM series") == rows(path, "SELECT * FROM reading") == []
+    assert rows(path, "SELECT * FROM counter") == [("sequence", 0)]
+
+
+def test_storing_goes_on_after_the_upgrade(path: Path) -> None:
+    """Ids that were stored are known, and sequences go on where they were."""
+    prepare(path)
+    store = Store(writing_database(path))
+    stored = store.add(
+        Batch(
+            readings=[NewReading(1.7e9, 1, 0.1, "x"), NewReading(1.7e9, 2, 5, "x"), NewReading(1.7e9, 1, 6)]
+        )
+    )
+    assert stored.readings == [(1.7e9, 22, 1, 6, None)]
+    assert [sequence for _, sequence, *_ in stored.duplicates] == [20, 21]
+    assert store.reused_id(stored.duplicates) == ("a/b", "x")
+    assert store.deliveries() == KEPT["delivery"]
+    store.close()
+
+
+def test_a_locked_file_is_left_as_it_is(path: Path) -> None:
+    before = content(path)
+    with locked(path), pytest.raises(Exception, match="is locked by another program"):
+        prepare(path)
+    assert content(path) == before
+
+
+KILLED = """
+import os, pathlib, signal, sys
+import peewee
+from models.database import prepare
+left = int(sys.argv[2])
+execute = peewee.SqliteDatabase.execute_sql
+def execute_or_die(self, sql, *arguments, **named):
+    global left
+    if left == 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+    left -= 1
+    return execute(self, sql, *arguments, **named)
+peewee.SqliteDatabase.execute_sql = execute_or_die
+prepare(pathlib.Path(sys.argv[1]))
+print(left)
+"""
+
+
+def test_an_upgrade_that_is_killed_at_any_moment_has_changed_nothing(path: Path) -> None:
+    before = content(path)
+    after: list[int] = []
+    for statements in range(1, 100, 2):
+        killed = subprocess.run(
+            [sys.executable, "-c", KILLED, str(path), str(statements)],
+            cwd=ROOT,
+            capture_output=True,
+            check=False,
+        )
+        if killed.returncode == 0:
+            break
+        assert killed.returncode == -9, killed.stderr
+        after.append(statements)
+        assert content(path) == before
+    assert len(after) >= 8
+    assert_upgraded(path)
