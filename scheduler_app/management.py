@@ -73,17 +73,27 @@ class BaseCommand(ABC):
 
 def main(argv: Sequence[str]) -> int:
     """Run the command that `argv` (program name first) asks for; return the exit status."""
+    status = 0
     try:
         _run(list(argv[1:]))
-        sys.stdout.flush()
     except CommandError as error:
-        for line in str(error).splitlines():
-            print(f"Error: {line}", file=sys.stderr)
-        return error.status
+        status = _tell(error)
     except BrokenPipeError:
-        # whoever read our output has gone: `manage.py stats | head`
+        pass  # whoever read our output has gone: `manage.py stats | head`
+    try:
+        print(end="", flush=True)
+    except OSError as error:
+        if not status and not isinstance(error, BrokenPipeError):
+            status = _tell(CommandError(f"standard output cannot be written: {error.strerror}"))
+        # what is left in the buffer would fail once more at the very end
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return 0
+    return status
+
+
+def _tell(error: CommandError) -> int:
+    for line in str(error).splitlines():
+        print(f"Error: {line}", file=sys.stderr)
+    return error.status
 
 
 def command_names() -> list[str]:
