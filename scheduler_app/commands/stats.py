@@ -56,6 +56,9 @@ class Command(BaseCommand):
                     print(text, flush=True)
                 except BrokenPipeError:  # whoever read the tables has gone
                     break
+                except OSError as error:
+                    stop.request(failure=f"the tables cannot be written: {error.strerror}")
+                    break
                 if options.once:
                     break
             stop.request()

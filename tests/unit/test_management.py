@@ -113,6 +113,7 @@ def test_a_command_explains_itself_as_help_does(capsys: pytest.CaptureFixture[st
     [
         ("subscribr", "subscriber"),
         ("runbroker_clients", "runbroker-clients"),
+        ("runbroker", "runbroker-clients"),
         ("stat", "stats"),
         ("Publisher", "publisher"),
         ("checks", "check"),
@@ -186,6 +187,16 @@ def test_a_password_is_not_taken_from_the_command_line(
     line = refused(capsys, name, "--broker", value)
     assert "--broker takes no password" in line
     assert "geheim" not in line
+
+
+@pytest.mark.parametrize("url", ["mqtt://user:geheim@host", "mqtt://user:ge@geheim@host"])
+@pytest.mark.parametrize("before", [[], ["help"], ["stats"], ["stats", "--brokr"]])
+def test_a_password_in_a_wrong_call_is_not_shown(
+    capsys: pytest.CaptureFixture[str], before: list[str], url: str
+) -> None:
+    line = refused(capsys, *before, url)
+    assert "geheim" not in line
+    assert "mqtt://***@host" in line
 
 
 def test_a_password_in_a_wrong_setting_is_not_shown(
