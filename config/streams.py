@@ -23,10 +23,10 @@ STATISTICS_FORM = f"{', '.join(_STATISTICS)}, or pNN such as p95 or p99.9, each 
 _PATH_FORM = "a dotted path such as ENERGY.Power, or a JSON Pointer such as /ENERGY/Power"
 # What is kept beyond the longest window, so that late readings find their place and ticks their rows.
 RETENTION_MARGIN = 5 * 60.0
-# In the name of a series: what no topic may hold, what ends a level, and the sign of an escape itself.
-_ESCAPED = re.compile(r"[%/+#\x00-\x1f\x7f\ud800-\udfff]")
-_TABLE = re.compile(r"\s*\[\[\s*stream\s*\]\]")
-_KEY = re.compile(r"\s*(\w+)\s*=")
+# In the name of a series: what no topic may hold (MQTT 5 section 1.5.4; Mosquitto throws out whoever
+# sends the control characters and non-characters), what ends a level, and the sign of an escape itself.
+_NO_CHARACTERS = "".join(f"{chr(plane << 16 | 0xFFFE)}{chr(plane << 16 | 0xFFFF)}" for plane in range(17))
+_ESCAPED = re.compile(rf"[%/+#\x00-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef{_NO_CHARACTERS}]")
 
 
 class InvalidStreams(ValueError):
@@ -63,7 +63,7 @@ class FieldPath:
 
     def __str__(self) -> str:
         """As it stands in the name of a series: a topic level for each key."""
-        return "/".join(_ESCAPED.sub(lambda found: f"%{ord(found[0]):02X}", key) for key in self.keys)
+        return "/".join(map(topic_level, self.keys))
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ def load_streams(
         document = tomllib.loads(text)
     except (OSError, UnicodeDecodeError) as error:
         raise InvalidStreams(f"{path} cannot be read: {error}") from None
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise InvalidStreams(f"{path} is no TOML: {error}") from None
     lines = _lines(text)
     for name in document:
@@ -118,11 +118,13 @@ def load_streams(
     streams = []
     for number, table in enumerate(tables, start=1):
         where = partial(_where, path, lines, number)
-        streams.append(_stream(table, windows, retention, where))
-        if is_at_or_below(streams[-1].topic, stats_topic):
+        stream = _stream(table, windows, retention, where)
+        if is_at_or_below(stream.topic, stats_topic):
+            shown = printable(stream.topic)
             raise InvalidStreams(
-                f"{where('topic')}: topic = {streams[-1].topic} is not allowed: {not_below(stats_topic)}"
+                f"{where('topic')}: topic = {shown} is not allowed: {not_below(stats_topic)}"
             )
+        streams.append(stream)
     return tuple(streams)
 
 
@@ -176,9 +178,19 @@ def not_below(stats_topic: str) -> str:
     return f"a topic that is not at or below STATS_TOPIC={stats_topic}, whose messages are never input"
 
 
+def topic_level(key: str) -> str:
+    """Return a key as one level of a topic, escaped where no topic may hold it; an empty one is `%`."""
+    return _ESCAPED.sub(_escape, key) or "%"
+
+
 def is_percentile(name: str) -> bool:
     """Whether a statistic is one like `p95`: that so many percent of the values are at or below."""
     return _PERCENTILE.fullmatch(name) is not None
+
+
+def _escape(found: re.Match[str]) -> str:
+    """Return a character as in a URL: each byte of it in hexadecimal."""
+    return "".join(f"%{byte:02X}" for byte in found[0].encode(errors="surrogatepass"))
 
 
 def _topic(value: object) -> str:
@@ -190,9 +202,10 @@ def _fields(value: object) -> tuple[FieldPath, ...] | None:
     if value == "*":
         return None
     texts = _texts(value, f'{_PATH_FORM}; a list of such; or "*"')
-    if not texts or len(set(texts)) < len(texts):
+    paths = tuple(FieldPath.parse(text) for text in texts)
+    if not paths or len(set(paths)) < len(paths):  # what is written in two ways would count twice
         raise ValueError("one path or more, each once")
-    return tuple(FieldPath.parse(text) for text in texts)
+    return paths
 
 
 def _time(value: object) -> FieldPath:
@@ -239,15 +252,31 @@ _READERS: dict[str, Callable[[object], object]] = {
 
 
 def _lines(text: str) -> dict[tuple[int, str], int]:
-    """Return in which line each key stands, by the number of its [[stream]]; `""` is the table's own line."""
+    """Return in which line each key stands, by the number of its [[stream]]; `""` is the table's own line.
+
+    The text is valid TOML. A statement, of one line or several, is what can be read without the rest.
+    """
     lines: dict[tuple[int, str], int] = {}
-    table = 0
-    for number, line in enumerate(text.splitlines(), start=1):
-        if _TABLE.match(line):
-            table += 1
-            lines[table, ""] = number
-        elif found := _KEY.match(line):
-            lines.setdefault((table, found[1]), number)
+    table = begin = 0
+    rows = text.split("\n")
+    for end in range(1, len(rows) + 1):
+        statement = "\n".join(rows[begin:end])
+        try:
+            names = tomllib.loads(statement)
+        except tomllib.TOMLDecodeError:
+            continue  # it goes on in the next line
+        header = statement.lstrip().startswith("[")
+        for name, value in names.items():
+            if not header:
+                lines.setdefault((table, name), begin + 1)
+            elif name != "stream":
+                lines.setdefault((0, name), begin + 1)
+            elif isinstance(value, list):
+                table += 1
+                lines[table, ""] = begin + 1
+            else:  # [stream.name]
+                lines.update({(table, inner): begin + 1 for inner in value})
+        begin = end
     return lines
 
 

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from config.streams import FieldPath, Stream
+from config.streams import FieldPath, Stream, topic_level
+from models.catalog import LONGEST_NAME
 from scheduler_app.payload import Reason, Rejected, not_ahead, number, parse
 
 # So many readings may one message hold, where all its numbers are taken.
@@ -35,40 +36,59 @@ def decode_fields(
     several = stream.every_number or len(stream.fields) > 1
     readings: list[FieldReading] = []
     rejections: list[Rejected] = []
-    for path, found in _find(content, stream):
-        name = str(path)
+    for name, found in _find(content, stream):
         try:
             readings.append(FieldReading(name if several else "", number(found), time))
         except Rejected as rejection:
             rejections.append(Rejected(rejection.reason, f"{name} {rejection.detail}".strip()))
     if not readings and not rejections:
-        wanted = ", ".join(map(str, stream.fields)) or "any number"
+        wanted = "any number" if stream.every_number else ", ".join(map(str, stream.fields)) or "number"
         raise Rejected(Reason.NO_NUMBER, f"looked for {wanted}")
     return readings, rejections
 
 
-def _find(content: object, stream: Stream) -> Iterable[tuple[FieldPath, object]]:
+def _find(content: object, stream: Stream) -> Iterable[tuple[str, object]]:
+    """Return the names of the fields that are there, and what stands in them."""
     if stream.every_number:
-        return _every_number(content, stream.time or FieldPath(("epochtime",)))
+        return _every_number(content, str(stream.time or FieldPath(("epochtime",))))
+    if not stream.fields and not isinstance(content, dict):
+        return [] if content is None else [("", content)]
     paths = stream.fields or (FieldPath(("number",)),)
-    return [(path, found) for path in paths if (found := path.find(content)) is not None]
+    return [(str(path), found) for path in paths if (found := path.find(content)) is not None]
 
 
-def _every_number(content: object, time: FieldPath) -> Iterator[tuple[FieldPath, object]]:
-    """Yield all numbers but the time, in the order they stand in. Raises Rejected."""
-    waiting: list[tuple[tuple[str, ...], object]] = [((), content)]
+def _every_number(content: object, time: str) -> Iterator[tuple[str, object]]:
+    """Yield all numbers but the one that is named `time`, in the order they stand in. Raises Rejected."""
+    inside = [iter([("", content)])]
     numbers = 0
-    while waiting:
-        keys, found = waiting.pop()
-        if isinstance(found, dict):
-            waiting += reversed([((*keys, key), inner) for key, inner in found.items()])
-        elif isinstance(found, list):
-            waiting += reversed([((*keys, str(place)), inner) for place, inner in enumerate(found)])
-        elif isinstance(found, int | float) and not isinstance(found, bool) and keys != time.keys:
+    while inside:
+        name, found = next(inside[-1], (None, None))
+        if name is None:
+            inside.pop()
+        elif isinstance(found, dict | list):
+            inside.append(_inside(name, found))
+        elif _is_number(found) and name != time:
             numbers += 1
             if numbers > _MOST_NUMBERS:
                 raise Rejected(Reason.TOO_MANY_NUMBERS, f"{_MOST_NUMBERS} are allowed")
-            yield FieldPath(keys), found
+            yield name, found
+
+
+def _inside(name: str, content: dict[str, object] | list[object]) -> Iterator[tuple[str, object]]:
+    """Yield the names of what stands in `content`, as far as there may be numbers in it.
+
+    Of a name that is too long for any series there is only so much that it is seen to be; else one
+    message of 64 KiB could keep us busy for seconds.
+    """
+    items = content.items() if isinstance(content, dict) else enumerate(content)
+    for key, found in items:
+        if isinstance(found, dict | list) or _is_number(found):
+            level = topic_level(str(key)[:LONGEST_NAME])
+            yield (f"{name}/{level}" if name else level)[:LONGEST_NAME], found
+
+
+def _is_number(content: object) -> bool:
+    return isinstance(content, int | float) and not isinstance(content, bool)
 
 
 def _event_time(content: object, stream: Stream, arrived: float, latest: float) -> float:

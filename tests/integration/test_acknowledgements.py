@@ -99,7 +99,11 @@ def test_rejected_messages_stall_nothing(either_broker: Broker, make_role: MakeR
     assert len({reason for _, _, reason in kept}) >= 8
     assert counters(database)["rejected"] == len(NO_READINGS)
     # a line for each reason, not for each message
-    assert len(subscriber.log_lines("WARNING")) == len({reason for _, _, reason in kept})
+    warnings = subscriber.log_lines("WARNING")
+    rejections = [line for line in warnings if "rejected a message" in line]
+    assert len(rejections) == len({reason for _, _, reason in kept})
+    # on a slow machine ten ticks a second may be too many
+    assert all("job statistics is still running" in line for line in warnings if line not in rejections)
     if isinstance(either_broker, Mosquitto):
         wait_for(lambda: len(either_broker.packets(ACKNOWLEDGED)) == 2 * len(NO_READINGS), "all PUBACKs")
         # once each: none was sent again on a new connection

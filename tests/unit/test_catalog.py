@@ -92,7 +92,8 @@ def test_a_series_that_was_removed_may_begin_again_as_another() -> None:
     old = known.begin("b", "x", 0, 1)
     known.saw([(old.id, 100)])
     known.remove(old)
-    assert known.find("b", "x") is known.row(old.id) is None
+    assert known.find("b", "x") is None
+    assert known.row(old.id) is None
     assert old.id not in known.newest
     new = known.begin("b", "x", 5, 1)
     assert new.id > old.id

@@ -101,7 +101,7 @@ COMPUTING: dict[str, set[str]] = {
     "models/catalog.py": set(),
     "scheduler_app/payload.py": set(),
     "scheduler_app/averages.py": set(),
-    "scheduler_app/fields.py": {"config.streams", "scheduler_app.payload"},
+    "scheduler_app/fields.py": {"config.streams", "models.catalog", "scheduler_app.payload"},
 }
 
 
