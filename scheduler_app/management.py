@@ -163,7 +163,7 @@ def _run(arguments: list[str]) -> None:
 
 def _run_command(name: str, arguments: list[str]) -> None:
     command = load_command(name)
-    options = build_parser(name, command).parse_args(arguments)
+    options = build_parser(name, command).parse_args(_join_descending(arguments))
 
     from config.settings import InvalidSettings, load_settings
     from scheduler_app.log import configure_log
@@ -181,6 +181,17 @@ def _run_command(name: str, arguments: list[str]) -> None:
         raise CommandError(str(error), status=2) from None
     configure_log(settings.log_level, role=name)
     command.handle(options, settings)
+
+
+def _join_descending(arguments: list[str]) -> list[str]:
+    """Return the arguments with `--sort -age` as `--sort=-age`; argparse would take `-age` for a flag."""
+    joined: list[str] = []
+    for argument in arguments:
+        if joined and joined[-1] == "--sort" and re.match(r"-\w", argument):
+            joined[-1] = f"--sort={argument}"
+        else:
+            joined.append(argument)
+    return joined
 
 
 def _settings_of(command: BaseCommand) -> tuple[str, ...]:
