@@ -10,7 +10,7 @@ from config.topics import is_at_or_below
 from models.store import Batch, NewReading, NewRejected, Store
 from models.transaction import StoreUnavailable
 from scheduler_app.log import Once
-from scheduler_app.mqtt import Message
+from scheduler_app.packets import Message
 from scheduler_app.payload import Rejected, decode
 from scheduler_app.redelivery import Redeliveries
 

@@ -9,7 +9,7 @@ from config.settings import load_settings
 from models.database import prepare, writing_database
 from models.store import Store
 from models.transaction import StoreUnavailable
-from scheduler_app.mqtt import Message
+from scheduler_app.packets import Message
 from scheduler_app.redelivery import Redeliveries
 from scheduler_app.writer import Writer
 from tests.unit.messages import message
