@@ -15,8 +15,9 @@ from config.settings import Settings
 from models import history
 from models.database import LockedDatabase, UnusableDatabase, prepare, reading_database, writing_settings
 from scheduler_app.lifecycle import wait_until
-from scheduler_app.mqtt import SUSPICIOUS, Connection, IngestSession, Message
+from scheduler_app.mqtt import SUSPICIOUS, Connection, IngestSession
 from scheduler_app.outlet import metrics_topic
+from scheduler_app.packets import Message
 
 # Seconds.
 _ANSWER_TIMEOUT = 5.0

@@ -13,7 +13,7 @@ from scheduler_app.management import BROKER_SETTINGS, BaseCommand, CommandError
 
 if TYPE_CHECKING:
     from config.settings import Settings
-    from scheduler_app.mqtt import Message
+    from scheduler_app.packets import Message
 
 # So many lines of the log are kept while the terminal is drawn on.
 _KEPT_LOG = 100
