@@ -13,8 +13,8 @@ from config.settings import Settings
 from config.topics import matches
 from scheduler_app.board import Board
 from scheduler_app.log import Once
-from scheduler_app.mqtt import Message
 from scheduler_app.outlet import metrics_topic, state_topic
+from scheduler_app.packets import Message
 from scheduler_app.screen import Screen
 from scheduler_app.series_message import NotSeries, parse_series
 from scheduler_app.table import render_columns

@@ -12,7 +12,7 @@ from models.series_history import snapshot
 from scheduler_app.audit import COVERAGE, POOLED, Audit
 from scheduler_app.commands.audit import check, report
 from scheduler_app.management import CommandError
-from scheduler_app.mqtt import Message
+from scheduler_app.packets import Message
 from scheduler_app.series_message import SeriesMessage
 from tests.unit.database_file import store_readings
 from tests.unit.messages import message

@@ -76,7 +76,8 @@ def scripted(version: str = "3.1.1", *, narrow: bool = False) -> Iterator[Script
         if narrow:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         address = f"127.0.0.1:{listener.getsockname()[1]}"
-        session = IngestSession(load_settings({"broker": address, "mqtt_version": version}), quiet=True)
+        settings = load_settings({"broker": address, "mqtt_version": version})
+        session = IngestSession(settings, ["DATA"], quiet=True)
         assert session.connect()
         connection, _ = listener.accept()
         if narrow:

@@ -9,7 +9,7 @@ from config.settings import load_settings
 from scheduler_app import series_view
 from scheduler_app.arguments import Order
 from scheduler_app.board import Board
-from scheduler_app.mqtt import Message
+from scheduler_app.packets import Message
 from scheduler_app.series_message import parse_series
 from scheduler_app.series_view import JsonLines, Live, Rhythm, SeriesView, Tables
 from tests.unit.messages import message
