@@ -401,6 +401,8 @@ class IngestSession:
                 break
 
     def _write(self, client: Client) -> None:
+        if self._bypass is not None and not self._bypass.between_packets:
+            self._bypass.write()  # first the rest of the packet, which the library waits for
         if client.want_write() and (self._bypass is None or self._bypass.between_packets):
             client.loop_write()
         if self._bypass is not None and not client.want_write():
