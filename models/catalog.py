@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 # In bytes: with STATS_TOPIC before it, it must still be a topic that every broker takes.
 LONGEST_NAME = 1024
+# For the same reason: Mosquitto closes the connection of who publishes to a topic of more than 200.
+MOST_LEVELS = 190
 _NEVER = float("-inf")
 
 
@@ -69,6 +71,8 @@ class Catalog:
             raise NoSuchSeries("too many series", f"MAX_SERIES={self._limit}")
         if len(name.encode(errors="surrogatepass")) > LONGEST_NAME:
             raise NoSuchSeries("name too long", f"{LONGEST_NAME} bytes are allowed for a series")
+        if name.count("/") >= MOST_LEVELS:
+            raise NoSuchSeries("name too long", f"{MOST_LEVELS} levels are allowed for a series")
         if name in self._names:
             raise NoSuchSeries("name taken", f"{name} is another series")
         row = SeriesRow(next(self._new_ids), name, topic, field, since, retention)

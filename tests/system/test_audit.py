@@ -68,7 +68,7 @@ def test_audit(mosquitto: Mosquitto, filled: Role, tmp_path: Path, database: Pat
     done = manage(*AUDIT, folder=tmp_path, environment=mosquitto.environment, timeout=90)
     assert done.returncode == 1
     found = cells(done.stdout)
-    assert found["avg"][2] == "2"  # the windows that hold it: of a minute, and of an hour
+    assert int(found["avg"][2]) >= 2  # the windows that hold it: of a minute, and of an hour, at each tick
     assert "DATA/7 " in found["avg"][3]
     assert found["count"][1:] == ["0", "0"]
     assert found["first"][1:] == ["0", "0"]

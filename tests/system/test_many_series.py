@@ -16,6 +16,7 @@ from tests.conftest import MakeRole
 from tests.support.brokers import Broker, Mosquitto
 from tests.support.database import values, wait_for_rows
 from tests.support.mqtt_client import Peer
+from tests.support.processes import manage
 from tests.support.reference import agrees, reference
 from tests.support.waiting import wait_for
 
@@ -109,6 +110,9 @@ def test_a_day_of_a_thousand_topics(
     subscriber.start_and_wait()
     after_restart = complete(mosquitto, total, after=max(each["at"] for each in published.values()))
     compare(after_restart, sent, stream_file)
+    settings = {**mosquitto.environment, "STREAMS_FILE": str(stream_file)}
+    audit = manage("audit", folder=tmp_path, environment=settings)
+    assert audit.returncode == 0, audit.stdout + audit.stderr
 
 
 def test_what_a_changed_stream_file_names_no_more_is_unsubscribed(

@@ -1,6 +1,6 @@
 import pytest
 
-from models.catalog import LONGEST_NAME, Catalog, NoSuchSeries, SeriesRow
+from models.catalog import LONGEST_NAME, MOST_LEVELS, Catalog, NoSuchSeries, SeriesRow
 from tests.unit.stored import series_row
 
 
@@ -76,6 +76,15 @@ def test_a_name_may_be_as_long_as_any_broker_takes_it(topic: str, field: str) ->
 )
 def test_a_longer_name_is_refused(topic: str, field: str) -> None:
     assert refusal(catalog(), topic, field) == ("name too long", "1024 bytes are allowed for a series")
+
+
+@pytest.mark.parametrize(("topic", "field"), [("/" * 189, ""), ("a/b", "/".join("x" * 188))])
+def test_a_name_may_have_as_many_levels_as_any_broker_takes(topic: str, field: str) -> None:
+    assert len(catalog().begin(topic, field, 0, 1).name.split("/")) == MOST_LEVELS
+    assert refusal(catalog(), f"{topic}/", field) == (
+        "name too long",
+        "190 levels are allowed for a series",
+    )
 
 
 def test_two_series_never_share_a_name() -> None:
