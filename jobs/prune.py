@@ -6,12 +6,14 @@ from collections.abc import Callable, Sequence
 from loguru import logger
 
 from models.catalog import Catalog, SeriesRow
-from models.store import Store
+from models.store import Place, Store
 
 # Seconds between two runs.
 INTERVAL = 60.0
 # Rows one step deletes at most, so that it takes milliseconds and no acknowledgement waits for it.
-STEP = 2000
+STEP = 1000
+# Behind all readings of one event time.
+_LAST = 2**62
 # Rejected messages are kept this long (seconds), and this many.
 REJECTED_RETENTION = 7 * 86400.0
 REJECTED_KEPT = 10_000
@@ -58,17 +60,23 @@ class Pruner:
         When all is deleted, `when_aged` gets the series that have no readings any more.
         """
         waiting = sorted({row.retention for row in self._catalog})
+        place: Place | None = None
         pruned = 0
 
         def step() -> bool:
-            nonlocal pruned
+            nonlocal place, pruned
             if waiting:
-                until = now - waiting[-1]
-                pruned += self._delete(waiting[-1], until)
-                if self._catalog.pruned(waiting[-1]) >= until:
+                retention, until = waiting[-1], now - waiting[-1]
+                # the clock may have been set back
+                begin = place or (min(self._catalog.pruned(retention), until), _LAST)
+                rows, place = self._store.delete_readings(begin, until, STEP, retention)
+                pruned += rows
+                if place is None:
+                    self._catalog.set_pruned(retention, until)
                     waiting.pop()
                 return True
-            self._store.delete_rejected(now - REJECTED_RETENTION, REJECTED_KEPT)
+            if self._store.delete_rejected(now - REJECTED_RETENTION, REJECTED_KEPT, STEP) == STEP:
+                return True
             if pruned:
                 logger.info("pruned {} readings", pruned)
             if aged := [row for row in self._catalog if self._catalog.is_aged(row)]:
@@ -84,10 +92,3 @@ class Pruner:
         self._store.delete_series(row.id)
         self._catalog.remove(row)
         return True
-
-    def _delete(self, retention: float, until: float) -> int:
-        # the clock may have been set back
-        after = min(self._catalog.pruned(retention), until)
-        deleted = self._store.delete_readings(after, until, STEP, retention)
-        self._catalog.set_pruned(retention, deleted.until)
-        return deleted.rows

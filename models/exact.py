@@ -28,7 +28,11 @@ class ExactSum:
     def add_float(self, value: float, sign: int = 1) -> None:
         """Add a finite float, or with `sign` -1 take it away."""
         numerator, denominator = value.as_integer_ratio()
-        self.add(sign * numerator, denominator.bit_length() - 1)
+        bits = denominator.bit_length() - 1
+        if bits > self._bits:
+            self.add(sign * numerator, bits)
+        else:
+            self._numerator += sign * numerator << (self._bits - bits)
 
     def ratio(self) -> tuple[int, int]:
         """Return the sum as numerator and bits."""
@@ -58,6 +62,8 @@ def expansion(values: Sequence[float]) -> Sequence[float]:
     `math.fsum` rounds the exact sum once; what that rounding left over is a sum of floats again.
     (Shewchuk, Adaptive precision floating-point arithmetic, 1997.)
     """
+    if len(values) == 1:
+        return values
     parts: list[float] = []
     try:
         while part := math.fsum(chain(values, parts)):

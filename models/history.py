@@ -7,7 +7,8 @@ from peewee import SqliteDatabase, fn
 
 from models.tables import Counter, Reading, RejectedMessage
 
-_CHUNK = 10_000
+# Small enough for the processor's cache.
+_CHUNK = 1000
 
 
 # Of a reading: series, time (UTC epoch seconds), value.

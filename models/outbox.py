@@ -27,6 +27,9 @@ class Outbox:
         self._database = database
         self._last_id = 0
         self._insert = insert_sql(database, Outgoing, Outgoing.id, Outgoing.topic, Outgoing.payload)
+        # by the driver, row by row: a list of ids in one statement may be longer than SQLite takes
+        delete = Outgoing.delete().where(Outgoing.id == 0)
+        self._delete = str(database.get_sql_context().sql(delete).query()[0])
 
     def add(self, readings: Sequence[tuple[str, str]]) -> None:
         """Append (topic, payload) pairs, at least one."""
@@ -50,8 +53,8 @@ class Outbox:
             return [Waiting(*row) for row in self._database.execute(query)]
 
     def remove(self, ids: Iterable[int]) -> None:
-        with transaction(self._database):
-            Outgoing.delete().where(Outgoing.id.in_(list(ids))).execute(self._database)
+        with transaction(self._database) as connection:
+            connection.executemany(self._delete, [(each,) for each in ids])
 
     def count(self) -> int:
         with transaction(self._database):

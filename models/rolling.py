@@ -13,6 +13,7 @@ from peewee import SqliteDatabase
 
 from models import history
 from models.catalog import Catalog, SeriesRow
+from models.exact import expansion
 from models.grid import Edges, Grid
 from models.ordered import At, Ordered, TimeEdges
 from models.statistics import Content, accumulators, compute, needs_order
@@ -48,6 +49,8 @@ class _Frame:
     def move(self, at: int) -> None:
         """Move to the windows at the end of step `at`; those before stay known as `old`."""
         self.edges = Edges(tuple(at - length for length in self._lengths), at + self._ahead)
+        # What is not after it is in no window.
+        self.first = min(self.edges.afters)
         edge = self._grid.edge
         self.times = TimeEdges(tuple(edge(after) for after in self.edges.afters), edge(self.edges.until))
 
@@ -89,8 +92,21 @@ class SeriesStatistics:
             for time, value in zip(times, values, strict=True):
                 self._ordered.insert(time, value, self.frame.times)
 
+    def remember(self, step: int, readings: Sequence[history.TimedValue]) -> Sequence[float]:
+        """Take readings that lie in one step, the latest so far; then `fill`.
+
+        Returns few floats that have the same sum.
+        """
+        _, time, value = readings[-1]
+        self.newest = At(time, value)
+        parts = expansion([value for _, _, value in readings])
+        if step > self.frame.first:
+            self._sums.remember(step, len(readings), parts)
+        return parts
+
     def fill(self, readings: Sequence[At]) -> None:
-        """Put all readings in order, into an empty series."""
+        """Fill the windows; `readings` are all there are, in order, or none where no order is needed."""
+        self._sums.fill(self.frame.edges)
         if self._ordered is not None:
             self._ordered.fill(readings, self.frame.times)
 
@@ -321,13 +337,13 @@ class RollingStatistics:
         in_order: defaultdict[int, list[At]] = defaultdict(list)
 
         def end_step() -> None:
+            parts: list[float] = []
             for number, readings in of_series.items():
                 series = self._find(number)
-                values = [reading[2] for reading in readings]
-                pool.add(present, len(values), series.add(present, values))
-                series.newest = At(*readings[-1][1:])
+                parts += series.remember(present, readings)
                 if series.ordered:
                     in_order[number] += (At(time, value) for _, time, value in readings)
+            pool.add(present, sum(map(len, of_series.values())), parts)
             of_series.clear()
 
         present = 0
@@ -340,16 +356,17 @@ class RollingStatistics:
                     present = step
                 end = bisect_right(chunk, self._grid.edge(step), begin, key=itemgetter(1))
                 part = chunk[begin:end]
-                if len({reading[0] for reading in part}) == 1:
-                    of_series[part[0][0]] += part
+                first, _, _ = part[0]
+                if all(number == first for number, _, _ in part):
+                    of_series[first] += part
                 else:
                     for reading in part:
                         of_series[reading[0]].append(reading)
                 begin = end
         end_step()
         pool.flush()
-        for number, readings in in_order.items():
-            self._series[number].fill(readings)
+        for number, series in self._series.items():
+            series.fill(in_order[number])
 
     def _find(self, number: int) -> SeriesStatistics:
         series = self._series.get(number)

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from peewee import EXCLUDED, Field, SqliteDatabase, fn
+from peewee import EXCLUDED, Field, SqliteDatabase, Tuple, fn
 
 from models.catalog import SeriesRow
 from models.history import latest_sequence
@@ -64,11 +64,15 @@ class Stored(NamedTuple):
     sequence: int
 
 
+# Where a reading lies: its event time (UTC epoch seconds) and its sequence.
+Place = tuple[float, int]
+
+
 class Deleted(NamedTuple):
-    """How many readings were deleted, and up to which event time (UTC epoch seconds) that is done."""
+    """How many readings were deleted, and up to which one; None when that was all of them."""
 
     rows: int
-    until: float
+    last: Place | None
 
 
 class Store:
@@ -177,31 +181,38 @@ class Store:
         with transaction(self._database):
             self._forget(until)
 
-    def delete_readings(self, after: float, until: float, limit: int, retention: float) -> Deleted:
-        """Delete the oldest readings with `after` < time <= `until`, of series kept for `retention` seconds.
+    def delete_readings(self, after: Place, until: float, limit: int, retention: float) -> Deleted:
+        """Delete the oldest readings behind `after` with time <= `until`, of series so long kept.
 
-        Looks at about `limit` readings, and deletes those of such series among them.
+        Looks at `limit` readings at most, and deletes those among them whose series are kept for
+        `retention` seconds.
         """
-        between = (Reading.time > after) & (Reading.time <= until)
+        place = Tuple(Reading.time, Reading.sequence)
+        behind = (place > Tuple(*after)) & (Reading.time <= until)
         with transaction(self._database) as connection:
-            ordered = Reading.select(Reading.time).where(between).order_by(Reading.time)
-            last = ordered.limit(1).offset(limit).scalar(self._database)
-            reached = until if last is None else last
+            ordered = Reading.select(Reading.time, Reading.sequence).where(behind)
+            ordered = ordered.order_by(Reading.time, Reading.sequence).limit(1).offset(limit - 1)
+            last: Place | None = self._database.execute(ordered).fetchone()
             of_such = Series.select(Series.id).where(Series.retention == retention)
-            query = Reading.delete().where(
-                Reading.time > after, Reading.time <= reached, Reading.series.in_(of_such)
-            )
-            deleted = int(query.execute(self._database))
+            wanted = behind & Reading.series.in_(of_such)
+            if last is not None:
+                wanted &= place <= Tuple(*last)
+            deleted = int(Reading.delete().where(wanted).execute(self._database))
             if deleted:
                 connection.execute(self._count_up, ("pruned", deleted))
-        return Deleted(deleted, reached)
+        return Deleted(deleted, last)
 
-    def delete_rejected(self, until: float, keep: int) -> int:
-        """Delete rejected messages that arrived at or before `until`, and all but the newest `keep`."""
+    def delete_rejected(self, until: float, keep: int, limit: int) -> int:
+        """Delete rejected messages that arrived at or before `until`, and all but the newest `keep`.
+
+        Deletes `limit` at most, the oldest; returns how many.
+        """
         newest = RejectedMessage.select(RejectedMessage.id).order_by(RejectedMessage.id.desc())
         too_many = RejectedMessage.id <= fn.COALESCE(newest.limit(1).offset(keep), 0)
+        old = RejectedMessage.select(RejectedMessage.id).where((RejectedMessage.arrived <= until) | too_many)
+        oldest = old.order_by(RejectedMessage.id).limit(limit)
         with transaction(self._database):
-            query = RejectedMessage.delete().where((RejectedMessage.arrived <= until) | too_many)
+            query = RejectedMessage.delete().where(RejectedMessage.id.in_(oldest))
             return int(query.execute(self._database))
 
     def close(self) -> None:

@@ -22,7 +22,7 @@ class Sums:
         # A row for each step, in order: how many readings, and the two floats whose sum is theirs.
         # A sum that two floats cannot hold goes on in a row of its own, with no readings.
         self._steps = array("q")
-        self._counts = array("L")
+        self._counts = array("I")
         self._highs = array("d")
         self._lows = array("d")
         self.counts = [0] * windows
@@ -34,7 +34,7 @@ class Sums:
         Returns the few floats it has made of `values`, for others to add.
         """
         parts = expansion(values)
-        self._remember(step, count, parts)
+        self.remember(step, count, parts)
         if step <= edges.until:
             for window, after in enumerate(edges.afters):
                 if step > after:
@@ -42,6 +42,33 @@ class Sums:
                     for part in parts:
                         self.totals[window].add_float(part)
         return parts
+
+    def remember(self, step: int, count: int, parts: Sequence[float]) -> None:
+        """Add readings with the sum of `parts` to a step, but to no window: that is for `fill`."""
+        row = len(self._steps)
+        if row and self._steps[-1] >= step:
+            row = bisect_right(self._steps, step)
+            if row and self._steps[row - 1] == step:
+                together = expansion([self._highs[row - 1], self._lows[row - 1], *parts])
+                if len(together) <= 2:
+                    self._counts[row - 1] += count
+                    self._highs[row - 1], self._lows[row - 1] = (*together, 0.0, 0.0)[:2]
+                    return
+        for place in range(0, len(parts) or 1, 2):
+            high, low = (*parts[place : place + 2], 0.0, 0.0)[:2]
+            self._steps.insert(row, step)
+            self._counts.insert(row, 0 if place else count)
+            self._highs.insert(row, high)
+            self._lows.insert(row, low)
+
+    def fill(self, edges: Edges) -> None:
+        """Fill windows that are empty from the steps that are remembered."""
+        end = bisect_right(self._steps, edges.until)
+        for window, after in enumerate(edges.afters):
+            start = bisect_right(self._steps, after)
+            self.counts[window] = sum(self._counts[start:end])
+            for part in expansion([*self._highs[start:end], *self._lows[start:end]]):
+                self.totals[window].add_float(part)
 
     def move(self, old: Edges, new: Edges) -> None:
         """Move all windows from the edges they have to later ones."""
@@ -63,21 +90,6 @@ class Sums:
                 self.counts[window] += sign * self._counts[row]
                 total.add_float(self._highs[row], sign)
                 total.add_float(self._lows[row], sign)
-
-    def _remember(self, step: int, count: int, parts: Sequence[float]) -> None:
-        row = bisect_right(self._steps, step)
-        if row and self._steps[row - 1] == step:
-            together = expansion([self._highs[row - 1], self._lows[row - 1], *parts])
-            if len(together) <= 2:
-                self._counts[row - 1] += count
-                self._highs[row - 1], self._lows[row - 1] = (*together, 0.0, 0.0)[:2]
-                return
-        for place in range(0, len(parts) or 1, 2):
-            high, low = (*parts[place : place + 2], 0.0, 0.0)[:2]
-            self._steps.insert(row, step)
-            self._counts.insert(row, 0 if place else count)
-            self._highs.insert(row, high)
-            self._lows.insert(row, low)
 
     def _forget(self, rows: int) -> None:
         """Forget the first rows, which no window needs any more."""

@@ -1,8 +1,15 @@
 """Types of command-line arguments. What is wrong is told with what is allowed."""
 
 from argparse import ArgumentTypeError
+from collections.abc import Callable
+from typing import NamedTuple
 
-from config.quantities import parse_duration
+from config.quantities import Window, parse_duration
+from config.topics import check_topic_filter
+
+# For each sensor its value and the time of its next reading are kept in memory.
+_MOST_SENSORS = 100_000
+_HIGHEST_RATE = 100_000.0
 
 
 def positive(text: str) -> int:
@@ -28,3 +35,75 @@ def pause(text: str) -> float:
     if seconds < 0.001:
         raise ArgumentTypeError(f"{text!r} is not allowed: at least 1ms")
     return seconds
+
+
+def sensor_count(text: str) -> int:
+    """Read how many sensors to stand in for."""
+    if not text.isdecimal() or not 1 <= int(text) <= _MOST_SENSORS:
+        raise ArgumentTypeError(f"{text!r} is not allowed: 1 to {_MOST_SENSORS}")
+    return int(text)
+
+
+def rate(text: str) -> float:
+    """Read a number of readings a second."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0.001 <= value <= _HIGHEST_RATE:
+        raise ArgumentTypeError(
+            f"{text!r} is not allowed: readings a second, 0.001 to {_HIGHEST_RATE:.0f}, such as 0.5 or 200"
+        )
+    return value
+
+
+def window(text: str) -> Window:
+    """Read a window, such as 5min."""
+    try:
+        return Window.parse(text)
+    except ValueError as error:
+        raise ArgumentTypeError(f"{text!r} is not allowed: {error}") from None
+
+
+def topic_filter(text: str) -> str:
+    """Read an MQTT topic filter."""
+    try:
+        return check_topic_filter(text)
+    except ValueError as error:
+        raise ArgumentTypeError(f"{text!r} is not allowed: {error}") from None
+
+
+def table_format(text: str) -> str:
+    """Read a format of tabulate, or json."""
+    from scheduler_app.table import FORMATS
+
+    if text != "json" and text not in FORMATS:
+        raise ArgumentTypeError(f"{text!r} is not allowed: json, {', '.join(sorted(FORMATS))}")
+    return text
+
+
+class Order(NamedTuple):
+    """By which column rows are sorted."""
+
+    column: str
+    descending: bool = False
+
+
+def order(columns: tuple[str, ...], *, windows: bool = False) -> Callable[[str], Order]:
+    """Return the type of a `--sort` by one of `columns`, or by a window; with a `-` before it, descending."""
+
+    def parse(text: str) -> Order:
+        column = text.removeprefix("-")
+        if column not in columns:
+            try:
+                if not windows:
+                    raise ValueError
+                column = Window.parse(column).name
+            except ValueError:
+                allowed = ", ".join((*columns, "a window such as 5min") if windows else columns)
+                raise ArgumentTypeError(
+                    f"{text!r} is not allowed: {allowed}; with a - before it, descending"
+                ) from None
+        return Order(column, text.startswith("-"))
+
+    return parse

@@ -2,6 +2,7 @@
 
 import json
 import math
+from typing import TypeGuard
 
 
 class NotAverages(Exception):
@@ -19,12 +20,13 @@ def parse_averages(payload: bytes) -> dict[str, float | int | None]:
     for name, value in content.items():
         if not name.isprintable():
             raise NotAverages(f"{name!r} is no name of a window")
-        if value is not None and not _is_number(value):
+        if value is not None and not is_number(value):
             raise NotAverages(f"{name!r} is neither a number nor null")
     return content
 
 
-def _is_number(value: object) -> bool:
+def is_number(value: object) -> TypeGuard[float]:
+    """Whether it is a number that a float can hold, as JSON gives it."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return False
     try:

@@ -1,6 +1,7 @@
 """What `manage.py check` looks at."""
 
 import json
+import math
 import os
 import secrets
 import threading
@@ -11,18 +12,22 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from config.quantities import format_duration
 from config.settings import Settings
 from models import history
 from models.database import LockedDatabase, UnusableDatabase, prepare, reading_database, writing_settings
 from scheduler_app.lifecycle import wait_until
-from scheduler_app.mqtt import SUSPICIOUS, Connection, IngestSession, Message
+from scheduler_app.mqtt import SUSPICIOUS, Connection, IngestSession
 from scheduler_app.outlet import metrics_topic
+from scheduler_app.packets import Message
 
 # Seconds.
 _ANSWER_TIMEOUT = 5.0
 _SYS_TIMEOUT = 1.0
-# More than Mosquitto keeps for a client that is away unless it is told to keep more.
-_QUEUE_TEST = 1100
+# More than Mosquitto keeps for a client that is away unless it is told to keep more; and the most we try.
+_LEAST_QUEUE_TEST, _MOST_QUEUE_TEST = 1100, 20_000
+# A broker takes at least so many messages a second from us.
+_SLOWEST = 500
 _NETWORK_FILE_SYSTEMS = ("nfs", "cifs", "smb", "9p", "sshfs", "afs", "ceph", "gluster")
 _DROPPED_TOPIC = "$SYS/broker/publish/messages/dropped"  # Mosquitto's
 
@@ -43,8 +48,11 @@ class Finding(NamedTuple):
     text: str
 
 
-def examine(settings: Settings) -> Iterator[Finding]:
-    """Yield what each check finds, as it finds it. What rests on something that failed is left out."""
+def examine(settings: Settings, downtime: float) -> Iterator[Finding]:
+    """Yield what each check finds, as it finds it. What rests on something that failed is left out.
+
+    `downtime`: for how many seconds the subscriber may be away, by its owner's plan.
+    """
     windows = ", ".join(window.name for window in settings.windows)
     topics = ", ".join(stream.topic for stream in settings.streams)
     yield Finding(Level.OK, "settings", f"{topics} to {settings.stats_topic}, windows {windows}")
@@ -56,8 +64,8 @@ def examine(settings: Settings) -> Iterator[Finding]:
     broker, answers = _check_broker(settings)
     yield broker
     if broker.level != Level.FAIL:
-        yield _check_session(settings, _rate(answers.get(metrics_topic(settings))))
-        yield from _check_dropped(settings)
+        yield from _check_dropped(settings)  # before the next check makes a broker drop some
+        yield _check_session(settings, _rate(answers.get(metrics_topic(settings))), downtime)
         yield from _check_metrics(settings, answers)
 
 
@@ -148,32 +156,48 @@ def _check_broker(settings: Settings) -> tuple[Finding, dict[str, bytes]]:
     return Finding(Level.FAIL, "broker", trouble or f"no answer from {settings.broker}"), answers
 
 
-def _check_session(settings: Settings, rate: float | None) -> Finding:
-    """Leave a session behind, have messages sent to it, come back, and count."""
+def _check_session(settings: Settings, rate: float | None, downtime: float) -> Finding:
+    """Leave a session behind, have messages sent to it, come back, and count.
+
+    So many as come in the `downtime` (seconds) at `rate` (messages a second), within limits.
+    """
+    needed = math.ceil((rate or 0) * downtime)
+    number = min(max(needed, _LEAST_QUEUE_TEST), _MOST_QUEUE_TEST)
     topic = f"{settings.stats_topic}/$check/{secrets.token_hex(4)}"
     role = f"check-{secrets.token_hex(4)}"
     first = IngestSession(settings, [topic], role=role, quiet=True)
     _receive_until(first, 0)
     first.disconnect()
-    if not _send(settings, topic, _QUEUE_TEST):
-        return Finding(
-            Level.WARN, "session", f"{settings.broker} did not take {_QUEUE_TEST} messages in time"
-        )
+    if not _send(settings, topic, number):
+        return Finding(Level.WARN, "session", f"{settings.broker} did not take {number} messages in time")
     second = IngestSession(settings, [topic], role=role, quiet=True)
-    received, lost = _receive_until(second, _QUEUE_TEST)
+    received, lost = _receive_until(second, number)
     second.disconnect()
     IngestSession(settings, [topic], role=role, quiet=True).discard()
     if lost:
         text = "the broker forgets our session when we are away: what is sent meanwhile is lost"
         return Finding(Level.WARN, "session", text)
-    if received < _QUEUE_TEST:
+    if received < number:
         enough = f", {timedelta(seconds=round(received / rate))} of it at the present rate" if rate else ""
         text = (
             f"the broker keeps only {received} messages while we are away{enough}, and drops the rest "
             "silently: raise its queue limit (Mosquitto: max_queued_messages 0)"
         )
         return Finding(Level.WARN, "session", text)
-    return Finding(Level.OK, "session", f"the broker kept {_QUEUE_TEST} messages for us while we were away")
+    return Finding(
+        Level.OK,
+        "session",
+        f"the broker kept {number} messages for us while we were away{_enough(number, needed, downtime)}",
+    )
+
+
+def _enough(kept: int, needed: int, downtime: float) -> str:
+    """Say whether so many are enough for the planned downtime, where the rate is known."""
+    if not needed:
+        return ""
+    if kept >= needed:
+        return f", enough for {format_duration(downtime)} at the present rate"
+    return f"; in {format_duration(downtime)} at the present rate come {needed}, more than were tried"
 
 
 def _receive_until(session: IngestSession, enough: int) -> tuple[int, bool]:
@@ -183,11 +207,11 @@ def _receive_until(session: IngestSession, enough: int) -> tuple[int, bool]:
     """
     received, lost = 0, False
     session.connect()
-    deadline = time.monotonic() + _ANSWER_TIMEOUT
+    deadline = time.monotonic() + _ANSWER_TIMEOUT + enough / _SLOWEST
     while (received < enough or not session.subscribed) and time.monotonic() < deadline:
         if not session.connected and not session.connect():
             break
-        batch = session.receive(_QUEUE_TEST, 0.2)
+        batch = session.receive(_LEAST_QUEUE_TEST, 0.2)
         if session.take_session_loss():
             lost = True
             session.subscribe()
@@ -213,7 +237,7 @@ def _send(settings: Settings, topic: str, number: int) -> bool:
             connection.publish(topic, "check", when_acknowledged=count)
 
     connection.start(send_all)
-    sent = done.wait(_ANSWER_TIMEOUT)
+    sent = done.wait(_ANSWER_TIMEOUT + number / _SLOWEST)
     connection.stop()
     return sent
 

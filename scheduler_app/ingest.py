@@ -12,8 +12,9 @@ from loguru import logger
 from models.store import Batch
 from models.transaction import StoreUnavailable
 from scheduler_app.log import Once
-from scheduler_app.mqtt import RECEIVE_MAXIMUM, Message
+from scheduler_app.mqtt import RECEIVE_MAXIMUM
 from scheduler_app.outage import Backoff
+from scheduler_app.packets import Message
 
 # As many messages share a commit at most. It bounds the memory and the time of a transaction.
 MAX_BATCH = RECEIVE_MAXIMUM

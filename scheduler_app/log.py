@@ -3,7 +3,8 @@
 import logging
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, MutableSequence
+from contextlib import contextmanager
 
 from loguru import logger
 
@@ -37,6 +38,27 @@ def configure_log(level: str, role: str) -> None:
     logging.basicConfig(handlers=[_PassOn()], level="DEBUG" if level == "DEBUG" else "INFO", force=True)
     for name, library_level in _LIBRARY_LEVELS.items():
         logging.getLogger(name).setLevel("DEBUG" if level == "DEBUG" else library_level)
+
+
+@contextmanager
+def kept_log(lines: MutableSequence[str], level: str, role: str) -> Iterator[None]:
+    """Put what is logged into `lines` while inside, since the terminal is drawn on; print it on leaving."""
+    logger.remove()
+    handler = logger.add(
+        lambda line: lines.append(line.rstrip("\n")),
+        level=level,
+        format=_FORMAT,
+        colorize=False,
+        backtrace=False,
+        diagnose=False,
+    )
+    try:
+        yield
+    finally:
+        logger.remove(handler)
+        configure_log(level, role)
+        for line in lines:
+            print(line, file=sys.stderr)
 
 
 class Once:

@@ -73,17 +73,27 @@ class BaseCommand(ABC):
 
 def main(argv: Sequence[str]) -> int:
     """Run the command that `argv` (program name first) asks for; return the exit status."""
+    status = 0
     try:
         _run(list(argv[1:]))
-        sys.stdout.flush()
     except CommandError as error:
-        for line in str(error).splitlines():
-            print(f"Error: {line}", file=sys.stderr)
-        return error.status
+        status = _tell(error)
     except BrokenPipeError:
-        # whoever read our output has gone: `manage.py stats | head`
+        pass  # whoever read our output has gone: `manage.py stats | head`
+    try:
+        print(end="", flush=True)
+    except OSError as error:
+        if not status and not isinstance(error, BrokenPipeError):
+            status = _tell(CommandError(f"standard output cannot be written: {error.strerror}"))
+        # what is left in the buffer would fail once more at the very end
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return 0
+    return status
+
+
+def _tell(error: CommandError) -> int:
+    for line in str(error).splitlines():
+        print(f"Error: {line}", file=sys.stderr)
+    return error.status
 
 
 def command_names() -> list[str]:
@@ -94,9 +104,10 @@ def command_names() -> list[str]:
 def load_command(name: str) -> BaseCommand:
     """Return the command called `name`; CommandError suggests the nearest if there is none."""
     if name not in command_names():
-        near = difflib.get_close_matches(name, command_names(), n=1)
+        begun = [known for known in command_names() if name and known.startswith(name)]
+        near = begun or difflib.get_close_matches(name, command_names(), n=1)
         hint = f"Did you mean {near[0]}?" if near else f"'{PROGRAM} help' lists the commands."
-        raise CommandError(f"unknown command {name!r}. {hint}", status=2)
+        raise CommandError(f"unknown command {_without_password(name)!r}. {hint}", status=2)
     module = importlib.import_module(f"{commands.__name__}.{name.replace('-', '_')}")
     command: BaseCommand = module.Command()
     return command
@@ -131,8 +142,13 @@ def build_parser(name: str, command: BaseCommand) -> argparse.ArgumentParser:
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        message = re.sub(r"//[^\s@]*@", "//***@", message)  # it may repeat a password
+        message = _without_password(message)
         raise CommandError(f"{message}. '{PROGRAM} help {self.prog.split()[-1]}' explains.", status=2)
+
+
+def _without_password(text: str) -> str:
+    """Return `text`, which repeats what a user typed, without what may be a password in it."""
+    return re.sub(r"//\S*@", "//***@", text)
 
 
 def _run(arguments: list[str]) -> None:
@@ -147,7 +163,7 @@ def _run(arguments: list[str]) -> None:
 
 def _run_command(name: str, arguments: list[str]) -> None:
     command = load_command(name)
-    options = build_parser(name, command).parse_args(arguments)
+    options = build_parser(name, command).parse_args(_join_descending(arguments))
 
     from config.settings import InvalidSettings, load_settings
     from scheduler_app.log import configure_log
@@ -165,6 +181,17 @@ def _run_command(name: str, arguments: list[str]) -> None:
         raise CommandError(str(error), status=2) from None
     configure_log(settings.log_level, role=name)
     command.handle(options, settings)
+
+
+def _join_descending(arguments: list[str]) -> list[str]:
+    """Return the arguments with `--sort -age` as `--sort=-age`; argparse would take `-age` for a flag."""
+    joined: list[str] = []
+    for argument in arguments:
+        if joined and joined[-1] == "--sort" and re.match(r"-\w", argument):
+            joined[-1] = f"--sort={argument}"
+        else:
+            joined.append(argument)
+    return joined
 
 
 def _settings_of(command: BaseCommand) -> tuple[str, ...]:

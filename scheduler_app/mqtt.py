@@ -22,8 +22,10 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from config.settings import Settings
+from scheduler_app.bypass import Bypass
 from scheduler_app.management import CommandError
 from scheduler_app.outage import Backoff, OutageLog
+from scheduler_app.packets import INVALID_TOPIC, Message
 
 # Seconds. A broker that answers nothing for two of these is given up and connected to anew.
 KEEPALIVE = 30
@@ -38,20 +40,6 @@ _SHORT_CONNECTION = 10.0
 _FAREWELL_TIMEOUT = 1.0
 _END_TIMEOUT = 2.0
 _LOOP_TIMEOUT = 0.5
-
-
-class Message(NamedTuple):
-    """One PUBLISH packet as it arrived (MQTT 3.1.1 and 5, section 3.3)."""
-
-    topic: str
-    payload: bytes
-    qos: int
-    retained: bool
-    # The DUP flag: the broker may have sent this packet before.
-    duplicate: bool
-    packet_id: int
-    # UTC epoch seconds, by our clock
-    arrived: float
 
 
 class Puback(NamedTuple):
@@ -255,6 +243,7 @@ class IngestSession:
         self._dialer = _Dialer(settings, self.client_id, keep_session=True, quiet=quiet)
         self._level = "DEBUG" if quiet else "INFO"
         self._client: Client | None = None
+        self._bypass: Bypass | None = None
         self._inbox: list[Message] = []
         self._subscribed = False
         self._session_lost = False
@@ -289,6 +278,7 @@ class IngestSession:
         # what was read and not handed out is sent again; to acknowledge it here would be stale
         self._inbox = [message for message in self._inbox if message.qos == 0]
         self._client = self._dialer.dial(self._prepare)
+        self._bypass = None if self._client is None else _bypass(self._client)
         return self._client is not None
 
     def receive(self, limit: int, timeout: float) -> list[Message]:
@@ -317,16 +307,18 @@ class IngestSession:
     def acknowledge(self, batch: Sequence[Message]) -> None:
         """Send a PUBACK for each message, in the order received (MQTT-4.6.0-2)."""
         if self._client is not None and self.connected:
-            for message in batch:
-                if message.qos == 1:
-                    self._client.ack(message.packet_id, message.qos)
+            packet_ids = [message.packet_id for message in batch if message.qos == 1]
+            if self._bypass is not None:
+                self._bypass.acknowledge(packet_ids)
+            else:
+                for packet_id in packet_ids:
+                    self._client.ack(packet_id, qos=1)
         self.maintain()
 
     def maintain(self) -> None:
         """Write what waits, ping when it is time; call it at least every few seconds."""
         if self._client is not None:
-            if self._client.want_write():
-                self._client.loop_write()
+            self._write(self._client)
             self._client.loop_misc()
 
     def subscribe(self) -> None:
@@ -354,6 +346,8 @@ class IngestSession:
         """
         if self._client is None or not self.subscribed or self._proof_wanted:
             return False
+        if self._bypass is not None and self._bypass.wants_write:
+            return False  # the request would go before them
         self._client.unsubscribe(f"{self._settings.stats_topic}/$proof")
         self.maintain()
         self._proof_wanted = True
@@ -387,27 +381,45 @@ class IngestSession:
     def disconnect(self) -> None:
         """Say goodbye; the broker keeps the session, and what is sent to it meanwhile."""
         if self._client is not None:
-            self._client.disconnect()
             deadline = time.monotonic() + _FAREWELL_TIMEOUT
-            while self._client.want_write() and self.connected and time.monotonic() < deadline:
-                self._client.loop_write()
+            self._write_out(self._client, deadline)  # the acknowledgements, before we have left
+            self._client.disconnect()
+            self._write_out(self._client, deadline)
         self._waker.close()
         self._wakened.close()
 
     def _read(self, client: Client, limit: int) -> None:
         while self.connected and len(self._inbox) < limit:
             before = len(self._inbox)
-            if not self._dialer.survives(client, client.loop_read):
+            messages = None if self._bypass is None else self._bypass.read(limit - before)
+            if messages is not None:
+                self._inbox += messages
+            elif not self._dialer.survives(client, client.loop_read):
                 self._client = None
                 break
             if len(self._inbox) == before:
                 break
 
+    def _write(self, client: Client) -> None:
+        if self._bypass is not None and not self._bypass.between_packets:
+            self._bypass.write()  # first the rest of the packet, which the library waits for
+        if client.want_write() and (self._bypass is None or self._bypass.between_packets):
+            client.loop_write()
+        if self._bypass is not None and not client.want_write():
+            self._bypass.write()
+
+    def _wants_write(self, client: Client) -> bool:
+        return client.want_write() or (self._bypass is not None and self._bypass.wants_write)
+
+    def _write_out(self, client: Client, deadline: float) -> None:
+        while self._wants_write(client) and self.connected and time.monotonic() < deadline:
+            self._write(client)
+
     def _wait(self, client: Client, timeout: float) -> None:
         sock: Any = client.socket()
         if sock is None or (hasattr(sock, "pending") and sock.pending() > 0):
             return  # the second: TLS has read more than it handed out
-        writable = [sock] if client.want_write() else []
+        writable = [sock] if self._wants_write(client) else []
         ready, _, _ = select.select([sock, self._wakened], writable, [], timeout)
         if self._wakened in ready:
             self._wakened.recv(4096)
@@ -450,6 +462,8 @@ class IngestSession:
 
     def _on_message(self, client: Client, userdata: object, message: MQTTMessage) -> None:
         self._inbox.append(_convert(message))
+        if self._bypass is not None:
+            self._bypass.resume()
 
 
 class _Dialer:
@@ -626,11 +640,22 @@ def _text(path: Path | None) -> str | None:
     return None if path is None else str(path)
 
 
+def _bypass(client: Client) -> Bypass | None:
+    """Return a bypass where the library reads and writes its packets on a TCP socket as they are.
+
+    Not through TLS or WebSockets, whose packets are other ones.
+    """
+    sock = client.socket()
+    if type(sock) is not socket.socket:
+        return None
+    return Bypass(sock, version_5=client.protocol == MQTTProtocolVersion.MQTTv5)
+
+
 def _convert(message: MQTTMessage) -> Message:
     try:
         topic = message.topic
     except UnicodeDecodeError:  # forbidden (MQTT-1.5.3-1), but it must not end the connection
-        topic = "\ufffd"
+        topic = INVALID_TOPIC
     return Message(
         topic, bytes(message.payload), message.qos, message.retain, message.dup, message.mid, time.time()
     )

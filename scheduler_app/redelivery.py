@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from hashlib import blake2b
 
-from scheduler_app.mqtt import Message
+from scheduler_app.packets import Message
 
 # So many of the latest deliveries are remembered: more than any broker's in-flight window that we
 # know of, and far fewer than the 65,535 after which packet ids come round again.

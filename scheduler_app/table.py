@@ -1,6 +1,6 @@
 """Tables for people: the one file that knows tabulate."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from tabulate import tabulate, tabulate_formats
 
@@ -15,6 +15,14 @@ def render(averages: Mapping[str, float | None], table_format: str) -> str:
 def render_table(rows: Sequence[Sequence[object]], headings: Sequence[str]) -> str:
     """Return rows under their headings, texts as they are."""
     return str(tabulate(rows, headers=headings, disable_numparse=True))
+
+
+def render_columns(
+    rows: Sequence[Sequence[str]], headings: Sequence[str], right: Collection[int], table_format: str
+) -> str:
+    """Return rows under their headings, texts as they are; the columns numbered `right` end in line."""
+    sides = ["right" if column in right else "left" for column in range(len(headings))]
+    return str(tabulate(rows, headers=headings, tablefmt=table_format, disable_numparse=True, colalign=sides))
 
 
 def render_pairs(pairs: Mapping[str, object]) -> str:

@@ -13,7 +13,7 @@ from models.store import Batch, NewReading, NewRejected, Store, Stored, StoredRe
 from models.transaction import StoreUnavailable
 from scheduler_app.fields import decode_fields
 from scheduler_app.log import Once
-from scheduler_app.mqtt import Message
+from scheduler_app.packets import Message
 from scheduler_app.payload import Rejected, decode
 from scheduler_app.redelivery import Redeliveries
 

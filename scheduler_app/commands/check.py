@@ -3,6 +3,7 @@
 import argparse
 from typing import TYPE_CHECKING
 
+from scheduler_app.arguments import pause
 from scheduler_app.management import SUBSCRIBER_SETTINGS, BaseCommand, CommandError
 
 if TYPE_CHECKING:
@@ -13,11 +14,20 @@ class Command(BaseCommand):
     help = "Check the settings, the database and the broker; exit status 1 if one does not work."
     settings = SUBSCRIBER_SETTINGS
 
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        parser.add_argument(
+            "--downtime",
+            type=pause,
+            default="10min",
+            help="how long the subscriber may be away: does the broker keep as much as comes in that time, "
+            "at the present rate? (default: %(default)s)",
+        )
+
     def handle(self, options: argparse.Namespace, settings: "Settings") -> None:
         from scheduler_app.doctor import Level, examine
 
         failed = []
-        for finding in examine(settings):
+        for finding in examine(settings, options.downtime):
             print(f"{finding.level:<4}  {finding.name:<9} {finding.text}", flush=True)
             if finding.level == Level.FAIL:
                 failed.append(finding.name)

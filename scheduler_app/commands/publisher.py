@@ -1,51 +1,67 @@
-"""`manage.py publisher`: a stand-in for a sensor."""
+"""`manage.py publisher`: a stand-in for a sensor, or for many."""
 
 import argparse
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-from scheduler_app.arguments import pause, positive
+from scheduler_app.arguments import pause, positive, rate, sensor_count
 from scheduler_app.management import BROKER_SETTINGS, BaseCommand, CommandError
 
 if TYPE_CHECKING:
     from config.settings import Settings
+    from scheduler_app.scheduler import Scheduler
+
+# Seconds.
+_MIN_INTERVAL, _MAX_INTERVAL = 1.0, 30.0
+# Seconds between two looks at which readings are due, where they are too many for a job each.
+_LOOK = 0.05
 
 
 class Command(BaseCommand):
-    help = "Publish a random number from 1 to 100 to TOPIC at random intervals."
+    help = "Publish random numbers on TOPIC, or the wandering values of many sensors below it."
     settings = (*BROKER_SETTINGS, "topic", "outbox_file", "health_file")
     is_role = True
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        parser.add_argument("--min-interval", type=pause, default="1s", help="shortest pause (default: 1s)")
-        parser.add_argument("--max-interval", type=pause, default="30s", help="longest pause (default: 30s)")
         parser.add_argument(
-            "--count", type=positive, help="end after so many, all acknowledged (default: never)"
+            "--min-interval", type=pause, help="shortest pause between readings of a sensor (default: 1s)"
+        )
+        parser.add_argument(
+            "--max-interval", type=pause, help="longest pause between readings of a sensor (default: 30s)"
+        )
+        parser.add_argument(
+            "--series",
+            type=sensor_count,
+            metavar="N",
+            help="stand in for N sensors with slowly wandering values, on TOPIC/0 to TOPIC/N-1 "
+            "(default: a single one with numbers from 1 to 100, on TOPIC)",
+        )
+        parser.add_argument(
+            "--rate",
+            type=rate,
+            metavar="R",
+            help="publish R readings a second in total, evenly spaced, the sensors taking turns "
+            "(default: random pauses)",
+        )
+        parser.add_argument(
+            "--count", type=positive, help="end after so many in total, all acknowledged (default: never)"
         )
         parser.add_argument("--seed", type=int, help="make numbers and pauses repeatable (default: random)")
 
     def handle(self, options: argparse.Namespace, settings: "Settings") -> None:
-        from random import Random
-
         from loguru import logger
 
-        from config.topics import check_topic
-        from jobs.publish_reading import ReadingIds, publish_reading
         from models.database import OUTBOX, UnusableDatabase, prepare, sole_owner, writing_database
         from models.outbox import Outbox
         from scheduler_app.lifecycle import background, role, serve, wait_until
         from scheduler_app.locked_database import when_unlocked
         from scheduler_app.mqtt import Connection
         from scheduler_app.outbox_sender import OutboxSender
-        from scheduler_app.scheduler import RandomInterval, Scheduler
+        from scheduler_app.scheduler import Scheduler
 
-        if options.min_interval > options.max_interval:
-            raise CommandError("--min-interval is longer than --max-interval", status=2)
-        try:
-            check_topic(settings.topic)
-        except ValueError as error:
-            raise CommandError(f"TOPIC={settings.topic} cannot be published to: {error}", status=2) from None
+        check_call(options, settings.topic)
 
         with ExitStack() as stack:
             stop = stack.enter_context(role(options))
@@ -60,28 +76,17 @@ class Command(BaseCommand):
             if waiting:
                 logger.info("{} readings wait in the outbox", waiting)
 
-            # one source each, since numbers and pauses are drawn in different threads
-            numbers, pauses = Random(options.seed), Random(None if options.seed is None else options.seed + 1)
             connection = Connection(settings, "publisher")
             sender = OutboxSender(outbox, connection, waiting)
             published = 0
 
-            def publish(payload: str) -> None:
+            def publish(topic: str, payload: str) -> None:
                 nonlocal published
-                sender.put(settings.topic, payload)
+                sender.put(topic, payload)
                 published += 1
 
             scheduler = Scheduler()
-            scheduler.add(
-                "publish",
-                publish_reading,
-                RandomInterval(options.min_interval, options.max_interval, pauses),
-                times=options.count,
-                publish=publish,
-                random=numbers,
-                next_id=ReadingIds().next,
-                now=time.time,
-            )
+            add_job(scheduler, options, settings.topic, publish)
             connection.start(sender.on_connect)
             stack.callback(connection.stop)
             stack.enter_context(background("outbox", sender.run, sender.stop, stop))
@@ -93,3 +98,70 @@ class Command(BaseCommand):
                 serve(stop, lambda: connection.connected, settings.health_file)
             else:
                 wait_until(lambda: stop.requested or (published == options.count and sender.waiting == 0))
+
+
+def check_call(options: argparse.Namespace, topic: str) -> None:
+    """Fill in the pauses that were not given. Raises CommandError for what does not go together."""
+    from config.topics import check_topic
+
+    if options.rate is not None and (options.min_interval, options.max_interval) != (None, None):
+        raise CommandError("--rate leaves no room for --min-interval and --max-interval", status=2)
+    if options.min_interval is None:
+        options.min_interval = _MIN_INTERVAL
+    if options.max_interval is None:
+        options.max_interval = _MAX_INTERVAL
+    if options.min_interval > options.max_interval:
+        raise CommandError("--min-interval is longer than --max-interval", status=2)
+    try:
+        if "," in topic:
+            raise ValueError("a single topic")
+        check_topic(topic if options.series is None else f"{topic}/{options.series - 1}")
+    except ValueError as error:
+        raise CommandError(f"TOPIC={topic} cannot be published to: {error}", status=2) from None
+
+
+def add_job(
+    scheduler: "Scheduler", options: argparse.Namespace, topic: str, publish: Callable[[str, str], object]
+) -> None:
+    """Add the job that hands (topic, payload) to `publish`."""
+    from functools import partial
+    from itertools import islice
+    from random import Random
+
+    from jobs.publish_reading import LEAST, MOST, ReadingIds, publish_reading
+    from jobs.sensors import Sensors, WanderingValues, due_at_random, due_at_rate
+    from scheduler_app.scheduler import RandomInterval
+
+    # one source each, since numbers and pauses are drawn in different threads
+    numbers, pauses = Random(options.seed), Random(None if options.seed is None else options.seed + 1)
+    next_id = ReadingIds().next
+    if options.series is None and options.rate is None:
+        scheduler.add(
+            "publish",
+            publish_reading,
+            RandomInterval(options.min_interval, options.max_interval, pauses),
+            times=options.count,
+            publish=partial(publish, topic),
+            random=numbers,
+            next_id=next_id,
+            now=time.time,
+        )
+        return
+    count = options.series or 1
+    if options.rate is not None:
+        schedule = due_at_rate(options.rate, count)
+    else:
+        schedule = due_at_random(options.min_interval, options.max_interval, count, pauses)
+    sensors = Sensors(
+        islice(schedule, options.count),
+        (lambda sensor: numbers.randint(LEAST, MOST))
+        if options.series is None
+        else WanderingValues(count, numbers).next,
+        (lambda sensor, reading: publish(topic, reading))
+        if options.series is None
+        else (lambda sensor, reading: publish(f"{topic}/{sensor}", reading)),
+        next_id,
+        now=time.time,
+        elapsed=time.monotonic,
+    )
+    scheduler.add("publish", sensors.publish_due, RandomInterval(_LOOK, _LOOK, pauses))

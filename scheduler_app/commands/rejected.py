@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from config.text import printable
 from scheduler_app.arguments import positive
-from scheduler_app.management import BaseCommand, CommandError
+from scheduler_app.management import BaseCommand
 
 if TYPE_CHECKING:
     from config.settings import Settings
@@ -31,17 +31,10 @@ class Command(BaseCommand):
 
     def handle(self, options: argparse.Namespace, settings: "Settings") -> None:
         from models import history
-        from models.database import LockedDatabase, UnusableDatabase, prepare, reading_database
+        from scheduler_app.stored import stored_readings
         from scheduler_app.table import render_table
 
-        if not settings.db_file.exists():
-            raise CommandError(f"DB_FILE={settings.db_file} does not exist: has a subscriber run?")
-        try:
-            prepare(settings.db_file)
-        except (LockedDatabase, UnusableDatabase) as error:
-            raise CommandError(str(error)) from None
-        database = reading_database(settings.db_file)
-        with database.connection_context():
+        with stored_readings(settings.db_file) as database:
             if options.json:
                 for row in history.rejected_messages(database):
                     print(json.dumps(as_json(row)))

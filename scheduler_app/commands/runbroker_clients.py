@@ -48,10 +48,14 @@ class Command(BaseCommand):
                 if supervisor.start("broker", "--host", _BROKER_HOST, "--port", str(_BROKER_PORT)):
                     logger.info("started broker: embedded, on {}:{}", _BROKER_HOST, _BROKER_PORT)
             if supervisor.start("subscriber"):
-                logger.info("started subscriber: {} into {}", settings.topic, settings.db_file)
+                topics = ", ".join(stream.topic for stream in settings.streams)
+                logger.info("started subscriber: {} into {}", topics, settings.db_file)
             if supervisor.start("stats"):
                 logger.info("started stats: {} as tables on standard output", settings.stats_topic)
-            if supervisor.start("publisher"):
+            if set(settings.topic) & set("+#,"):
+                logger.info("no publisher: {} is no single topic to publish to", settings.topic)
+            elif supervisor.start("publisher"):
                 logger.info("started publisher: random numbers to {}", settings.topic)
+            if not stop.requested:
                 logger.info("Ctrl-C ends everything")
             supervisor.watch()

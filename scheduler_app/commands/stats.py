@@ -1,20 +1,26 @@
-"""`manage.py stats`: prints the averages as they are published."""
+"""`manage.py stats`: prints the averages as they are published, or the statistics of every series."""
 
 import argparse
 import json
+import sys
+from collections.abc import Callable
 from contextlib import ExitStack
 from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
-from scheduler_app.management import BROKER_SETTINGS, BaseCommand
+from scheduler_app.arguments import order, table_format, topic_filter
+from scheduler_app.management import BROKER_SETTINGS, BaseCommand, CommandError
 
 if TYPE_CHECKING:
     from config.settings import Settings
-    from scheduler_app.mqtt import Message
+    from scheduler_app.packets import Message
+
+# So many lines of the log are kept while the terminal is drawn on.
+_KEPT_LOG = 100
 
 
 class Command(BaseCommand):
-    help = "Print the averages on STATS_TOPIC as tables."
+    help = "Print the averages on STATS_TOPIC as tables, or the statistics of every series."
     settings = (*BROKER_SETTINGS, "stats_topic", "health_file")
     is_role = True
 
@@ -22,58 +28,150 @@ class Command(BaseCommand):
         parser.add_argument("--once", action="store_true", help="print one table and end")
         parser.add_argument(
             "--format",
-            type=_table_format,
+            type=table_format,
             default="simple",
             metavar="FORMAT",
             help="a table format of tabulate, such as github or html, or json (default: %(default)s)",
         )
+        parser.add_argument(
+            "--all",
+            action="store_true",
+            help="one row a series: its latest value and that one's age, how many readings its longest "
+            "window holds, and of each window the avg, or else the first statistic",
+        )
+        parser.add_argument(
+            "--filter",
+            type=topic_filter,
+            metavar="FILTER",
+            help="with --all: only series whose names match an MQTT topic filter, such as "
+            "'zigbee2mqtt/#' (default: all)",
+        )
+        parser.add_argument(
+            "--sort",
+            type=order(("name", "last", "age", "count"), windows=True),
+            metavar="COLUMN",
+            help="with --all: sort by name, last, age, count or a window, such as 5min; descending with "
+            "a - before it (default: name)",
+        )
+        parser.add_argument(
+            "--live",
+            action="store_true",
+            help="with --all: draw the table in its place, as far as it fits, with the recent values of "
+            "the column that is sorted by or else of the shortest window",
+        )
 
     def handle(self, options: argparse.Namespace, settings: "Settings") -> None:
-        from loguru import logger
-
-        from scheduler_app.averages import NotAverages, parse_averages
         from scheduler_app.lifecycle import background, role, serve
         from scheduler_app.mqtt import Connection
-        from scheduler_app.outlet import state_topic
-        from scheduler_app.table import render
 
+        check_call(options)
         inbox: SimpleQueue[Message | None] = SimpleQueue()
-        state = state_topic(settings)
-
-        def print_messages() -> None:
-            while (message := inbox.get()) is not None:
-                if message.topic == state:
-                    if message.payload == b"offline":
-                        logger.warning("the subscriber is offline; no newer averages until it is back")
-                    continue
-                try:
-                    averages = parse_averages(message.payload)
-                except NotAverages as error:
-                    logger.warning("a message on {} holds no averages: {}", message.topic, error)
-                    continue
-                text = json.dumps(averages) if options.format == "json" else render(averages, options.format)
-                try:
-                    print(text, flush=True)
-                except BrokenPipeError:  # whoever read the tables has gone
-                    break
-                if options.once:
-                    break
-            stop.request()
-
         with ExitStack() as stack:
             stop = stack.enter_context(role(options))
+            prepare = view_of_all if options.all else view_of_averages
+            topics, show = prepare(stack, options, settings, inbox)
+
+            def print_messages() -> None:
+                try:
+                    show()
+                except BrokenPipeError:  # whoever read the tables has gone
+                    pass
+                except OSError as error:
+                    stop.request(failure=f"the tables cannot be written: {error.strerror}")
+                except CommandError as error:
+                    stop.request(failure=str(error))
+                stop.request()
+
             stack.enter_context(background("printer", print_messages, lambda: inbox.put(None), stop))
-            connection = Connection(
-                settings, "stats", subscribe=(settings.stats_topic, state), on_message=inbox.put
-            )
+            connection = Connection(settings, "stats", subscribe=topics, on_message=inbox.put)
             connection.start()
             stack.callback(connection.stop)
             serve(stop, lambda: connection.connected, settings.health_file)
 
 
-def _table_format(text: str) -> str:
-    from scheduler_app.table import FORMATS
+# The topics to subscribe to, and what shows the messages that come.
+View = tuple[tuple[str, ...], Callable[[], None]]
 
-    if text != "json" and text not in FORMATS:
-        raise argparse.ArgumentTypeError(f"{text!r} is not allowed: json, {', '.join(sorted(FORMATS))}")
-    return text
+
+def check_call(options: argparse.Namespace) -> None:
+    """Raise CommandError for what does not go together."""
+    for name in ("live", "filter", "sort"):
+        if getattr(options, name) and not options.all:
+            raise CommandError(f"--{name} goes with --all", status=2)
+    if options.live and options.once:
+        raise CommandError("--live and --once contradict each other", status=2)
+    if options.live and options.format == "json":
+        raise CommandError("--live draws a table: --format json goes without it", status=2)
+    if options.live and not sys.stdout.isatty():
+        raise CommandError("--live needs a terminal: without it, tables are printed one after the other")
+
+
+def view_of_averages(
+    stack: ExitStack,
+    options: argparse.Namespace,
+    settings: "Settings",
+    inbox: "SimpleQueue[Message | None]",
+) -> View:
+    """Return what prints each message with averages as a table."""
+    from loguru import logger
+
+    from scheduler_app.averages import NotAverages, parse_averages
+    from scheduler_app.outlet import state_topic
+    from scheduler_app.table import render
+
+    state = state_topic(settings)
+
+    def show() -> None:
+        while (message := inbox.get()) is not None:
+            if message.topic == state:
+                if message.payload == b"offline":
+                    logger.warning("the subscriber is offline; no newer averages until it is back")
+                continue
+            try:
+                averages = parse_averages(message.payload)
+            except NotAverages as error:
+                logger.warning("a message on {} holds no averages: {}", message.topic, error)
+                continue
+            text = json.dumps(averages) if options.format == "json" else render(averages, options.format)
+            print(text, flush=True)
+            if options.once:
+                return
+
+    return (settings.stats_topic, state), show
+
+
+def view_of_all(
+    stack: ExitStack,
+    options: argparse.Namespace,
+    settings: "Settings",
+    inbox: "SimpleQueue[Message | None]",
+) -> View:
+    """Return what shows the statistics of all series; the terminal is given back by the `stack`."""
+    from collections import deque
+
+    from scheduler_app.arguments import Order
+    from scheduler_app.board import Board
+    from scheduler_app.log import kept_log
+    from scheduler_app.outlet import state_topic
+    from scheduler_app.screen import Screen
+    from scheduler_app.series_view import Display, JsonLines, Live, SeriesView, Tables
+
+    wanted = options.filter or "#"
+    below = f"{settings.stats_topic}/{wanted}"
+    display: Display
+    if options.live:
+        log: deque[str] = deque(maxlen=_KEPT_LOG)
+        if sys.stderr.isatty():
+            stack.enter_context(kept_log(log, settings.log_level, "stats"))
+        display = Live(stack.enter_context(Screen(sys.stdout)), options.format, below, log)
+    else:
+        display = JsonLines() if options.format == "json" else Tables(options.format)
+    board = Board(options.sort or Order("name"))
+    view = SeriesView(settings, inbox, board, display, topic_filter=options.filter, once=options.once)
+
+    def show() -> None:
+        view.run()
+        if options.once and not len(board):
+            raise CommandError(f"there are no statistics of a series on {below}")
+
+    return (below, state_topic(settings)), show

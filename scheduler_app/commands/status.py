@@ -10,7 +10,7 @@ from scheduler_app.management import BROKER_SETTINGS, BaseCommand, CommandError
 
 if TYPE_CHECKING:
     from config.settings import Settings
-    from scheduler_app.mqtt import Message
+    from scheduler_app.packets import Message
 
 # Seconds.
 _ANSWER_TIMEOUT = 5.0

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Hashable
 from pathlib import Path
 
+from models.catalog import LONGEST_NAME
 from tests.faults.conftest import MakeSubscriber
 from tests.faults.load import TOPIC
 from tests.faults.rubbish import FORBIDDEN_TOPICS, PAYLOADS, TOPICS, generated, publish_forbidden
@@ -63,7 +64,12 @@ def test_rubbish(
     )
     assert values == good_values
     assert {f"bad/{number}" for number in range(len(PAYLOADS))} <= refused.keys()
-    assert set(topics) <= stored.keys()
+    long = {topic for topic in topics if len(topic.encode()) > LONGEST_NAME}
+    assert long
+    assert set(topics) - long <= stored.keys()
+    assert {(topic, reason) for topic, _, reason in rejected(database) if topic in long} == {
+        (topic, "name too long") for topic in long
+    }
     verdict.assert_exactly_once()
     assert len(subscriber.log_lines("INFO")) == 2  # connected and subscribed, once
     if isinstance(either_broker, Mosquitto):

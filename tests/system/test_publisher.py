@@ -79,3 +79,81 @@ def test_the_first_comes_at_once(mosquitto: Mosquitto, make_role: MakeRole) -> N
         role = make_role("publisher", "--min-interval", "30s", broker=mosquitto).start_and_wait()
         assert len(readings(peer, 1)) == 1
     assert role.running
+
+
+def by_topic(peer: Peer, count: int) -> dict[str, list[dict[str, Any]]]:
+    """Wait for `count` messages in total; return their readings by topic."""
+    wait_for(lambda: len(peer.messages) >= count, lambda: f"{count} readings; {len(peer.messages)} came")
+    found: dict[str, list[dict[str, Any]]] = {}
+    for message in peer.messages:
+        found.setdefault(message.topic, []).append(json.loads(message.payload))
+    return found
+
+
+def test_many_series(either_broker: Broker, make_role: MakeRole) -> None:
+    """With `--series` each has its topic and wanders; the same seed gives the same values."""
+    runs = []
+    for _ in range(2):
+        with Peer(either_broker.access) as peer:
+            peer.subscribe("DATA/#")
+            arguments = ("--series", "50", "--rate", "1000", "--count", "1000", "--seed", "7")
+            assert make_role("publisher", *arguments, broker=either_broker).start().wait() == 0
+            runs.append(by_topic(peer, 1000))
+    first, again = runs
+    assert set(first) == {f"DATA/{number}" for number in range(50)}
+    for topic, found in first.items():
+        values = [reading["number"] for reading in found]
+        assert values == [reading["number"] for reading in again[topic]]
+        assert len(values) == 20
+        assert len(set(values)) > 3
+        assert max(abs(new - old) for old, new in pairwise(values)) < 1
+    ids = {reading["id"] for run in runs for found in run.values() for reading in found}
+    assert len(ids) == 2000
+
+
+def test_a_rate_is_kept(mosquitto: Mosquitto, make_role: MakeRole) -> None:
+    """Some hundred readings a second go through the outbox as evenly as they are made."""
+    with Peer(mosquitto.access) as peer:
+        peer.subscribe("DATA")
+        arguments = ("--rate", "500", "--count", "1000")
+        assert make_role("publisher", *arguments, broker=mosquitto).start().wait() == 0
+        found = readings(peer, 1000)
+    assert all(reading["number"] in range(1, 101) for reading in found)
+    took = found[-1]["epochtime"] - found[0]["epochtime"]
+    # never faster; a loaded machine may be late
+    assert 1.9 < took < 5
+
+
+def test_series_with_pauses_of_their_own(mosquitto: Mosquitto, make_role: MakeRole) -> None:
+    """Without `--rate` each series has its own random pauses, and the first reading comes at once."""
+    with Peer(mosquitto.access) as peer:
+        peer.subscribe("DATA/#")
+        arguments = ("--series", "3", "--min-interval", "200ms", "--max-interval", "300ms", "--count", "15")
+        assert make_role("publisher", *arguments, broker=mosquitto).start().wait() == 0
+        found = by_topic(peer, 15)
+    assert len(found) == 3
+    for series in found.values():
+        gaps = [new["epochtime"] - old["epochtime"] for old, new in pairwise(series)]
+        assert min(gaps) > 0.14  # looked at every 50 ms
+        assert sum(gaps) / len(gaps) < 0.6
+
+
+def test_what_waits_of_many_series_is_sent_with_the_next_start(
+    absent_mosquitto: Mosquitto, make_role: MakeRole
+) -> None:
+    """Killed while there is no broker, it loses nothing that is in the outbox, and gives no id twice."""
+    arguments = ("--series", "20", "--rate", "400")
+    role = make_role("publisher", *arguments, broker=absent_mosquitto).start()
+    role.wait_for_log("no broker answers")
+    role.kill()
+    absent_mosquitto.start()
+    with Peer(absent_mosquitto.access) as peer:
+        peer.subscribe("DATA/#")
+        again = make_role("publisher", *arguments, "--count", "100", broker=absent_mosquitto).start()
+        again.wait_for_log("wait in the outbox")
+        assert again.wait() == 0
+        waited = int(again.stderr.partition(" readings wait in the outbox")[0].split()[-1])
+        found = by_topic(peer, waited + 100)
+    ids = [reading["id"] for series in found.values() for reading in series]
+    assert len(set(ids)) == len(ids) == waited + 100
+    assert waited > 0

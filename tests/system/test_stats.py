@@ -102,6 +102,43 @@ def test_closed_pipe(mosquitto: Mosquitto, tmp_path: Path) -> None:
         process.stderr.close()
 
 
+def test_full_disk(mosquitto: Mosquitto, tmp_path: Path) -> None:
+    """`stats > file` where there is no room for the file tells so in one line."""
+    with Peer(mosquitto.access) as peer:
+        peer.publish("STATS", AVERAGES, retain=True)
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [sys.executable, str(MANAGE), "stats"],
+            stdin=subprocess.DEVNULL,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=tmp_path,
+            env=settings_only({**mosquitto.environment, "LOG_LEVEL": "WARNING"}),
+            timeout=20,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert done.stderr == "Error: the tables cannot be written: No space left on device\n"
+
+
+def test_no_standard_output(mosquitto: Mosquitto, tmp_path: Path) -> None:
+    """`stats --once >&-` has nowhere to print to, and ends well."""
+    with Peer(mosquitto.access) as peer:
+        peer.publish("STATS", AVERAGES, retain=True)
+    done = subprocess.run(
+        ["sh", "-c", 'exec "$@" >&-', "sh", sys.executable, str(MANAGE), "stats", "--once"],
+        stdin=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=tmp_path,
+        env=settings_only({**mosquitto.environment, "LOG_LEVEL": "WARNING"}),
+        timeout=20,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_ends_well_while_tables_come(mosquitto: Mosquitto, make_role: MakeRole) -> None:
     """A signal in the midst of many messages leaves whole tables behind."""
     role = make_role("stats", broker=mosquitto).start_and_wait()

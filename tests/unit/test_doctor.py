@@ -4,15 +4,17 @@ import time
 from itertools import islice
 from pathlib import Path
 
+import pytest
+
 from config.settings import Settings, load_settings
 from models.database import prepare, writing_database
 from models.store import Batch, NewReading, Store
-from scheduler_app.doctor import Finding, Level, examine
+from scheduler_app.doctor import Finding, Level, _enough, examine
 from tests.unit.stored import series_row
 
 
 def findings(path: Path, number: int) -> list[Finding]:
-    return list(islice(examine(settings(path)), number))
+    return list(islice(examine(settings(path), downtime=600.0), number))
 
 
 def settings(path: Path) -> Settings:
@@ -63,3 +65,15 @@ def test_a_topic_with_nothing_but_retained_messages_is_warned_of(tmp_path: Path)
     store(path, batch)
     finding = findings(path, 4)[-1]
     assert (finding.level, finding.name) == (Level.WARN, "messages")
+
+
+@pytest.mark.parametrize(
+    ("needed", "text"),
+    [
+        (0, ""),
+        (1100, ", enough for 10min at the present rate"),
+        (1101, "; in 10min at the present rate come 1101, more than were tried"),
+    ],
+)
+def test_it_says_whether_a_queue_is_enough_for_the_planned_downtime(needed: int, text: str) -> None:
+    assert _enough(1100, needed, 600.0) == text

@@ -8,7 +8,7 @@ import pytest
 from models.database import prepare, writing_database
 from models.store import Store
 from models.transaction import StoreUnavailable
-from scheduler_app.mqtt import Message
+from scheduler_app.packets import Message
 from scheduler_app.redelivery import Redeliveries
 from tests.unit.messages import message
 from tests.unit.rows import locked, rows

@@ -48,7 +48,7 @@ def test_the_latest_sequence_stays_when_its_reading_is_deleted(
     store: Store, database: SqliteDatabase
 ) -> None:
     add(store, 1, 2)
-    assert store.delete_readings(float("-inf"), 10, 10, 2100.0).rows == 2
+    assert store.delete_readings((float("-inf"), 0), 10, 10, 2100.0).rows == 2
     assert history.latest_sequence(database) == 2
 
 

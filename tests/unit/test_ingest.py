@@ -5,7 +5,7 @@ import pytest
 from models.store import Batch
 from models.transaction import StoreUnavailable
 from scheduler_app.ingest import MAX_BATCH, Ingest
-from scheduler_app.mqtt import Message
+from scheduler_app.packets import Message
 from tests.unit.messages import message
 
 A, B, C = (message(name.encode(), packet_id=number) for number, name in enumerate("abc", 1))

@@ -15,6 +15,7 @@ FILES = [ROOT / "manage.py", *sorted(path for folder in FOLDERS for path in (ROO
 DOORS = {
     "paho": {"scheduler_app/mqtt.py"},
     "tabulate": {"scheduler_app/table.py"},
+    "plotext": {"scheduler_app/plot.py"},
     "apscheduler": {"scheduler_app/scheduler.py"},
     "iotcore": {"scheduler_app/embedded_broker.py"},
     "pydantic": {"config/settings.py"},

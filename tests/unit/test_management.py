@@ -6,7 +6,7 @@ import pytest
 
 from config.settings import Settings, default_text
 from scheduler_app import commands
-from scheduler_app.arguments import port_number
+from scheduler_app.arguments import Order, port_number
 from scheduler_app.management import (
     BaseCommand,
     CommandError,
@@ -16,7 +16,10 @@ from scheduler_app.management import (
     main,
 )
 
-ALL = ["broker", "check", "publisher", "runbroker-clients", "stats", "subscriber"]
+ALL = [
+    *("audit", "broker", "check", "history", "publisher", "runbroker-clients", "series", "stats"),
+    "subscriber",
+]
 
 
 @pytest.fixture(autouse=True)
@@ -113,6 +116,7 @@ def test_a_command_explains_itself_as_help_does(capsys: pytest.CaptureFixture[st
     [
         ("subscribr", "subscriber"),
         ("runbroker_clients", "runbroker-clients"),
+        ("runbroker", "runbroker-clients"),
         ("stat", "stats"),
         ("Publisher", "publisher"),
         ("checks", "check"),
@@ -149,6 +153,15 @@ def test_a_command_like_no_other_is_pointed_to_the_list(
         (["publisher", "--min-interval", "5"], "'5' is not allowed: a number with a unit"),
         (["publisher", "--min-interval", "0s"], "'0s' is not allowed: at least 1ms"),
         (["publisher", "--seed", "x"], "--seed"),
+        (["publisher", "--series", "0"], "'0' is not allowed: 1 to 100000"),
+        (["publisher", "--series", "100001"], "'100001' is not allowed: 1 to 100000"),
+        (["publisher", "--rate", "0"], "'0' is not allowed: readings a second, "),
+        (["publisher", "--rate", "nan"], "'nan' is not allowed: readings a second, "),
+        (["publisher", "--rate", "fast"], "'fast' is not allowed: readings a second, "),
+        (["stats", "--all", "--sort", "value"], "'value' is not allowed: name, last, age, count, a window"),
+        (["stats", "--all", "--sort", "-0s"], "'-0s' is not allowed: name, last, age, count, a window"),
+        (["stats", "--all", "--filter", "a/#/b"], "'a/#/b' is not allowed: + alone between slashes"),
+        (["audit", "--duration", "5"], "'5' is not allowed: a number with a unit"),
         (["broker", "--port", "0"], "'0' is not allowed: 1 to 65535"),
         (["broker", "--port", "65536"], "'65536' is not allowed: 1 to 65535"),
         (["broker", "--port", "mqtt"], "'mqtt' is not allowed: 1 to 65535"),
@@ -178,7 +191,7 @@ def test_each_wrong_setting_has_a_line_of_its_own(capsys: pytest.CaptureFixture[
     assert sorted(line.partition("=")[0] for line in lines) == ["Error: TOPIC", "Error: WINDOWS"]
 
 
-@pytest.mark.parametrize("name", [name for name in ALL if name != "broker"])
+@pytest.mark.parametrize("name", [name for name in ALL if "broker" in load_command(name).settings])
 @pytest.mark.parametrize("value", ["mqtt://user:geheim@host", "user:geheim@host", "mqtt://user@host"])
 def test_a_password_is_not_taken_from_the_command_line(
     capsys: pytest.CaptureFixture[str], name: str, value: str
@@ -186,6 +199,16 @@ def test_a_password_is_not_taken_from_the_command_line(
     line = refused(capsys, name, "--broker", value)
     assert "--broker takes no password" in line
     assert "geheim" not in line
+
+
+@pytest.mark.parametrize("url", ["mqtt://user:geheim@host", "mqtt://user:ge@geheim@host"])
+@pytest.mark.parametrize("before", [[], ["help"], ["stats"], ["stats", "--brokr"]])
+def test_a_password_in_a_wrong_call_is_not_shown(
+    capsys: pytest.CaptureFixture[str], before: list[str], url: str
+) -> None:
+    line = refused(capsys, *before, url)
+    assert "geheim" not in line
+    assert "mqtt://***@host" in line
 
 
 def test_a_password_in_a_wrong_setting_is_not_shown(
@@ -201,6 +224,53 @@ def test_the_shortest_pause_of_the_publisher_is_no_longer_than_the_longest(
 ) -> None:
     line = refused(capsys, "publisher", "--min-interval", "5s", "--max-interval", "1s")
     assert line == "Error: --min-interval is longer than --max-interval\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["publisher", "--rate", "5", "--max-interval", "1s"], "--rate leaves no room for --min-interval"),
+        (["publisher", "--topic", "a,b"], "TOPIC=a,b cannot be published to: a single topic"),
+        (["publisher", "--topic", "a" * 65534, "--series", "2"], "cannot be published to: 1 to 65535 bytes"),
+        (["stats", "--live"], "--live goes with --all"),
+        (["stats", "--sort", "-age"], "--sort goes with --all"),
+        (["stats", "--filter", "a"], "--filter goes with --all"),
+        (["stats", "--all", "--live", "--once"], "--live and --once contradict each other"),
+        (["stats", "--all", "--live", "--format", "json"], "--live draws a table"),
+    ],
+)
+@pytest.mark.usefixtures("restored_log")
+def test_what_does_not_go_together_is_told_in_one_line(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], said: str
+) -> None:
+    assert said in refused(capsys, *arguments)
+
+
+@pytest.mark.usefixtures("restored_log")
+def test_a_live_page_needs_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("stats", "--all", "--live") == 1
+    assert capsys.readouterr().err.startswith("Error: --live needs a terminal")
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        (["--sort", "-age"], Order("age", descending=True)),
+        (["--sort=-1h"], Order("1h", descending=True)),
+        (["--sort", "5 min"], Order("5min")),
+        ([], None),
+    ],
+)
+@pytest.mark.usefixtures("restored_log")
+def test_a_minus_before_a_column_means_descending(
+    monkeypatch: pytest.MonkeyPatch, typed: list[str], meant: Order | None
+) -> None:
+    got: list[Order | None] = []
+    monkeypatch.setattr(
+        type(load_command("stats")), "handle", lambda self, options, settings: got.append(options.sort)
+    )
+    assert run("stats", "--all", *typed) == 0
+    assert got == [meant]
 
 
 @pytest.mark.parametrize("topic", ["#", "sensors/+"])
@@ -225,6 +295,10 @@ def test_flags_are_read_where_the_command_uses_the_setting() -> None:
         "once": True,
         "log_level": "debug",
         "format": "simple",
+        "all": False,
+        "filter": None,
+        "sort": None,
+        "live": False,
         "stop_at_eof": False,
     }
 

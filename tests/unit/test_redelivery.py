@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scheduler_app.mqtt import Message
+from scheduler_app.packets import Message
 from scheduler_app.redelivery import Redeliveries
 from tests.unit.messages import message
 

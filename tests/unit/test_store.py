@@ -8,7 +8,7 @@ from peewee import SqliteDatabase
 
 from models.catalog import SeriesRow
 from models.database import prepare, writing_database
-from models.store import Batch, Deleted, NewReading, NewRejected, Store
+from models.store import Batch, Deleted, NewReading, NewRejected, Place, Store
 from models.transaction import StoreUnavailable
 from tests.unit.rows import locked, rows
 from tests.unit.stored import RETENTION, series_row
@@ -242,7 +242,7 @@ def test_sequences_grow_even_after_everything_has_been_deleted(
 ) -> None:
     store.add(Batch(readings=[reading(1), reading(2), reading(3)]))
     newest = max(sequences(path))
-    assert delete(store, until=10, limit=10) == (3, 10)
+    assert delete(store, until=10, limit=10) == (3, None)
     restarted = Store(database)
     restarted.add(Batch(readings=[reading(4), reading(5)]))
     first, second = sequences(path)
@@ -266,8 +266,11 @@ def test_sequences_go_on_after_a_restart(store: Store, path: Path, database: Sql
     assert sequences(path) == [1, 3]
 
 
+BEGINNING = (float("-inf"), 0)
+
+
 def delete(
-    store: Store, until: float, limit: int, after: float = float("-inf"), retention: float = RETENTION
+    store: Store, until: float, limit: int, after: Place = BEGINNING, retention: float = RETENTION
 ) -> Deleted:
     return store.delete_readings(after, until, limit, retention)
 
@@ -275,50 +278,44 @@ def delete(
 @pytest.mark.usefixtures("data")
 def test_deleting_readings_takes_those_up_to_a_time(store: Store, path: Path) -> None:
     store.add(Batch(readings=[reading(time) for time in (3.0, 1.0, 2.0, 2.5, 2.0)]))
-    assert delete(store, until=2.0, limit=10) == (3, 2.0)
+    assert delete(store, until=2.0, limit=10) == (3, None)
     assert times(path) == [3.0, 2.5]
-    assert delete(store, until=2.0, limit=10) == (0, 2.0)
+    assert delete(store, until=2.0, limit=10) == (0, None)
 
 
 @pytest.mark.usefixtures("data")
 def test_deleting_readings_leaves_those_up_to_where_it_begins(store: Store, path: Path) -> None:
     store.add(Batch(readings=[reading(time) for time in (1, 2, 3, 4)]))
-    assert delete(store, after=2, until=3, limit=10) == (1, 3)
+    assert delete(store, after=(2, 2), until=3, limit=10) == (1, None)
     assert times(path) == [1, 2, 4]
 
 
 @pytest.mark.usefixtures("data")
-def test_deleting_readings_takes_about_the_limit_and_says_how_far_it_has_come(
+def test_deleting_readings_takes_no_more_than_the_limit_and_says_how_far_it_has_come(
     store: Store, path: Path
 ) -> None:
-    times_stored = list(range(10))
+    """However many there are of one moment."""
+    times_stored = [*range(10), *[4] * 7]
     random.Random(1).shuffle(times_stored)
     store.add(Batch(readings=[reading(time) for time in times_stored]))
     deleted = []
-    after = float("-inf")
-    while after < 6:
+    after: Place | None = BEGINNING
+    while after is not None:
         rows_deleted, after = delete(store, after=after, until=6, limit=3)
         deleted.append(rows_deleted)
-    assert sum(deleted) == 7
-    assert max(deleted) <= 4
+    assert sum(deleted) == 14
+    assert max(deleted) == 3
     assert sorted(times(path)) == [7, 8, 9]
-
-
-@pytest.mark.usefixtures("data")
-def test_readings_of_one_moment_are_deleted_together(store: Store, path: Path) -> None:
-    """Otherwise a step that has come as far as this time would leave some of them behind."""
-    store.add(Batch(readings=[reading(1)] * 7 + [reading(2)]))
-    assert delete(store, until=5, limit=3) == (7, 1)
-    assert times(path) == [2]
 
 
 def test_only_readings_of_series_that_are_kept_so_long_are_deleted(store: Store, path: Path) -> None:
     """The others are looked at once, and never again."""
     series = [series_row(1, "short", retention=10.5), series_row(2, "long", retention=99)]
     store.add(Batch(readings=[reading(time, 1 + time % 2) for time in range(10)], series=series))
-    assert delete(store, until=7, limit=100, retention=10.5) == (4, 7)
+    assert delete(store, until=7, limit=100, retention=10.5) == (4, None)
     assert times(path) == [1, 3, 5, 7, 8, 9]
-    assert delete(store, after=3, until=20, limit=100, retention=99) == (3, 20)
+    assert delete(store, until=9, limit=2, retention=10.5) == (0, (3, 4))
+    assert delete(store, after=(3, 4), until=20, limit=100, retention=99) == (3, None)
     assert times(path) == [1, 3, 8]
 
 
@@ -332,16 +329,17 @@ def test_what_was_deleted_is_counted(store: Store, path: Path) -> None:
 
 def test_deleting_rejected_messages_takes_the_old_ones(store: Store, path: Path) -> None:
     store.add(Batch(rejected=[rejected(time) for time in (1, 2, 3)]))
-    assert store.delete_rejected(until=2, keep=10) == 2
+    assert store.delete_rejected(until=2, keep=10, limit=99) == 2
     assert [row[0] for row in rows(path, REJECTED)] == [3]
 
 
 def test_deleting_rejected_messages_leaves_the_newest_of_many(store: Store, path: Path) -> None:
     store.add(Batch(rejected=[rejected(time) for time in range(10, 20)]))
-    assert store.delete_rejected(until=0, keep=10) == 0
-    assert store.delete_rejected(until=0, keep=4) == 6
+    assert store.delete_rejected(until=0, keep=10, limit=99) == 0
+    assert store.delete_rejected(until=0, keep=4, limit=99) == 6
     assert [row[0] for row in rows(path, REJECTED)] == [16, 17, 18, 19]
-    assert store.delete_rejected(until=0, keep=0) == 4
+    assert store.delete_rejected(until=0, keep=0, limit=3) == 3
+    assert [row[0] for row in rows(path, REJECTED)] == [19]
 
 
 def test_deleting_from_a_locked_database_deletes_nothing(store: Store, path: Path) -> None:
@@ -350,8 +348,8 @@ def test_deleting_from_a_locked_database_deletes_nothing(store: Store, path: Pat
         with pytest.raises(StoreUnavailable):
             delete(store, until=10, limit=10)
         with pytest.raises(StoreUnavailable):
-            store.delete_rejected(until=10, keep=0)
+            store.delete_rejected(until=10, keep=0, limit=99)
         with pytest.raises(StoreUnavailable):
             store.delete_series(1)
     assert (len(rows(path, READINGS)), len(rows(path, REJECTED))) == (1, 1)
-    assert delete(store, until=10, limit=10) == (1, 10)
+    assert delete(store, until=10, limit=10) == (1, None)

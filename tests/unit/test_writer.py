@@ -9,7 +9,7 @@ from models import history
 from models.database import prepare, reading_database, writing_database
 from models.store import Store, StoredReading
 from models.transaction import StoreUnavailable
-from scheduler_app.mqtt import Message
+from scheduler_app.packets import Message
 from scheduler_app.redelivery import Redeliveries
 from scheduler_app.writer import Writer
 from tests.unit.messages import NOW, message

@@ -1,0 +1,111 @@
+"""`manage.py series`: lists the series that are stored."""
+
+import argparse
+import json
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from config.text import printable
+from scheduler_app.arguments import Order, order, table_format, topic_filter
+from scheduler_app.management import BaseCommand
+
+if TYPE_CHECKING:
+    from config.settings import Settings
+    from models.series_history import SeriesSummary
+
+_VALUES: "dict[str, Callable[[SeriesSummary], str | float | None]]" = {
+    "name": lambda summary: summary.series.name,
+    "count": lambda summary: summary.count,
+    "rate": lambda summary: summary.per_minute,
+    "first": lambda summary: summary.first,
+    "last": lambda summary: summary.last,
+}
+
+
+class Command(BaseCommand):
+    help = "List the series in DB_FILE: how many readings of each are stored, how often, from when to when."
+    settings = ("db_file",)
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        parser.add_argument(
+            "--filter",
+            type=topic_filter,
+            metavar="FILTER",
+            help="only series whose names match an MQTT topic filter, such as 'zigbee2mqtt/#' (default: all)",
+        )
+        parser.add_argument(
+            "--sort",
+            type=order(tuple(_VALUES)),
+            default="name",
+            metavar="COLUMN",
+            help=f"sort by {', '.join(_VALUES)}; descending with a - before it (default: %(default)s)",
+        )
+        parser.add_argument(
+            "--format",
+            type=table_format,
+            default="simple",
+            metavar="FORMAT",
+            help="a table format of tabulate, or json: an object a line, times in UTC epoch seconds "
+            "(default: %(default)s)",
+        )
+
+    def handle(self, options: argparse.Namespace, settings: "Settings") -> None:
+        from config.topics import matches
+        from models.series_history import summaries
+        from scheduler_app.stored import stored_readings
+        from scheduler_app.table import render_columns
+
+        with stored_readings(settings.db_file) as database:
+            found = [
+                summary
+                for summary in summaries(database)
+                if options.filter is None or matches(options.filter, summary.series.name)
+            ]
+        rows = in_order(found, options.sort)
+        if options.format == "json":
+            for summary in rows:
+                print(json.dumps(as_json(summary)))
+        elif not rows:
+            print("there are no series" if options.filter is None else f"no series matches {options.filter}")
+        else:
+            headings = ("series", "count", "per minute", "first (UTC)", "last (UTC)")
+            print(render_columns([as_row(summary) for summary in rows], headings, {1, 2}, options.format))
+
+
+def in_order(rows: "Sequence[SeriesSummary]", sort: Order) -> "list[SeriesSummary]":
+    """Return the rows sorted; those without a value come last."""
+
+    def value_of(summary: "SeriesSummary") -> "str | float | None":
+        return _VALUES[sort.column](summary)
+
+    known = [summary for summary in rows if value_of(summary) is not None]
+    known.sort(key=value_of, reverse=sort.descending)  # type: ignore[arg-type]
+    return known + [summary for summary in rows if value_of(summary) is None]
+
+
+def as_row(summary: "SeriesSummary") -> tuple[str, ...]:
+    """Return the cells of a series."""
+    from scheduler_app.figures import number_text, time_text
+
+    return (
+        printable(summary.series.name),
+        str(summary.count),
+        number_text(summary.per_minute),
+        time_text(summary.first),
+        time_text(summary.last),
+    )
+
+
+def as_json(summary: "SeriesSummary") -> dict[str, object]:
+    """Return a series for export; times and retention in seconds."""
+    return {
+        "series": summary.series.name,
+        "topic": summary.series.topic,
+        "field": summary.series.field,
+        "count": summary.count,
+        "per_minute": summary.per_minute,
+        "first": summary.first,
+        "last": summary.last,
+        "since": summary.series.since,
+        "retention": summary.series.retention,
+    }

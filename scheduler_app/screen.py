@@ -1,0 +1,52 @@
+"""A page of a terminal that is drawn again and again in its place (ECMA-48 and xterm's private modes)."""
+
+import os
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Self, TextIO
+
+# Another page, which leaves the one with the history alone; no cursor; no line that goes on below.
+_BEGIN = "\x1b[?1049h\x1b[?25l\x1b[?7l"
+_END = "\x1b[?7h\x1b[?25h\x1b[?1049l"
+_HOME = "\x1b[H"
+# Before a line is written: after one that fills its line, the cursor stands on the last character.
+_CLEAR_LINE, _CLEAR_REST = "\x1b[2K", "\x1b[J"
+
+
+class Screen:
+    """Shows lines on a page of their own while entered; leaving brings back what was there before."""
+
+    def __init__(self, terminal: TextIO) -> None:
+        self._terminal = terminal
+
+    def __enter__(self) -> Self:
+        self._write(_BEGIN)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._write(_END)
+
+    @property
+    def lines(self) -> int:
+        """How many lines there is room for."""
+        return self._size().lines
+
+    def draw(self, lines: Sequence[str]) -> None:
+        """Show `lines` from the top, as far as there is room. They must be printable."""
+        columns, height = self._size()
+        text = "\n".join(f"{_CLEAR_LINE}{line[:columns]}" for line in lines[:height])
+        rest = f"\n{_CLEAR_REST}" if len(lines) < height else ""
+        # in one piece, and over what is there: nothing flickers
+        self._write(f"{_HOME}{text}{rest}")
+
+    def _write(self, text: str) -> None:
+        self._terminal.write(text)
+        self._terminal.flush()
+
+    def _size(self) -> os.terminal_size:
+        return os.get_terminal_size(self._terminal.fileno())

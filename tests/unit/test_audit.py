@@ -1,0 +1,177 @@
+import json
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from config.settings import load_settings
+from models.database import reading_database
+from models.series_history import snapshot
+from scheduler_app.audit import COVERAGE, POOLED, Audit
+from scheduler_app.commands.audit import check, report
+from scheduler_app.management import CommandError
+from scheduler_app.packets import Message
+from scheduler_app.series_message import SeriesMessage
+from tests.unit.database_file import store_readings
+from tests.unit.messages import message
+
+NOW = 1_700_000_000.0
+AHEAD = 30_000
+# The last one has come when the messages were out already: its sequence is 6.
+READINGS = {
+    "a": [(NOW - 60, 9.0), (NOW - 59, 0.1), (NOW - 30, 0.2), (NOW + 1, 0.3)],
+    "b": [(NOW - 10, 5.0)],
+}
+LATE = {"a": [(NOW - 20, 7.0)]}
+
+
+@pytest.fixture
+def make_audit(tmp_path: Path) -> Callable[..., Audit]:
+    def make(read_at: float = NOW + 1, retention: float = 2100.0) -> Audit:
+        path = tmp_path / "test.db"
+        store_readings(path, READINGS, retention)
+        store_readings(path, LATE, retention)
+        database = reading_database(path)
+        with database.connection_context():
+            return Audit(snapshot(database), read_at, AHEAD)
+
+    return make
+
+
+def of_a(**changes: Any) -> SeriesMessage:
+    """Return a message in which all is right, but for the changes to its window."""
+    window = {
+        "count": 3,
+        "coverage": 1.0,
+        "avg": math.fsum([0.1, 0.2, 0.3]) / 3,
+        "first": 0.1,
+        "median": 0.2,
+        "stddev": 0.1,
+    } | changes
+    return SeriesMessage("a", NOW, 5, 0.3, NOW + 1, {"1min": window})
+
+
+def test_what_is_right_is_found_right(make_audit: Callable[..., Audit]) -> None:
+    """The window has its edges to the millisecond, and what was stored after the tick is not in it."""
+    audit = make_audit()
+    audit.check_series(of_a())
+    assert (audit.compared, audit.off, audit.skipped) == (8, 0, {})
+    assert audit.findings["avg"].largest == 0
+
+
+@pytest.mark.parametrize(
+    ("statistic", "value"),
+    [
+        ("count", 4),
+        ("avg", math.nextafter(math.fsum([0.1, 0.2, 0.3]) / 3, 1)),
+        ("avg", None),
+        ("first", 9.0),
+        ("median", 0.2 + 1e-12),
+        ("stddev", 0.1 + 1e-12),
+        ("coverage", 0.5),
+    ],
+)
+def test_what_is_off_is_told_with_its_place(
+    make_audit: Callable[..., Audit],
+    capsys: pytest.CaptureFixture[str],
+    statistic: str,
+    value: float | None,
+) -> None:
+    audit = make_audit()
+    audit.check_series(of_a(**{statistic: value}))
+    with pytest.raises(CommandError, match="1 of 8 statistics are off"):
+        report(audit)
+    [line] = [line for line in capsys.readouterr().out.splitlines()[2:] if line.split()[3] == "1"]
+    assert line.startswith(statistic)
+    assert "a 1min at" in line
+    assert "2023-11-14 22:13:20" in line
+
+
+def test_the_latest_reading_is_compared(make_audit: Callable[..., Audit]) -> None:
+    for wrong in (of_a()._replace(last=0.2), of_a()._replace(last_time=NOW)):
+        audit = make_audit()
+        audit.check_series(wrong)
+        assert audit.off == 1
+
+
+def test_what_may_be_pruned_is_skipped_and_counted(make_audit: Callable[..., Audit]) -> None:
+    audit = make_audit(read_at=NOW + 41, retention=100)
+    audit.check_series(of_a(count=99))
+    assert list(audit.findings) == ["latest reading"]
+    assert audit.skipped == {"windows of which a part may be pruned since": 1}
+    audit = make_audit(read_at=NOW + 40, retention=100)
+    audit.check_series(of_a())
+    assert (audit.skipped, audit.off) == ({}, 0)
+
+
+def test_what_is_of_another_database_is_skipped_and_counted(make_audit: Callable[..., Audit]) -> None:
+    audit = make_audit()
+    audit.check_series(of_a()._replace(series="c"))
+    audit.check_series(of_a()._replace(sequence=7))
+    audit.check_pooled({"avg_1min": 1.0}, NOW, 7)
+    assert audit.compared == 0
+    assert sum(audit.skipped.values()) == 3
+    with pytest.raises(CommandError, match="nothing that is published could be compared"):
+        report(audit)
+
+
+def test_unknown_statistics_are_skipped_and_counted(make_audit: Callable[..., Audit]) -> None:
+    audit = make_audit()
+    audit.check_series(of_a(**{"\x1b[2J": 1.0}))
+    assert audit.skipped == {"values of \\x1b[2J, which is no statistic": 1}
+
+
+def published(payload: object, topic: str, *, retained: bool = False) -> Message:
+    return message(json.dumps(payload).encode(), topic, retained=retained)
+
+
+def pooled(average: float, **tick: Any) -> tuple[Message, Message]:
+    averages = published({"avg_1min": average, "avg_5min": None}, "STATS")
+    return averages, published({"tick": {"at": NOW, "sequence": 5} | tick}, "STATS/$metrics")
+
+
+RIGHT = math.fsum([0.1, 0.2, 0.3, 5.0]) / 4
+
+
+def test_averages_belong_to_the_tick_that_is_told_right_after_them(make_audit: Callable[..., Audit]) -> None:
+    audit = make_audit(read_at=NOW + 1, retention=200)
+    averages, metrics = pooled(RIGHT)
+    old = averages._replace(retained=True), metrics._replace(retained=True)
+    check(audit, [*old, metrics, averages, metrics, metrics], load_settings())
+    assert audit.findings[POOLED].compared == 1
+    assert audit.off == 0
+    assert audit.skipped == {"windows of which a part may be pruned since": 1}
+
+
+def test_a_wrong_pooled_average_is_off(make_audit: Callable[..., Audit]) -> None:
+    audit = make_audit()
+    check(audit, pooled(math.nextafter(RIGHT, 9)), load_settings())
+    assert audit.findings[POOLED].compared == 2
+    assert audit.off == 2  # and the window of 5 minutes is not empty
+
+
+def test_rubbish_is_skipped_and_counted(make_audit: Callable[..., Audit]) -> None:
+    averages, metrics = pooled(RIGHT)
+    audit = make_audit()
+    messages = [
+        averages._replace(payload=b"x"),
+        metrics._replace(payload=b"x"),
+        metrics._replace(payload=b"{}"),
+        metrics._replace(payload=b'{"tick": {"at": "x", "sequence": 1}}'),
+        message(b"x", "STATS/a"),
+        message(b"", "STATS/a"),
+        message(b"online", "STATS/$state"),
+        published({"avg_soon": 1.0}, "STATS"),
+        metrics,
+        message(of_a().as_json().encode(), "STATS/a"),
+    ]
+    check(audit, messages, load_settings())
+    assert audit.skipped == {
+        "messages that hold no averages": 1,
+        "messages that hold no statistics of a series": 1,
+        "pooled values that are of no window": 1,
+    }
+    assert (audit.compared, audit.off) == (8, 0)
+    assert COVERAGE in audit.findings

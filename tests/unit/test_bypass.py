@@ -1,0 +1,237 @@
+"""How the bypass and paho share one socket, against a broker that sends byte for byte what a test says."""
+
+import random
+import select
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from config.settings import load_settings
+from scheduler_app import bypass, mqtt
+from scheduler_app.mqtt import IngestSession
+from scheduler_app.packets import Message, packet_size, pubacks
+from tests.support.waiting import TIMEOUT
+from tests.unit.messages import message
+from tests.unit.test_packets import packet
+
+CONNACK = {"3.1.1": b"\x20\2\1\0", "5": b"\x20\3\1\0\0"}
+PINGRESP = b"\xd0\0"
+DISCONNECT = b"\xe0\0"
+# To the topic DATA, by MQTT 3.1.1.
+SUBSCRIBE_SIZE = 11
+# Larger than what is looked at in one read, once a test has made that small.
+SMALL_READ = 256
+LARGE = b"x" * 1000
+
+MESSAGES = st.lists(
+    st.builds(message, st.sampled_from([b"", b"21.5", LARGE]), packet_id=st.integers(1, 0xFFFF)),
+    min_size=1,
+    max_size=8,
+)
+
+
+class ScriptedBroker:
+    """The other end of a session's connection."""
+
+    def __init__(self, session: IngestSession, connection: socket.socket) -> None:
+        self.session = session
+        self.connection = connection
+        self.received = b""
+
+    def send(self, data: bytes) -> None:
+        self.connection.sendall(data)
+
+    def take(self, wait: float = 1.0) -> list[Message]:
+        """Return what the session receives, by and by, until nothing comes for `wait` seconds."""
+        taken: list[Message] = []
+        while batch := self.session.receive(1000, wait):
+            taken += batch
+        return taken
+
+    def read(self, count: int) -> bytes:
+        """Read at least `count` more bytes, while the session writes."""
+        data = b""
+        deadline = time.monotonic() + TIMEOUT
+        while len(data) < count:
+            assert time.monotonic() < deadline, f"{len(data)} of {count} bytes came"
+            self.session.maintain()
+            if select.select([self.connection], [], [], 0.01)[0]:
+                data += self.connection.recv(1 << 16)
+        return data
+
+
+@contextmanager
+def scripted(version: str = "3.1.1", *, narrow: bool = False) -> Iterator[ScriptedBroker]:
+    """Have a session connected to a broker that says nothing more than its CONNACK by itself.
+
+    If `narrow`, little fits into the connection before the session must wait.
+    """
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        if narrow:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        address = f"127.0.0.1:{listener.getsockname()[1]}"
+        settings = load_settings({"broker": address, "mqtt_version": version})
+        session = IngestSession(settings, ["DATA"], quiet=True)
+        assert session.connect()
+        connection, _ = listener.accept()
+        if narrow:
+            assert session._client is not None
+            session._client.socket().setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)  # type: ignore[union-attr]
+        with connection:
+            connection.settimeout(10)
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            session.maintain()
+            broker = ScriptedBroker(session, connection)
+            assert broker.connection.recv(1000)[:1] == b"\x10"
+            broker.send(CONNACK[version])
+            assert session.receive(1000, 10) == []  # subscribes, since the session is present
+            assert broker.read(1)[:1] == b"\x82"
+            try:
+                yield broker
+            finally:
+                session.disconnect()
+
+
+def contents(messages: list[Message]) -> list[Message]:
+    """Return `messages` without the time of their arrival."""
+    return [each._replace(arrived=0.0) for each in messages]
+
+
+@pytest.mark.parametrize("version", ["3.1.1", "5"])
+def test_any_packets_cut_anywhere_give_the_same_messages(
+    monkeypatch: pytest.MonkeyPatch, version: str
+) -> None:
+    monkeypatch.setattr(bypass, "READ_SIZE", SMALL_READ)
+    with scripted(version) as broker:
+
+        @given(MESSAGES, st.data())
+        def cut_anywhere(messages: list[Message], data: st.DataObject) -> None:
+            stream = b""
+            for each in messages:
+                stream += packet(each, version_5=version == "5")
+                stream += data.draw(st.sampled_from([b"", PINGRESP, 3 * PINGRESP]))
+            stream += packet(message(b"end"), version_5=version == "5")
+            cuts = sorted(data.draw(st.sets(st.integers(1, len(stream) - 1), max_size=6)))
+            taken: list[Message] = []
+            for start, end in pairwise([0, *cuts, len(stream)]):
+                broker.send(stream[start:end])
+                taken += broker.session.receive(1000, 1)
+            while not taken or taken[-1].payload != b"end":
+                taken += broker.session.receive(1000, 1)
+            assert contents(taken) == contents([*messages, message(b"end")])
+
+        cut_anywhere()
+
+
+def test_a_message_that_is_longer_than_a_read_is_received(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bypass, "READ_SIZE", SMALL_READ)
+    with scripted() as broker:
+        broker.send(packet(message(b"1")) + packet(message(LARGE)) + packet(message(b"2")))
+        assert [each.payload for each in broker.take(0.1)] == [b"1", LARGE, b"2"]
+
+
+def test_what_comes_in_masses_does_not_pass_through_paho(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Or all this would be for nothing."""
+    converted: list[object] = []
+    monkeypatch.setattr(mqtt, "_convert", converted.append)
+    with scripted("5") as broker:
+        broker.send(500 * packet(message(b"1"), version_5=True))
+        assert len(broker.take(0.1)) == 500
+        broker.session.acknowledge([message(b"1", packet_id=number) for number in (3, 1, 2)])
+        assert broker.read(12) == pubacks([3, 1, 2])
+    assert converted == []
+
+
+def test_a_qos_2_message_leaves_everything_to_paho() -> None:
+    """Nobody asks for one; but paho may read several packets at a time while one is on its way."""
+    with scripted() as broker:
+        qos_2 = bytearray(packet(message(b"2", packet_id=7)))
+        qos_2[0] = 0x34
+        broker.send(packet(message(b"1")) + qos_2 + b"\x62\2\0\7" + packet(message(b"3")) + PINGRESP)
+        assert [each.payload for each in broker.take(0.1)] == [b"1", b"2", b"3"]
+        broker.session.acknowledge([message(b"3", packet_id=9)])
+        assert broker.read(8) == b"\x50\2\0\7" + pubacks([9])  # the first is the PUBREC
+
+
+@pytest.mark.parametrize(
+    "rubbish", [b"\x32\0", b"\x32\3\0\1a", b"\xd0\xff\xff\xff\xff\xff", b"\x32\xff\xff\xff\xff\xff"]
+)
+def test_a_broker_that_speaks_no_mqtt_is_left(rubbish: bytes, log_lines: list[str]) -> None:
+    with scripted() as broker:
+        broker.send(packet(message(b"1")) + rubbish)
+        assert [each.payload for each in broker.take(0.1)] == [b"1"]
+        assert not broker.session.connected
+    assert "lost the connection" in "".join(log_lines)
+
+
+def test_a_broker_that_goes_is_noticed() -> None:
+    with scripted() as broker:
+        broker.send(packet(message(b"1")) + b"\x32")
+        broker.connection.close()
+        assert [each.payload for each in broker.take(0.1)] == [b"1"]
+        assert not broker.session.connected
+
+
+def test_acknowledgements_and_other_packets_come_whole_and_in_order() -> None:
+    """Also if the broker takes only a few bytes at a time."""
+    dice = random.Random(1)
+    packet_ids = [dice.randrange(1, 0xFFFF) for _ in range(20_000)]
+    stream, subscriptions = b"", 0
+    with scripted(narrow=True) as broker:
+        for start in range(0, len(packet_ids), 100):
+            broker.session.acknowledge(
+                [message(b"", packet_id=each) for each in packet_ids[start : start + 100]]
+            )
+            if dice.random() < 0.5:
+                broker.session.subscribe()
+                subscriptions += 1
+            if select.select([broker.connection], [], [], 0)[0]:
+                stream += broker.connection.recv(dice.randrange(1, 500))
+        stream += broker.read(4 * len(packet_ids) + subscriptions * SUBSCRIBE_SIZE - len(stream))
+    packets = list(split(stream))
+    assert b"".join(each for each in packets if each[0] == 0x40) == pubacks(packet_ids)
+    assert [each[0] for each in packets if each[0] != 0x40] == [0x82] * subscriptions
+
+
+def split(stream: bytes) -> Iterator[bytes]:
+    """Yield the packets of a stream."""
+    while stream:
+        size = packet_size(stream)
+        yield stream[:size]
+        stream = stream[size:]
+
+
+def test_a_proof_is_not_asked_for_before_the_acknowledgements_are_sent() -> None:
+    """The request would overtake them, and its answer prove nothing."""
+    with scripted(narrow=True) as broker:
+        session = broker.session
+        broker.send(b"\x90\3\0\1\1")  # the SUBACK
+        assert session.receive(1, 10) == []
+        assert session.subscribed
+        many = [message(b"", packet_id=1)] * 100_000
+        session.acknowledge(many)
+        assert not session.request_proof()
+        broker.read(4 * len(many))
+        assert session.request_proof()
+        assert broker.read(1)[:1] == b"\xa2"
+
+
+def test_leaving_acknowledges_first() -> None:
+    with scripted() as broker:
+        assert broker.session._bypass is not None
+        broker.session._bypass.acknowledge([1, 2])
+        broker.session.disconnect()
+        assert broker.connection.recv(100) == pubacks([1, 2]) + DISCONNECT
+
+
+def test_a_broker_that_takes_nothing_does_not_hold_us_up() -> None:
+    with scripted(narrow=True) as broker:
+        broker.session.acknowledge([message(b"", packet_id=1)] * 100_000)
+        assert broker.session.receive(1000, 0) == []
+        broker.session.disconnect()  # in about a second

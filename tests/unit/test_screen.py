@@ -1,0 +1,56 @@
+import fcntl
+import os
+import pty
+import struct
+import termios
+from collections.abc import Iterator
+from contextlib import suppress
+
+import pytest
+
+from scheduler_app.screen import Screen
+
+
+class Terminal:
+    """A terminal of 4 lines and 6 columns, and what is written to it."""
+
+    def __init__(self) -> None:
+        self._ours, theirs = pty.openpty()
+        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 4, 6, 0, 0))
+        self.stream = os.fdopen(theirs, "w", encoding="utf-8")
+
+    @property
+    def written(self) -> str:
+        return os.read(self._ours, 65536).decode().replace("\r\n", "\n")
+
+    def close(self) -> None:
+        with suppress(OSError):
+            self.stream.close()
+        os.close(self._ours)
+
+
+@pytest.fixture
+def terminal() -> Iterator[Terminal]:
+    terminal = Terminal()
+    yield terminal
+    terminal.close()
+
+
+def test_it_has_a_page_of_its_own_and_gives_back_the_other(terminal: Terminal) -> None:
+    with pytest.raises(ZeroDivisionError), Screen(terminal.stream):  # noqa: PT012 - it must be left
+        assert terminal.written == "\x1b[?1049h\x1b[?25l\x1b[?7l"
+        _ = 1 / 0
+    assert terminal.written == "\x1b[?7h\x1b[?25h\x1b[?1049l"
+
+
+def test_lines_are_drawn_in_place_and_what_was_below_is_gone(terminal: Terminal) -> None:
+    screen = Screen(terminal.stream)
+    screen.draw(["ab", "▁█"])
+    assert terminal.written == "\x1b[H\x1b[2Kab\n\x1b[2K▁█\n\x1b[J"
+
+
+def test_no_more_is_drawn_than_there_is_room_for(terminal: Terminal) -> None:
+    screen = Screen(terminal.stream)
+    assert screen.lines == 4
+    screen.draw(["1234567", *"abcde"])
+    assert terminal.written == "\x1b[H\x1b[2K123456\n\x1b[2Ka\n\x1b[2Kb\n\x1b[2Kc"

@@ -1,0 +1,203 @@
+import json
+from queue import Empty
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from config.settings import load_settings
+from scheduler_app import series_view
+from scheduler_app.arguments import Order
+from scheduler_app.board import Board
+from scheduler_app.packets import Message
+from scheduler_app.series_message import parse_series
+from scheduler_app.series_view import JsonLines, Live, Rhythm, SeriesView, Tables
+from tests.unit.messages import message
+from tests.unit.series_messages import AT, content, payload
+
+NEVER = float("inf")
+
+
+class Inbox:
+    """Hands out what has been put in at its time, and moves the clock instead of waiting."""
+
+    def __init__(self, clock: "Clock") -> None:
+        self._clock = clock
+        self._messages: list[tuple[float, Message | None]] = []
+
+    def put(self, at: float, *messages: Message | None) -> None:
+        self._messages += [(at, each) for each in messages]
+
+    def get(self, timeout: float | None) -> Message | None:
+        at, each = self._messages[0] if self._messages else (NEVER, None)
+        if timeout is not None and at > self._clock.seconds + timeout:
+            self._clock.seconds += timeout
+            raise Empty
+        self._clock.seconds = max(at, self._clock.seconds)
+        del self._messages[0]
+        return each
+
+
+class Clock:
+    seconds = 0.0
+
+
+class Shown:
+    """A display that notes when what was shown."""
+
+    def __init__(self, clock: Clock, *, moves: bool = False) -> None:
+        self.moves = moves
+        self._clock = clock
+        self.shows: list[tuple[float, list[str]]] = []
+
+    def show(self, board: Board, now: float) -> None:
+        self.shows.append((round(self._clock.seconds, 3), [row[0] for row in board.table(now).rows]))
+
+
+def published(series: str, *, retained: bool = False, **changes: Any) -> Message:
+    return message(payload(series, **changes), f"STATS/{series}", retained=retained)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    fake = SimpleNamespace(monotonic=lambda: clock.seconds, time=lambda: AT + clock.seconds)
+    monkeypatch.setattr(series_view, "time", fake)
+    return clock
+
+
+@pytest.fixture
+def inbox(clock: Clock) -> Inbox:
+    return Inbox(clock)
+
+
+def run(inbox: Inbox, display: Shown, **options: Any) -> list[tuple[float, list[str]]]:
+    messages: Any = inbox
+    SeriesView(load_settings(), messages, Board(Order("name")), display, **options).run()
+    return display.shows
+
+
+def test_what_is_retained_is_waited_for(clock: Clock, inbox: Inbox) -> None:
+    for number in range(5):
+        inbox.put(1 + number * 0.4, published(f"{number}", retained=True))
+    inbox.put(9, None)
+    assert run(inbox, Shown(clock)) == [(3.1, ["0", "1", "2", "3", "4"])]
+
+
+def test_a_tick_is_one_table(clock: Clock, inbox: Inbox) -> None:
+    for tick in (10, 20):
+        for number in range(3):
+            inbox.put(tick + number * 0.1, published(f"{number}", at=AT + tick))
+    inbox.put(30, None)
+    assert [when for when, _ in run(inbox, Shown(clock))] == [10.5, 20.7]
+
+
+def test_what_never_pauses_is_shown_every_two_seconds(clock: Clock, inbox: Inbox) -> None:
+    for number in range(100):
+        inbox.put(number * 0.1, published("a", at=AT + number))
+    inbox.put(9.95, None)
+    assert [when for when, _ in run(inbox, Shown(clock))] == [0.5, 2.6, 4.7, 6.8, 8.9]
+
+
+def test_a_live_page_is_there_at_once_and_drawn_every_second(clock: Clock, inbox: Inbox) -> None:
+    inbox.put(0.2, published("a", retained=True))
+    inbox.put(3.5, None)
+    assert run(inbox, Shown(clock, moves=True)) == [(0, []), (0.7, ["a"]), (1.7, ["a"]), (2.7, ["a"])]
+
+
+def test_once_ends_after_the_first_table(clock: Clock, inbox: Inbox) -> None:
+    inbox.put(1, published("a", retained=True))
+    assert run(inbox, Shown(clock), once=True) == [(1.5, ["a"])]
+
+
+def test_once_ends_too_if_a_subscriber_has_published_no_series(clock: Clock, inbox: Inbox) -> None:
+    inbox.put(1, message(b"online", "STATS/$state", retained=True))
+    assert run(inbox, Shown(clock), once=True) == []
+
+
+def test_rubbish_is_one_warning_and_changes_nothing(clock: Clock, inbox: Inbox, log_lines: list[str]) -> None:
+    inbox.put(1, published("a", retained=True))
+    for wrong in (b"46", b"\xff", b"[" * 100_000, payload("b")):
+        inbox.put(1.1, message(wrong, "STATS/\x1b[2J", retained=True))
+    inbox.put(2, None)
+    assert run(inbox, Shown(clock)) == [(1.5, ["a"])]
+    [line] = log_lines
+    assert line.startswith(
+        "WARNING: a message on 'STATS/\\x1b[2J' holds no statistics of a series: it is no "
+    )
+
+
+def test_other_topics_are_no_series(clock: Clock, inbox: Inbox, log_lines: list[str]) -> None:
+    inbox.put(1, published("a"), message(b"{}", "STATS"), message(b"{}", "STATS/$metrics"))
+    inbox.put(1, message(b"offline", "STATS/$state"), message(b"offline", "STATS/$state"))
+    inbox.put(2, None)
+    assert run(inbox, Shown(clock)) == [(1.5, ["a"])]
+    assert log_lines == ["WARNING: the subscriber is offline; nothing newer until it is back"]
+
+
+def test_a_cleared_series_is_gone(clock: Clock, inbox: Inbox) -> None:
+    inbox.put(1, published("a"), published("b"))
+    inbox.put(3, message(b"", "STATS/a"))
+    inbox.put(5, None)
+    assert run(inbox, Shown(clock)) == [(1.5, ["a", "b"]), (3.5, ["b"])]
+
+
+def test_a_filter_is_one_of_mqtt(clock: Clock, inbox: Inbox) -> None:
+    inbox.put(1, *map(published, ("a/x", "b/x", "$SYS/x")))
+    inbox.put(3, None)
+    assert run(inbox, Shown(clock), topic_filter="+/x") == [(1.5, ["a/x", "b/x"])]
+
+
+def test_json_has_every_digit_and_only_what_has_changed(capsys: pytest.CaptureFixture[str]) -> None:
+    board = Board(Order("name"))
+    for series in "ba":
+        board.put(parse_series(payload(series), series))
+    display = JsonLines()
+    display.show(board, AT)
+    display.show(board, AT)
+    assert [json.loads(line) for line in capsys.readouterr().out.splitlines()] == [content("a"), content("b")]
+
+
+def test_a_table_has_its_numbers_in_line(capsys: pytest.CaptureFixture[str]) -> None:
+    board = Board(Order("name"))
+    for series in ("a", "long"):
+        board.put(parse_series(payload(series), series))
+    Tables("simple").show(board, AT)
+    assert capsys.readouterr().out == (
+        "series      last    age    count    avg_1min    avg_5min\n"
+        "--------  ------  -----  -------  ----------  ----------\n"
+        "a           21.5     5s        9       21.25        20.5\n"
+        "long        21.5     5s        9       21.25        20.5\n"
+    )
+
+
+class FakeScreen:
+    lines = 8
+
+    def __init__(self) -> None:
+        self.page: list[str] = []
+
+    def draw(self, lines: list[str]) -> None:
+        self.page = lines
+
+
+def test_a_live_page_holds_what_there_is_room_for_and_the_end_of_the_log() -> None:
+    board = Board(Order("name"))
+    screen: Any = FakeScreen()
+    log: list[str] = []
+    display = Live(screen, "simple", "STATS/#", log)
+    display.show(board, AT)
+    assert screen.page == ["STATS/# at 2023-11-14 22:13:20 UTC: 0 series. Ctrl-C ends.", ""]
+    for number in range(1000):
+        board.put(parse_series(payload(f"{number:04}"), f"{number:04}"))
+    log += ["one", "two\nTraceback"]
+    display.show(board, AT)
+    assert len(screen.page) == 8
+    assert "1,000 series" in screen.page[0]
+    assert [line.split()[0] for line in screen.page[4:]] == ["0000", "0001", "0002", "two"]
+    assert screen.page[4].endswith("▅")
+
+
+@pytest.mark.parametrize("moves", [False, True])
+def test_nothing_is_due_before_something_has_come(moves: bool) -> None:
+    assert Rhythm(moves=moves).due() == NEVER
