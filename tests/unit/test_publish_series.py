@@ -194,7 +194,7 @@ def test_real_statistics_are_published_as_they_are(broker: Broker, tmp_path: Pat
         reading_database(path),
         catalog_of(store),
         plan_of=plan_of,
-        pooled=[],
+        pooled=[60_000],
         ahead=30_000,
         grid=Grid([60_000, 300_000, 30_000]),
     )
