@@ -8,7 +8,7 @@ from loguru import logger
 from config.settings import Settings
 from config.streams import Stream, stream_of
 from config.topics import is_at_or_below
-from models.catalog import Catalog, NoSuchSeries, SeriesRow
+from models.catalog import LONGEST_NAME, Catalog, NoSuchSeries, SeriesRow
 from models.store import Batch, NewReading, NewRejected, Store, Stored, StoredReading
 from models.transaction import StoreUnavailable
 from scheduler_app.fields import decode_fields
@@ -19,7 +19,7 @@ from scheduler_app.redelivery import Redeliveries
 
 # How much of a rejected payload is kept, in bytes.
 _KEPT_PAYLOAD = 4096
-# Of so many topics it is remembered which stream they belong to.
+# Of so many topics it is remembered which stream they belong to; those too long for a series are not.
 _REMEMBERED_TOPICS = 50_000
 
 
@@ -104,12 +104,15 @@ class Writer:
         self._redeliveries.forget(until)
 
     def _stream(self, topic: str) -> Stream | None:
-        if topic not in self._stream_of_topic:
+        if topic in self._stream_of_topic:
+            return self._stream_of_topic[topic]
+        ours = is_at_or_below(topic, self._stats_topic)
+        stream = None if ours else stream_of(self._streams, topic)
+        if len(topic) <= LONGEST_NAME:
             if len(self._stream_of_topic) >= _REMEMBERED_TOPICS:
                 self._stream_of_topic.clear()
-            ours = is_at_or_below(topic, self._stats_topic)
-            self._stream_of_topic[topic] = None if ours else stream_of(self._streams, topic)
-        return self._stream_of_topic[topic]
+            self._stream_of_topic[topic] = stream
+        return stream
 
     def _sort(self, message: Message, stream: Stream, batch: Batch) -> None:
         """Put `message` where it belongs in `batch`; what is a new reading only the store can count."""
