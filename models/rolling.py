@@ -272,6 +272,8 @@ class RollingStatistics:
             self.sequence = self._arrived_sequence
         pool = _Pool(self._pool, self._pooled_frame)
         for number, flat in arrived.items():
+            if number not in self._series and self._catalog.row(number) is None:
+                continue  # pruned and removed since it came, so old was it: it is in no window
             series = self._find(number)
             times, values = flat[0::2].tolist(), flat[1::2].tolist()
             for step, some in self._by_step(times, values):

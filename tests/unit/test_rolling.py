@@ -256,6 +256,19 @@ def test_a_series_that_was_removed_is_gone_and_may_begin_again(service: Service)
     assert [series.row.name for series in service.statistics.series()] == ["b"]
 
 
+def test_a_series_that_came_and_went_between_two_ticks_is_none(service: Service) -> None:
+    """Its only reading was so old that it was pruned at once."""
+    service.tick(NOW)
+    fed = service.store_only(("a", NOW - 2099, 1))
+    row = service.catalog.row(service.catalog.find("a") or 0)
+    assert isinstance(row, SeriesRow)
+    service.statistics.feed(*fed)
+    service.catalog.remove(row)
+    service.statistics.remove(row.id)
+    service.statistics.advance(NOW + 10)
+    assert list(service.statistics.series()) == []
+
+
 def test_coverage_is_the_part_of_a_window_with_history(service: Service) -> None:
     service.add(("b", NOW - 75, 1), ("b", NOW, 1), ("c", NOW + 20, 1))
     service.tick(NOW)
