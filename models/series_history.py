@@ -36,9 +36,7 @@ class SeriesSummary:
 
 def all_series(database: SqliteDatabase) -> list[SeriesRow]:
     """Return all series by name."""
-    query = Series.select(
-        Series.id, Series.name, Series.topic, Series.field, Series.since, Series.retention
-    ).order_by(Series.name)
+    query = Series.select(*(getattr(Series, name) for name in SeriesRow._fields)).order_by(Series.name)
     return [SeriesRow(*row) for row in database.execute(query)]
 
 

@@ -9,6 +9,7 @@ from peewee import EXCLUDED, Field, SqliteDatabase, Tuple, fn
 
 from models.catalog import SeriesRow
 from models.history import latest_sequence
+from models.series_history import all_series
 from models.tables import Counter, Delivery, Reading, RejectedMessage, Series, Subscription
 from models.transaction import close, insert_sql, transaction
 
@@ -142,10 +143,9 @@ class Store:
         return None
 
     def series(self) -> list[SeriesRow]:
-        """Return all series."""
+        """Return all series, in the order in which they began."""
         with transaction(self._database):
-            query = Series.select(*(getattr(Series, name) for name in SeriesRow._fields))
-            return [SeriesRow(*row) for row in self._database.execute(query)]
+            return sorted(all_series(self._database))
 
     def set_retention(self, series: int, retention: float) -> None:
         """Note for how many seconds the readings of a series are kept."""
