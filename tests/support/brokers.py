@@ -119,7 +119,7 @@ class Broker(ABC):
 
 
 class Mosquitto(Broker):
-    """Mosquitto with persistence in `folder`. Its log holds every packet."""
+    """Mosquitto with persistence in `folder`. Its log holds every packet, if not told otherwise."""
 
     persistent = True
 
@@ -133,8 +133,12 @@ class Mosquitto(Broker):
         websockets: bool = False,
         port: int | None = None,
         settings: Sequence[str] = (),
+        log: Sequence[str] = ("all",),
     ) -> None:
-        """`client_certificates` asks each client for one; `settings` are more lines of configuration."""
+        """`client_certificates` asks each client for one; `settings` are more lines of configuration.
+
+        `log`: the types of its messages that it logs.
+        """
         scheme = "mqtts" if certificates else "ws" if websockets else "mqtt"
         super().__init__(
             Access(port or free_port(), scheme, login, certificates.authority if certificates else None)
@@ -143,6 +147,7 @@ class Mosquitto(Broker):
         self._certificates = certificates
         self._client_certificates = client_certificates
         self._settings = settings
+        self._log = log
 
     def set_password(self, login: Login) -> None:
         """Write the password file; a running Mosquitto takes it at SIGHUP."""
@@ -169,7 +174,7 @@ class Mosquitto(Broker):
             # started by root it would become another user, who may not read our files
             f"user {getpass.getuser()}",
             "log_dest stderr",
-            "log_type all",
+            *(f"log_type {kind}" for kind in self._log),
             *self._settings,
         ]
         if self.access.login:
@@ -216,5 +221,9 @@ def missing(what: str) -> NoReturn:
 
 def find_program(program: str) -> str:
     """Return the path of `program`; without it the test cannot run."""
-    path = shutil.which(program, path=f"{os.environ.get('PATH', '')}:{_SYSTEM_FOLDERS}")
-    return path or missing(f"{program} is not installed")
+    return program_path(program) or missing(f"{program} is not installed")
+
+
+def program_path(program: str) -> str | None:
+    """Return the path of `program`, if it is installed."""
+    return shutil.which(program, path=f"{os.environ.get('PATH', '')}:{_SYSTEM_FOLDERS}")

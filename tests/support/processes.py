@@ -118,13 +118,14 @@ class Role(Process):
         *arguments: str,
         name: str | None = None,
         environment: Mapping[str, str] | None = None,
+        program: Path = MANAGE,
     ) -> None:
         """`environment` holds settings; those of the surroundings are taken out."""
         name = name or command
         self._health_file = folder / f"{name}.health"
         super().__init__(
             name,
-            [sys.executable, str(MANAGE), command, *arguments],
+            [sys.executable, str(program), command, *arguments],
             folder,
             environment=settings_only({"HEALTH_FILE": str(self._health_file), **(environment or {})}),
         )
@@ -167,8 +168,7 @@ class Role(Process):
     @property
     def cpu_seconds(self) -> float:
         """The processor time it has taken so far. Linux only."""
-        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        return cpu_seconds(self.pid)
 
 
 def end_well(number: signal.Signals, *roles: Role) -> None:
@@ -207,6 +207,18 @@ def settings_only(settings: Mapping[str, str]) -> dict[str, str]:
     """Return our environment with `settings` in place of all settings that it may hold."""
     ours = {name: value for name, value in os.environ.items() if name.lower() not in Settings.model_fields}
     return ours | dict(settings)
+
+
+def cpu_seconds(pid: int) -> float:
+    """Return the processor time that a process has taken so far. Linux only."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def peak_memory(pid: int) -> float:
+    """Return the most memory that a process has held so far, in MB. Linux only."""
+    [line] = [line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if "VmHWM" in line]
+    return int(line.split()[1]) / 1024
 
 
 def descendants(pid: int) -> set[int]:

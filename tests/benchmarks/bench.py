@@ -1,0 +1,105 @@
+"""What `manage.py bench` runs."""
+
+import json
+import os
+import platform
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from importlib.util import find_spec
+from pathlib import Path
+
+from scheduler_app.management import CommandError
+from tests.benchmarks import figure, growth, keeping, receiving, starting
+from tests.benchmarks.arena import FULL, QUICK, Arena
+from tests.benchmarks.figure import Figure
+from tests.support.brokers import program_path
+
+Tell = Callable[[float, str], object]
+
+STEPS: Mapping[str, Callable[[Arena], list[Figure]]] = {
+    "ingest, 1 topic": receiving.one_topic,
+    "ingest, many topics": receiving.many_topics,
+    "latency": receiving.latency,
+    "memory and disk, 1 series": receiving.one_series,
+    "memory, many series": receiving.many_series,
+    "tick and restart, 1 series": keeping.one_series,
+    "tick and restart, many series": keeping.many_series,
+    "growth of the tick": keeping.growth,
+    "start": starting.start,
+}
+
+
+def run(*, quick: bool, grow: bool, embedded: bool, as_json: bool) -> None:
+    """Measure, and print what was found; how far it is goes to standard error. Raises CommandError."""
+    _check(embedded=embedded)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # what was started is ended then, too
+    arena = Arena(QUICK if quick else FULL, embedded=embedded)
+    try:
+        if grow:
+            rows = growth.measure(arena, tell)
+            text, found = growth.render(rows), [row.as_dict() for row in rows]
+        else:
+            figures = measure(arena, tell)
+            text, found = figure.render(figures), [each.as_dict() for each in figures]
+    except KeyboardInterrupt:
+        raise CommandError("stopped before the end") from None
+    except AssertionError as error:
+        raise CommandError(f"the benchmark has failed: {error}") from None
+    machine = describe_machine(embedded=embedded)
+    print(json.dumps({"machine": machine, "found": found}) if as_json else f"{text}\n\n{machine}")
+
+
+def measure(arena: Arena, tell: Tell) -> list[Figure]:
+    """Take all figures; `tell` gets the share that is done, and what comes next."""
+    figures: list[Figure] = []
+    for number, (name, step) in enumerate(STEPS.items()):
+        tell(number / len(STEPS), name)
+        figures += step(arena)
+    tell(1.0, "")
+    return figures
+
+
+def tell(share: float, what: str) -> None:
+    """Show how far it is: a bar that stays in its line on a terminal, else a line for each step."""
+    line = f"[{'=' * round(20 * share):<20}] {share:4.0%} {what}"
+    if sys.stderr.isatty():
+        print(f"\r{line:<70}", end="" if what else "\n", file=sys.stderr, flush=True)
+    elif what:
+        print(line, file=sys.stderr, flush=True)
+
+
+def describe_machine(*, embedded: bool) -> str:
+    """Say on what it was measured."""
+    broker = "the embedded broker" if embedded else f"Mosquitto {_mosquitto_version()}"
+    software = f"Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}, {broker}"
+    return f"{os.cpu_count()} cores, {_processor()}, {platform.system()}, {software}"
+
+
+def _check(*, embedded: bool) -> None:
+    if sys.platform != "linux":
+        raise CommandError("the benchmark reads memory and processor time from /proc, which is Linux's")
+    if embedded and find_spec("iotcore") is None:
+        raise CommandError("the embedded broker is not installed: requirements-broker.txt")
+    if not embedded and not (program_path("mosquitto") and program_path("mosquitto_sub")):
+        raise CommandError(
+            "Mosquitto is not installed: 'sudo apt install mosquitto mosquitto-clients', or --broker embedded"
+        )
+
+
+def _mosquitto_version() -> str:
+    program = program_path("mosquitto")
+    assert program is not None
+    told = subprocess.run([program, "-h"], capture_output=True, text=True, check=False).stdout
+    return told.split()[2]
+
+
+def _processor() -> str:
+    with suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.machine()

@@ -1,0 +1,64 @@
+"""A program that is measured, or that measures with us: it says in lines how far it is."""
+
+import subprocess
+import sys
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Self
+
+from tests.support.processes import END_TIMEOUT, ROOT
+
+
+class Child:
+    """A child process with pipes for lines, running while entered."""
+
+    def __init__(self, name: str, command: Sequence[str], *, silent: bool = False) -> None:
+        """`silent`: its output is of no interest."""
+        self._name = name
+        self._command = command
+        self._output = subprocess.DEVNULL if silent else subprocess.PIPE
+
+    @classmethod
+    def module(cls, name: str, *arguments: object) -> "Child":
+        """Return one of the programs in this folder."""
+        return cls(name, [sys.executable, "-m", f"{__package__}.{name}", *map(str, arguments)])
+
+    def __enter__(self) -> Self:
+        self._process = subprocess.Popen(
+            self._command, stdin=subprocess.PIPE, stdout=self._output, text=True, cwd=ROOT
+        )
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._process.terminate()
+        try:
+            self._process.communicate(timeout=END_TIMEOUT)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.communicate()
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def expect(self, line: str) -> None:
+        """Wait for a line of its output; fail if it says something else, or ends."""
+        assert self._process.stdout is not None
+        told = self._process.stdout.readline().rstrip("\n")
+        assert told == line, f"{self._name} said {told!r} in place of {line!r}"
+
+    def go(self) -> None:
+        """Send it a line."""
+        assert self._process.stdin is not None
+        self._process.stdin.write("\n")
+        self._process.stdin.flush()
+
+    def wait(self) -> None:
+        """Wait until it ends by itself."""
+        status = self._process.wait()
+        assert not status, f"{self._name} ended with status {status}"

@@ -1,0 +1,61 @@
+"""Database files with many readings, as a subscriber leaves them."""
+
+import random
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import NamedTuple
+
+from models.catalog import SeriesRow
+from models.database import prepare, writing_database
+from models.store import StoredReading
+from models.tables import Counter, Reading, Series
+from models.transaction import insert_sql
+
+
+class Kept(NamedTuple):
+    """So many readings without ids, spread evenly over the series and over `seconds`, up to `now`."""
+
+    rows: int
+    series: int
+    seconds: float
+    # UTC epoch seconds
+    now: float
+
+    def catalog(self) -> list[SeriesRow]:
+        begin = self.now - self.seconds
+        return [
+            SeriesRow(number, f"bench/{number - 1}", f"bench/{number - 1}", "", begin, self.seconds)
+            for number in range(1, self.series + 1)
+        ]
+
+    def readings(self, begin: int, count: int) -> Iterator[StoredReading]:
+        """Yield `count` readings from the one numbered `begin`; after the last that is kept come new ones."""
+        pause = self.seconds / self.rows
+        first = self.now - self.seconds
+        values = random.Random(begin)
+        for number in range(begin, begin + count):
+            value = round(values.uniform(1, 100), 1)
+            yield first + (number + 1) * pause, number + 1, number % self.series + 1, value, None
+
+    def write(self, path: Path) -> None:
+        """Write them to a new database file."""
+        prepare(path)
+        database = writing_database(path)
+        columns = (Reading.time, Reading.sequence, Reading.series, Reading.value, Reading.message_id)
+        insert_series = insert_sql(database, Series, *(getattr(Series, name) for name in SeriesRow._fields))
+        insert_reading = insert_sql(database, Reading, *columns)
+        insert_counter = insert_sql(database, Counter, Counter.name, Counter.value)
+        with database.connection_context(), database.atomic():
+            connection: sqlite3.Connection = database.connection()
+            connection.executemany(insert_series, self.catalog())
+            connection.executemany(insert_reading, self.readings(0, self.rows))
+            connection.execute(insert_counter, ("sequence", self.rows))
+
+
+def bytes_each(path: Path, rows: int) -> float:
+    """Return how many bytes of a database file each of its `rows` readings takes."""
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    return path.stat().st_size / rows

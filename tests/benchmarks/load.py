@@ -1,0 +1,127 @@
+"""Publishes readings faster than anybody takes them: raw sockets, packets that were built before.
+
+    python -m tests.benchmarks.load PORT --count N [--topics N] [--rate R] [--no-ids]
+
+It prints `ready`, begins at a line on standard input, and prints `done` when the broker has
+acknowledged all.
+"""
+
+import argparse
+import json
+import random
+import socket
+import sys
+import time
+from collections.abc import Iterator
+
+from scheduler_app.packets import PUBACK_SIZE
+from tests.support.ports import HOST
+
+# At the top of all topics; `bench/#` gets everything.
+TOPIC = "bench"
+# So many are on their way to the broker at once, and go out in one write.
+_WINDOW = 2000
+_TOGETHER = 100
+_LAST_PACKET_ID = 65_535
+# MQTT 3.1.1, a clean session, no keepalive (section 3.1).
+_CONNECT = b"\x10\x10\x00\x04MQTT\x04\x02\x00\x00\x00\x04load"
+_CONNACK_SIZE = 4
+
+
+class Readings:
+    """Builds PUBLISH packets: a random number with its time and, as our publisher does, an id."""
+
+    def __init__(self, topics: int, *, ids: bool) -> None:
+        self._topics = [f"{TOPIC}/{number}".encode() for number in range(topics)]
+        self._ids = ids
+        self._random = random.Random(topics)
+        self._boot = f"{self._random.getrandbits(32):08x}"
+
+    def packet(self, number: int) -> bytes:
+        """Return the packet of reading `number`, whose event time is now (MQTT 3.1.1 section 3.3, QoS 1)."""
+        reading: dict[str, object] = {
+            "number": round(self._random.uniform(1, 100), 1),
+            "epochtime": round(time.time(), 6),
+        }
+        if self._ids:
+            reading["id"] = f"{self._boot}-{number}"
+        topic = self._topics[number % len(self._topics)]
+        packet_id = number % _LAST_PACKET_ID + 1
+        body = len(topic).to_bytes(2, "big") + topic + packet_id.to_bytes(2, "big")
+        body += json.dumps(reading).encode()
+        return b"\x32" + _length(len(body)) + body
+
+
+def _length(size: int) -> bytes:
+    """Return a remaining length of up to two bytes (section 2.2.3)."""
+    return bytes([size]) if size < 0x80 else bytes([size & 0x7F | 0x80, size >> 7])
+
+
+class Window:
+    """Sends on a socket, and waits for acknowledgements where too many are missing."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+        self._missing = 0
+        self._bytes = 0
+
+    def send(self, packets: bytes, count: int) -> None:
+        self._connection.sendall(packets)
+        self._missing += count
+        self.wait(_WINDOW)
+
+    def wait(self, most: int) -> None:
+        """Wait until no more than `most` acknowledgements are missing."""
+        while self._missing > most:
+            received = self._connection.recv(65536)
+            if not received:
+                raise SystemExit("the broker has closed the connection")
+            self._bytes += len(received)
+            count, self._bytes = divmod(self._bytes, PUBACK_SIZE)
+            self._missing -= count
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("port", type=int)
+    parser.add_argument("--count", type=int, required=True)
+    parser.add_argument("--topics", type=int, default=1)
+    parser.add_argument("--rate", type=float, help="a second, evenly; without it as many as can be")
+    parser.add_argument("--no-ids", dest="ids", action="store_false")
+    options = parser.parse_args()
+    readings = Readings(options.topics, ids=options.ids)
+    built = [] if options.rate else list(_together(readings, options.count))
+    with socket.create_connection((HOST, options.port)) as connection:
+        connection.sendall(_CONNECT)
+        connection.recv(_CONNACK_SIZE, socket.MSG_WAITALL)
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        print("ready", flush=True)
+        sys.stdin.readline()
+        window = Window(connection)
+        for packets, count in built or _paced(readings, options.count, options.rate):
+            window.send(packets, count)
+        window.wait(0)
+    print("done", flush=True)
+
+
+def _together(readings: Readings, count: int) -> Iterator[tuple[bytes, int]]:
+    for begin in range(0, count, _TOGETHER):
+        numbers = range(begin, min(begin + _TOGETHER, count))
+        yield b"".join(map(readings.packet, numbers)), len(numbers)
+
+
+def _paced(readings: Readings, count: int, rate: float) -> Iterator[tuple[bytes, int]]:
+    """Yield packets when they are due; what is due already when it is looked goes together."""
+    began = time.monotonic()
+    number = 0
+    while number < count:
+        due = min(count, int((time.monotonic() - began) * rate) + 1)
+        if due > number:
+            yield b"".join(map(readings.packet, range(number, due))), due - number
+            number = due
+        else:
+            time.sleep(max(0.0, began + number / rate - time.monotonic()))
+
+
+if __name__ == "__main__":
+    main()

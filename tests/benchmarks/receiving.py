@@ -1,0 +1,134 @@
+"""Figures of what comes in: how many readings a second, how soon, in how much memory and on how much disk."""
+
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from statistics import median
+
+from tests.benchmarks import ingest
+from tests.benchmarks.arena import Arena
+from tests.benchmarks.child import Child
+from tests.benchmarks.figure import Figure
+from tests.benchmarks.ingest import Load, Run
+from tests.benchmarks.kept import Kept, bytes_each
+from tests.benchmarks.latency import Latency, Relay
+from tests.support.brokers import Access, Broker
+from tests.support.waiting import wait_for
+
+# Seconds that readings are kept by default; and so long before the load they begin to age out.
+_RETENTION = 2100.0
+_LEAD = 5.0
+# Readings a second while latency is measured.
+_RATE = 1000.0
+
+Measure = Callable[[Broker, Path], Run]
+
+
+def one_topic(arena: Arena) -> list[Figure]:
+    load = Load(arena.size.messages)
+    programs = {"bare paho": ingest.bare_paho, "script": ingest.script}
+    if not arena.embedded:
+        programs["mosquitto_sub"] = ingest.mosquitto_sub
+    theirs = [_theirs(program, load) for program in programs.values()]
+    ours, paho, *others = arena.in_turn(_ours(load), *theirs)
+    figures = [
+        _throughput("ingest, 1 topic", ours, name, runs)
+        for name, runs in zip(programs, [paho, *others], strict=True)
+    ]
+    cpu, cpu_of_paho = (median(run.cpu_per_million for run in runs) for runs in (ours, paho))
+    figures.append(Figure("processor time of 1,000,000 readings", "s", cpu, "bare paho", cpu_of_paho))
+
+    aged, paho = arena.in_turn(_pruning(load, _rate(ours)), _theirs(ingest.bare_paho, load))
+    return [*figures, _throughput("the same, ticking and pruning", aged, "bare paho", paho)]
+
+
+def many_topics(arena: Arena) -> list[Figure]:
+    load = Load(arena.size.messages, arena.size.topics)
+    ours, paho, script = arena.in_turn(
+        _ours(load), _theirs(ingest.bare_paho, load), _theirs(ingest.script, load)
+    )
+    name = f"ingest, {load.topics:,} topics"
+    return [_throughput(name, ours, "bare paho", paho), _throughput(name, ours, "script", script)]
+
+
+def latency(arena: Arena) -> list[Figure]:
+    load = Load(round(arena.size.latency_seconds * _RATE), rate=_RATE)
+
+    def measure(relay: Relay, broker: Broker) -> Latency:
+        with load.child(broker.port) as publisher:
+            publisher.expect("ready")
+            publisher.go()
+            publisher.expect("done")
+            wait_for(lambda: relay.count == load.count, "a PUBACK for each", load.timeout)
+        return relay.latency()
+
+    def ours(broker: Broker, folder: Path) -> Latency:
+        with Relay(broker.port) as relay, ingest.subscriber(Access(relay.port), folder):
+            return measure(relay, broker)
+
+    def paho(broker: Broker, folder: Path) -> Latency:
+        with Relay(broker.port) as relay, Child.module("bare_paho", relay.port, load.count) as receiver:
+            receiver.expect("subscribed")
+            return measure(relay, broker)
+
+    what = f"publish to PUBACK at {_RATE:,.0f} a second"
+    figures = []
+    for name, share in (("median", 0), ("99 %", 1)):
+        values = [median(taken[share] for taken in runs) for runs in arena.in_turn(ours, paho)]
+        figures.append(Figure(f"{what}, {name}", "ms", values[0], "bare paho", values[1]))
+    return figures
+
+
+def one_series(arena: Arena) -> list[Figure]:
+    load = Load(arena.size.memory_messages)
+    with arena.broker() as (broker, folder):
+        ours = _ours(load)(broker, folder)
+        size = bytes_each(folder / "tmp" / "test.db", load.count)
+    with arena.broker() as (broker, _):
+        script = ingest.script(broker, load)
+    return [
+        Figure(f"memory after {load.count:,} readings", "MB", ours.memory, "script", script.memory),
+        Figure("disk, a reading with an id", "bytes", size),
+    ]
+
+
+def many_series(arena: Arena) -> list[Figure]:
+    load = Load(arena.size.many_messages, arena.size.many_series)
+    with arena.broker() as (broker, folder):
+        ours = _ours(load)(broker, folder)
+    with arena.broker() as (broker, _):
+        script = ingest.script(broker, load)
+    return [Figure(f"memory with {load.topics:,} series", "MB", ours.memory, "script", script.memory)]
+
+
+def _ours(load: Load) -> Measure:
+    def run(broker: Broker, folder: Path) -> Run:
+        with ingest.subscriber(broker, folder) as role:
+            return ingest.ours(broker, folder, load, role)
+
+    return run
+
+
+def _pruning(load: Load, rate: float) -> Measure:
+    """Have as many readings pruned each second as arrive, and the averages published each second."""
+
+    def run(broker: Broker, folder: Path) -> Run:
+        seconds = _LEAD + load.count / rate
+        aging = Kept(round(rate * seconds), 1, seconds, time.time() - _RETENTION + seconds)
+        aging.write(folder / "tmp" / "test.db")
+        with ingest.subscriber(broker, folder, pruning=True, STATS_INTERVAL="1s") as role:
+            return ingest.ours(broker, folder, load, role)
+
+    return run
+
+
+def _theirs(program: Callable[[Broker, Load], Run], load: Load) -> Measure:
+    return lambda broker, folder: program(broker, load)
+
+
+def _throughput(name: str, ours: Sequence[Run], reference: str, theirs: Sequence[Run]) -> Figure:
+    return Figure(name, "per s", _rate(ours), reference, _rate(theirs), more_is_better=True)
+
+
+def _rate(runs: Sequence[Run]) -> float:
+    return median(run.rate for run in runs)
