@@ -1,17 +1,19 @@
 """What is written, all through one connection."""
 
+import sqlite3
 from collections import Counter as Tally
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from peewee import EXCLUDED, Field, SqliteDatabase, Tuple, fn
+from peewee import EXCLUDED, SqliteDatabase, Tuple, fn
 
 from models.catalog import SeriesRow
 from models.history import latest_sequence
+from models.message_id import Packed, pack
 from models.series_history import all_series
-from models.tables import Counter, Delivery, Reading, RejectedMessage, Series, Subscription
-from models.transaction import close, insert_sql, transaction
+from models.tables import Counter, Delivery, MessageId, Reading, RejectedMessage, Series, Subscription
+from models.transaction import close, insert_sql, sql, transaction
 
 
 class NewReading(NamedTuple):
@@ -24,7 +26,7 @@ class NewReading(NamedTuple):
 
 
 # A reading as it is stored: time, sequence, series, value, id of its message.
-StoredReading = tuple[float, int, int, float, str | None]
+StoredReading = tuple[float, int, int, float, Packed | None]
 
 
 class NewRejected(NamedTuple):
@@ -87,10 +89,16 @@ class Store:
             database,
             Reading,
             *(Reading.time, Reading.sequence, Reading.series, Reading.value, Reading.message_id),
-            action="nothing",
-            conflict_target=[Reading.series, Reading.message_id],
-            conflict_where=Reading.message_id.is_null(False),
         )
+        self._insert_id = insert_sql(
+            database,
+            MessageId,
+            *(MessageId.series, MessageId.message_id),
+            action="nothing",
+            conflict_target=[MessageId.series, MessageId.message_id],
+        )
+        one_id = (MessageId.series == 0) & (MessageId.message_id == b"")
+        self._delete_id = sql(database, MessageId.delete().where(one_id))
         self._insert_series = insert_sql(
             database, Series, *(getattr(Series, name) for name in SeriesRow._fields)
         )
@@ -110,37 +118,27 @@ class Store:
         """Commit `batch` in one transaction, or raise StoreUnavailable and change nothing."""
         with transaction(self._database) as connection:
             first = self._last_sequence() + 1
-            rows: list[StoredReading] = [
-                (time, sequence, series, value, message_id)
+            taken: list[StoredReading] = [
+                (time, sequence, series, value, message_id and pack(message_id))
                 for sequence, (time, series, value, message_id) in enumerate(batch.readings, start=first)
             ]
             if batch.series:
                 connection.executemany(self._insert_series, batch.series)
-            count = connection.executemany(self._insert_reading, rows).rowcount if rows else 0
+            rows, duplicates = self._apart(connection, taken)
+            connection.executemany(self._insert_reading, rows)
             if batch.rejected:
                 connection.executemany(self._insert_rejected, batch.rejected)
             if batch.delivery:
                 connection.execute(self._insert_delivery, batch.delivery)
             if batch.forget_until:
                 self._forget(batch.forget_until)
-            counts = batch.counts + Tally(stored=count, duplicates=len(rows) - count, sequence=len(rows))
+            counts = batch.counts + Tally(
+                stored=len(rows), duplicates=len(duplicates), sequence=len(batch.readings)
+            )
             connection.executemany(self._count_up, counts.items())
-            duplicates = [] if count == len(rows) else [row for row in rows if not self._is_stored(row)]
         # only now is it certain that these are stored
-        self._sequence = first + len(rows) - 1
-        if duplicates:
-            refused = {sequence for _, sequence, *_ in duplicates}
-            rows = [row for row in rows if row[1] not in refused]
+        self._sequence = first + len(taken) - 1
         return Stored(rows, duplicates, self._sequence)
-
-    def reused_id(self, duplicates: Sequence[StoredReading]) -> tuple[str, str] | None:
-        """Return the series and the id of one of `duplicates` whose id is stored with another value."""
-        with transaction(self._database):
-            for _, _, series, value, message_id in duplicates:
-                if self._with_id(series, message_id, Reading.value) not in (None, value):
-                    name = Series.select(Series.name).where(Series.id == series).scalar(self._database)
-                    return str(name), str(message_id)
-        return None
 
     def series(self) -> list[SeriesRow]:
         """Return all series, in the order in which they began."""
@@ -188,19 +186,23 @@ class Store:
         `retention` seconds.
         """
         place = Tuple(Reading.time, Reading.sequence)
-        behind = (place > Tuple(*after)) & (Reading.time <= until)
+        behind = place > Tuple(*after)
         with transaction(self._database) as connection:
-            ordered = Reading.select(Reading.time, Reading.sequence).where(behind)
+            ordered = Reading.select(Reading.time, Reading.sequence).where(behind, Reading.time <= until)
             ordered = ordered.order_by(Reading.time, Reading.sequence).limit(1).offset(limit - 1)
             last: Place | None = self._database.execute(ordered).fetchone()
             of_such = Series.select(Series.id).where(Series.retention == retention)
-            wanted = behind & Reading.series.in_(of_such)
-            if last is not None:
-                wanted &= place <= Tuple(*last)
-            deleted = int(Reading.delete().where(wanted).execute(self._database))
+            end = Reading.time <= until
+            if last is not None:  # also by time alone, or SQLite would look at all rows up to `until`
+                end = (Reading.time <= last[0]) & (place <= Tuple(*last))
+            delete = Reading.delete().where(behind, end, Reading.series.in_(of_such))
+            delete = delete.returning(Reading.series, Reading.message_id)
+            deleted = self._database.execute(delete).fetchall()
+            ids = [(series, message_id) for series, message_id in deleted if message_id is not None]
+            connection.executemany(self._delete_id, ids)
             if deleted:
-                connection.execute(self._count_up, ("pruned", deleted))
-        return Deleted(deleted, last)
+                connection.execute(self._count_up, ("pruned", len(deleted)))
+        return Deleted(len(deleted), last)
 
     def delete_rejected(self, until: float, keep: int, limit: int) -> int:
         """Delete rejected messages that arrived at or before `until`, and all but the newest `keep`.
@@ -223,15 +225,26 @@ class Store:
             self._sequence = latest_sequence(self._database)
         return self._sequence
 
-    def _is_stored(self, reading: StoredReading) -> bool:
-        """Whether it was this reading that was stored, and not another one with its id before."""
-        _, sequence, series, _, message_id = reading
-        return message_id is None or self._with_id(series, message_id, Reading.sequence) == sequence
-
-    def _with_id(self, series: int, message_id: str | None, column: Field) -> object:
-        """Return a column of the stored reading with an id, None if there is none."""
-        query = Reading.select(column).where(Reading.series == series, Reading.message_id == message_id)
-        return query.scalar(self._database)
+    def _apart(
+        self, connection: sqlite3.Connection, readings: list[StoredReading]
+    ) -> tuple[list[StoredReading], list[StoredReading]]:
+        """Return the readings that are new, whose ids are now stored, and those whose ids were."""
+        ids = [(series, message_id) for _, _, series, _, message_id in readings if message_id is not None]
+        if not ids:
+            return readings, []
+        with self._database.savepoint() as savepoint:
+            if connection.executemany(self._insert_id, ids).rowcount == len(ids):
+                return readings, []  # as nearly always, and quicker
+            savepoint.rollback()
+        new: list[StoredReading] = []
+        known: list[StoredReading] = []
+        for reading in readings:
+            _, _, series, _, message_id = reading
+            inserted = (
+                message_id is None or connection.execute(self._insert_id, (series, message_id)).rowcount
+            )
+            (new if inserted else known).append(reading)
+        return new, known
 
     def _forget(self, until: int) -> None:
         Delivery.delete().where(Delivery.id <= until).execute(self._database)

@@ -9,6 +9,7 @@ acknowledged all.
 import argparse
 import json
 import random
+import secrets
 import socket
 import sys
 import time
@@ -23,8 +24,8 @@ TOPIC = "bench"
 _WINDOW = 2000
 _TOGETHER = 100
 _LAST_PACKET_ID = 65_535
-# MQTT 3.1.1, a clean session, no keepalive (section 3.1).
-_CONNECT = b"\x10\x10\x00\x04MQTT\x04\x02\x00\x00\x00\x04load"
+# MQTT 3.1.1, a clean session, an hour's keepalive (section 3.1): the embedded broker refuses to have none.
+_CONNECT = b"\x10\x10\x00\x04MQTT\x04\x02\x0e\x10\x00\x04load"
 _CONNACK_SIZE = 4
 
 
@@ -35,7 +36,7 @@ class Readings:
         self._topics = [f"{TOPIC}/{number}".encode() for number in range(topics)]
         self._ids = ids
         self._random = random.Random(topics)
-        self._boot = f"{self._random.getrandbits(32):08x}"
+        self._boot = secrets.token_hex(4)
 
     def packet(self, number: int) -> bytes:
         """Return the packet of reading `number`, whose event time is now (MQTT 3.1.1 section 3.3, QoS 1)."""

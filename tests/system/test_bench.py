@@ -1,0 +1,135 @@
+"""`manage.py bench` on a very small scale: whether it measures what it says, never how fast anything is."""
+
+import json
+import math
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from scheduler_app.management import CommandError, main
+from tests.benchmarks import arena, bench
+from tests.benchmarks.arena import Size
+from tests.benchmarks.figure import Figure, render
+from tests.support.brokers import find_program
+from tests.support.processes import ROOT
+
+TINY = Size(
+    rounds=1,
+    messages=2000,
+    topics=10,
+    latency_seconds=0.2,
+    memory_messages=2000,
+    many_messages=2000,
+    many_series=20,
+    rows=20_000,
+    many_rows=20_000,
+    ticks=2,
+    growth_series=(1, 20),
+    growth_rates=(100, 1000),
+    growth_seconds=0.2,
+)
+# Figures that are compared with several.
+REFERENCES = {
+    "ingest, 1 topic": {"bare paho", "script", "mosquitto_sub"},
+    "ingest, 10 topics": {"bare paho", "script"},
+}
+
+
+@pytest.fixture(autouse=True)
+def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
+    find_program("mosquitto")
+    find_program("mosquitto_sub")
+    monkeypatch.setattr(bench, "QUICK", TINY)
+
+
+def test_every_figure_stands_beside_what_it_is_compared_with(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["manage.py", "bench", "--quick", "--json"]) == 0
+    out, err = capsys.readouterr()
+    report = json.loads(out)
+    assert "Mosquitto" in report["machine"]
+    assert "100%" not in err  # no line of its own where nothing follows
+    assert [line for line in err.splitlines() if line.startswith("[")], "how far it is"
+    figures: dict[str, dict[str, dict[str, float]]] = {}
+    for each in report["found"]:
+        figures.setdefault(each["name"], {})[each["reference"]] = each
+    assert {name: set(figures[name]) for name in REFERENCES} == REFERENCES
+    for name, compared in figures.items():
+        for reference, each in compared.items():
+            assert each["ours"] > 0
+            assert math.isfinite(each["ours"])
+            if reference:
+                assert each["theirs"] > 0, name
+                better = each["ours"] / each["theirs"]
+                assert each["ratio"] == pytest.approx(better if each["more_is_better"] else 1 / better)
+            else:
+                assert name.startswith("disk"), f"{name} is compared with nothing"
+    assert 20 < figures["disk, a reading without an id"][""]["ours"] < 100
+
+
+def test_growth_has_a_row_for_each_number_of_series(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["manage.py", "bench", "--quick", "--growth"]) == 0
+    out, _ = capsys.readouterr()
+    heading, _, *rows = out.splitlines()[:4]
+    assert [cell.strip() for cell in heading.strip("|").split("|")] == [
+        *("series", "core at 100/s", "core at 1,000/s", "highest rate", "CPU s a million", "MB")
+    ]
+    assert [row.split("|")[1].strip() for row in rows] == ["1", "20"]
+    assert out.count("█") > 50  # the longest bar, and another
+
+
+def test_the_embedded_broker_does_as_well() -> None:
+    with arena.Arena(TINY, embedded=True).broker() as (broker, folder):
+        assert not broker.persistent
+        assert folder.is_dir()
+    assert not folder.exists()
+    [*figures] = bench.STEPS["ingest, 1 topic"](arena.Arena(TINY, embedded=True))
+    assert {figure.reference for figure in figures} == {"bare paho", "script"}
+
+
+def test_a_ratio_above_1_is_better_for_us() -> None:
+    faster = Figure("rate", "per s", 200.0, "other", 100.0, more_is_better=True)
+    sooner = Figure("latency", "ms", 1.0, "other", 2.0)
+    alone = Figure("disk", "bytes", 31.25)
+    assert (faster.ratio, sooner.ratio, alone.ratio) == (2.0, 2.0, None)
+    assert [line.split("|")[-2].strip() for line in render([faster, sooner, alone]).splitlines()[2:]] == [
+        "2.00",
+        "2.00",
+        "-",
+    ]
+
+
+def test_without_mosquitto_it_says_how_to_get_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(bench, "program_path", lambda program: None)
+    assert main(["manage.py", "bench"]) == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err == (
+        "Error: Mosquitto is not installed: 'sudo apt install mosquitto mosquitto-clients', "
+        "or --broker embedded\n"
+    )
+
+
+def test_what_cannot_be_measured_is_told_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(arena: arena.Arena) -> list[Figure]:
+        raise AssertionError("the broker has ended")
+
+    monkeypatch.setattr(bench, "STEPS", {"ingest": fail})
+    with pytest.raises(CommandError, match="the benchmark has failed: the broker has ended"):
+        bench.run(quick=True, grow=False, embedded=False, as_json=False)
+
+
+def test_without_the_folder_of_tests_it_says_so(tmp_path: Path) -> None:
+    """As in the Docker image."""
+    for folder in ("scheduler_app", "config", "models", "jobs"):
+        shutil.copytree(ROOT / folder, tmp_path / folder)
+    shutil.copy(ROOT / "manage.py", tmp_path)
+    command = [sys.executable, "manage.py", "bench"]
+    ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("Error: the benchmark needs tests")
+    assert ended.stderr.count("\n") == 1
