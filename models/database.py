@@ -11,7 +11,17 @@ from pathlib import Path
 
 import peewee
 
-from models.tables import Counter, Delivery, Outgoing, Reading, RejectedMessage, Series, Subscription
+from models.message_id import pack
+from models.tables import (
+    Counter,
+    Delivery,
+    MessageId,
+    Outgoing,
+    Reading,
+    RejectedMessage,
+    Series,
+    Subscription,
+)
 
 # Until the subscriber has said otherwise, the readings of version 1 are kept as long as the default.
 _RETENTION_1 = 2100.0
@@ -33,7 +43,10 @@ class Schema:
 
 
 READINGS = Schema(
-    "DB_FILE", 0x6D716176, 2, (Series, Reading, RejectedMessage, Delivery, Counter, Subscription)
+    "DB_FILE",
+    0x6D716176,
+    3,
+    (Series, Reading, MessageId, RejectedMessage, Delivery, Counter, Subscription),
 )
 OUTBOX = Schema("OUTBOX_FILE", 0x6D716F78, 1, (Outgoing,))
 
@@ -171,27 +184,40 @@ def _create(database: peewee.SqliteDatabase, schema: Schema) -> None:
 
 
 def _upgrade(database: peewee.SqliteDatabase, schema: Schema) -> None:
-    """Bring the readings from version 1, where each had an id, and a series nothing but its name."""
-    for name in ("series_name", "reading_message_id"):  # or the new ones of these names would not be made
-        database.execute_sql(f"DROP INDEX {name}")
-    for name in ("series", "reading"):
+    """Bring what earlier versions have stored.
+
+    In version 1 a reading had an `id` of its own, and a series nothing but its name. In both the ids
+    of messages were texts, with an index.
+    """
+    version = database.user_version
+    old = ("series", "reading") if version == 1 else ("reading",)
+    database.execute_sql("DROP INDEX reading_message_id")
+    if version == 1:  # or the new one of that name would not be made
+        database.execute_sql("DROP INDEX series_name")
+    for name in old:
         database.execute_sql(f"ALTER TABLE {name} RENAME TO old_{name}")
     for table in schema.tables:
         peewee.SchemaManager(table, database).create_all()
-    database.execute_sql(
-        "INSERT INTO series (id, name, topic, field, since, retention) "
-        "SELECT old_series.id, name, name, '', MIN(time), ? "
-        "FROM old_series JOIN old_reading ON series_id = old_series.id GROUP BY old_series.id",
-        (_RETENTION_1,),
-    )
+    if version == 1:
+        database.execute_sql(
+            "INSERT INTO series (id, name, topic, field, since, retention) "
+            "SELECT old_series.id, name, name, '', MIN(time), ? "
+            "FROM old_series JOIN old_reading ON series_id = old_series.id GROUP BY old_series.id",
+            (_RETENTION_1,),
+        )
+        database.execute_sql(
+            "INSERT INTO counter (name, value) SELECT 'sequence', COALESCE(MAX(id), 0) FROM old_reading"
+        )
+    database.register_function(lambda message_id: message_id and pack(message_id), "packed", 1)
     database.execute_sql(
         "INSERT INTO reading (time, sequence, series_id, value, message_id) "
-        "SELECT time, id, series_id, value, message_id FROM old_reading"
+        f"SELECT time, {'id' if version == 1 else 'sequence'}, series_id, value, packed(message_id) "
+        "FROM old_reading"
     )
     database.execute_sql(
-        "INSERT INTO counter (name, value) SELECT 'sequence', COALESCE(MAX(id), 0) FROM old_reading"
+        "INSERT INTO message_id SELECT series_id, message_id FROM reading WHERE message_id IS NOT NULL"
     )
-    for name in ("reading", "series"):
+    for name in reversed(old):
         database.execute_sql(f"DROP TABLE old_{name}")
     database.user_version = schema.version
 

@@ -44,8 +44,8 @@ class Reading(Model):
     # No index of its own: no query looks for it alone.
     series = ForeignKeyField(Series, index=False)
     value = FloatField()
-    # What the payload gave as its `id`; unique within the series.
-    message_id = TextField(null=True)
+    # What the payload gave as its `id`, packed: see models/message_id.py.
+    message_id = BlobField(null=True)
 
     class Meta:
         table_name = "reading"
@@ -53,15 +53,19 @@ class Reading(Model):
         without_rowid = True
 
 
-Reading.add_index(
-    Reading.index(
-        Reading.series,
-        Reading.message_id,
-        unique=True,
-        where=Reading.message_id.is_null(False),
-        name="reading_message_id",
-    )
-)
+class MessageId(Model):
+    """The id of a reading that is stored: unique within its series.
+
+    A table, since an index of the readings would hold their time and sequence once more.
+    """
+
+    series = ForeignKeyField(Series, index=False)
+    message_id = BlobField()
+
+    class Meta:
+        table_name = "message_id"
+        primary_key = CompositeKey("series", "message_id")
+        without_rowid = True
 
 
 class RejectedMessage(Model):

@@ -46,7 +46,12 @@ def insert_sql(
     insert = table.insert(dict.fromkeys(columns))
     if conflict:
         insert = insert.on_conflict(**conflict)
-    return str(database.get_sql_context().sql(insert).query()[0])
+    return sql(database, insert)
+
+
+def sql(database: peewee.SqliteDatabase, query: peewee.Query) -> str:
+    """Return the SQL of a query; its parameters are given when it is run."""
+    return str(database.get_sql_context().sql(query).query()[0])
 
 
 def close(database: peewee.SqliteDatabase) -> None:

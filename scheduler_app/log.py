@@ -70,14 +70,11 @@ class Once:
         self._last: dict[str, float] = {}
         self._held: dict[str, int] = {}
 
-    def due(self, reason: str) -> bool:
-        """Whether a line would be let through now."""
-        return self._clock() - self._last.get(reason, float("-inf")) >= self._interval
-
     def allows(self, reason: str) -> int | None:
         """Return how many lines were held back since the last one, or None to hold this one too."""
-        if not self.due(reason):
+        now = self._clock()
+        if now - self._last.get(reason, float("-inf")) < self._interval:
             self._held[reason] = self._held.get(reason, 0) + 1
             return None
-        self._last[reason] = self._clock()
+        self._last[reason] = now
         return self._held.pop(reason, 0)

@@ -1,7 +1,6 @@
 """Turns a batch of messages into one transaction."""
 
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 
 from loguru import logger
 
@@ -9,8 +8,8 @@ from config.settings import Settings
 from config.streams import Stream, stream_of
 from config.topics import is_at_or_below
 from models.catalog import LONGEST_NAME, Catalog, NoSuchSeries, SeriesRow
-from models.store import Batch, NewReading, NewRejected, Store, Stored, StoredReading
-from models.transaction import StoreUnavailable
+from models.message_id import Packed, unpack
+from models.store import Batch, NewReading, NewRejected, Store, StoredReading
 from scheduler_app.fields import decode_fields
 from scheduler_app.log import Once
 from scheduler_app.packets import Message
@@ -21,6 +20,7 @@ from scheduler_app.redelivery import Redeliveries
 _KEPT_PAYLOAD = 4096
 # Of so many topics it is remembered which stream they belong to; those too long for a series are not.
 _REMEMBERED_TOPICS = 50_000
+_REMEMBERED_DUPLICATES = 10_000
 
 
 class Writer:
@@ -45,6 +45,8 @@ class Writer:
         self._stream_of_topic: dict[str, Stream | None] = {}
         # Series that the latest batch begins, until it is stored.
         self._begun: list[SeriesRow] = []
+        # The values of the latest duplicates, by series and id.
+        self._duplicates: dict[tuple[int, Packed], float] = {}
         self._warnings = Once()
 
     def sort(self, messages: Sequence[Message]) -> Batch:
@@ -83,8 +85,7 @@ class Writer:
         self._catalog.saw((series, time) for time, _, series, _, _ in stored.readings)
         self._feed(stored.readings, stored.sequence)
         if stored.duplicates:
-            with suppress(StoreUnavailable):  # the batch is stored all the same
-                self._warn_of_reused_ids(stored)
+            self._warn_of_reused_ids(stored.duplicates)
 
     @property
     def latest_delivery(self) -> int:
@@ -185,15 +186,21 @@ class Writer:
                 f"; {held} more since the last such line" if held else "",
             )
 
-    def _warn_of_reused_ids(self, stored: Stored) -> None:
-        """Warn if a duplicate is none: a device that puts its own name into `id` loses its readings."""
-        if self._warnings.due("reused id"):
-            reused = self._store.reused_id(stored.duplicates)
-            if reused is not None and self._warnings.allows("reused id") is not None:
-                series, message_id = reused
+    def _warn_of_reused_ids(self, duplicates: Sequence[StoredReading]) -> None:
+        """Warn if duplicates have one id and several values: a device that gives its own name as `id`.
+
+        It loses its readings. What was stored under the id is not looked up.
+        """
+        if len(self._duplicates) >= _REMEMBERED_DUPLICATES:
+            self._duplicates.clear()
+        for _, _, series, value, message_id in duplicates:
+            if message_id is None or self._duplicates.setdefault((series, message_id), value) == value:
+                continue
+            row = self._catalog.row(series)
+            if row is not None and self._warnings.allows("reused id") is not None:
                 logger.warning(
                     "{!r} came again as the id of another number on {!r}, which was dropped as a duplicate: "
                     "an id must name one reading, not a device",
-                    message_id,
-                    series,
+                    unpack(message_id),
+                    row.name,
                 )

@@ -17,7 +17,7 @@ def stored(path: Path, key: str = "value") -> Counter[Hashable]:
     """Return how often each value (or `message_id`) is stored, without the last one."""
     query = f"SELECT {key} FROM reading WHERE message_id IS NOT ?"
     with closing(_open(path)) as connection:
-        return Counter(found for (found,) in connection.execute(query, [LAST]))
+        return Counter(_readable(found) for (found,) in connection.execute(query, [LAST]))
 
 
 def newest(path: Path) -> int:
@@ -47,8 +47,10 @@ def books(path: Path) -> dict[str, int]:
     with closing(_open(path)) as connection, connection:
         connection.execute("BEGIN")
         counters = dict(connection.execute("SELECT name, value FROM counter"))
-        readings = connection.execute("SELECT COUNT(*) FROM reading").fetchone()[0]
+        readings, ids = connection.execute("SELECT COUNT(*), COUNT(message_id) FROM reading").fetchone()
+        known = connection.execute("SELECT COUNT(*) FROM message_id").fetchone()[0]
     assert_balanced(counters)
+    assert known == ids
     assert counters.get("stored", 0) - counters.get("pruned", 0) == readings
     # numbers what is taken in, duplicates by id too, and is no counter of messages
     assert counters.pop("sequence", 0) >= counters.get("stored", 0)
@@ -58,6 +60,17 @@ def books(path: Path) -> dict[str, int]:
 def assert_balanced(counters: dict[str, int]) -> None:
     """Fail unless each message received has come to one end."""
     assert counters.get("received", 0) == sum(counters.get(name, 0) for name in ENDINGS), counters
+
+
+def _readable(found: Hashable) -> Hashable:
+    """Return an id as it was sent; one of hexadecimal digits and dashes is stored as a number after a 1."""
+    if not isinstance(found, bytes):
+        return found
+    number, text = int.from_bytes(found, "big"), ""
+    while number > 1:
+        number, digit = divmod(number, 17)
+        text = "0123456789abcdef-"[digit] + text
+    return text
 
 
 def _open(path: Path) -> sqlite3.Connection:

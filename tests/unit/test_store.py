@@ -227,13 +227,50 @@ def test_an_id_is_stored_once_in_its_series(store: Store, path: Path) -> None:
     assert rows(path, COUNTS) == [("duplicates", 2), ("sequence", 6), ("stored", 4)]
 
 
-def test_an_id_with_another_number_is_found(store: Store, path: Path) -> None:
-    series = [series_row(1, "a"), series_row(2, "b")]
-    store.add(Batch(readings=[reading(1, 1, 10, "x"), reading(1, 2, 20, "x")], series=series))
-    same = store.add(Batch(readings=[reading(2, 1, 10, "x")])).duplicates
-    assert store.reused_id(same) is None
-    other = store.add(Batch(readings=[reading(2, 1, 10, "x"), reading(2, 2, 10, "x")])).duplicates
-    assert store.reused_id(other) == ("b", "x")
+@pytest.mark.usefixtures("data")
+def test_deleting_readings_costs_what_is_deleted(store: Store, database: SqliteDatabase) -> None:
+    """Not what is still to be deleted after it, or what is kept. Measured in SQLite's own instructions."""
+    instructions = 0
+
+    def count() -> None:
+        nonlocal instructions
+        instructions += 1
+
+    taken = []
+    for stored in (100, 1000):
+        store.add(Batch(readings=[reading(time, message_id=f"{stored}-{time}") for time in range(stored)]))
+        instructions = 0
+        database.connection().set_progress_handler(count, 1)
+        assert delete(store, until=stored, limit=10).rows == 10
+        database.connection().set_progress_handler(None, 1)
+        taken.append(instructions)
+        delete(store, until=stored, limit=stored)
+    assert 0 < taken[1] < 1.1 * taken[0]
+
+
+@pytest.mark.usefixtures("data")
+def test_an_id_is_known_as_long_as_its_reading_is_kept(store: Store, path: Path) -> None:
+    batch = [reading(1, message_id="x"), reading(2, message_id="beef-01"), reading(3, message_id="x2")]
+    store.add(Batch(readings=[*batch, reading(1.5)]))
+    assert delete(store, until=2, limit=10) == (3, None)
+    assert rows(path, "SELECT message_id FROM message_id") == [("x2",)]
+    again = store.add(Batch(readings=[*batch, reading(4, message_id="beef-1")]))
+    assert [time for time, *_ in again.readings] == [1, 2, 4]
+    assert [time for time, *_ in again.duplicates] == [3]
+
+
+@pytest.mark.usefixtures("data")
+def test_no_id_is_remembered_of_a_batch_that_was_taken_back(
+    store: Store, path: Path, database: SqliteDatabase
+) -> None:
+    store.add(Batch(readings=[reading(0)]))
+    [(pages,)] = rows(path, "PRAGMA page_count")
+    database.execute_sql(f"PRAGMA max_page_count = {pages}")
+    many = [reading(time, message_id=f"{time}") for time in range(5000)]
+    with pytest.raises(StoreUnavailable, match="full"):
+        store.add(Batch(readings=many))
+    assert rows(path, "SELECT * FROM message_id") == []
+    assert len(store.add(Batch(readings=many)).readings) == 5000
 
 
 @pytest.mark.usefixtures("data")

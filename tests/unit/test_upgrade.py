@@ -1,4 +1,4 @@
-"""A file of version 1 becomes one of version 2, with all that is in it."""
+"""A file of an earlier version becomes one of this version, with all that is in it."""
 
 import sqlite3
 import subprocess
@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from models.database import READINGS, prepare, writing_database
+from models.message_id import pack
 from models.store import Batch, NewReading, Store
 from tests.unit.rows import locked, rows
 
@@ -31,15 +32,47 @@ CREATE TABLE "counter" ("name" TEXT NOT NULL PRIMARY KEY, "value" INTEGER NOT NU
 PRAGMA application_id = 1836147062;
 PRAGMA user_version = 1;
 """
-CONTENT = """
+CONTENT_1 = """
 INSERT INTO series VALUES (1, 'DATA'), (2, 'a/b'), (5, 'aged out long ago');
 INSERT INTO reading VALUES (11, 1, 1700000000.25, 0.1, 'x'), (12, 2, 1699999999.0, -1e17, 'x'),
-    (13, 1, 1699999990.5, 5e-324, NULL), (17, 1, 1700000000.25, 0.1, NULL), (19, 2, 1700000030.0, 3.0, 'y');
+    (13, 1, 1699999990.5, 5e-324, NULL), (17, 1, 1700000000.25, 0.1, NULL),
+    (19, 2, 1700000030.0, 3.0, 'deadbeef-09');
 INSERT INTO rejected_message VALUES (3, 1700000001.5, 'c', x'00ff', 9000, 'not UTF-8', 'why');
 INSERT INTO delivery VALUES (41, x'0001aabb'), (42, x'0002');
 INSERT INTO counter VALUES ('since', 1600000000), ('received', 12), ('stored', 7), ('late', 3),
     ('rejected', 1), ('duplicates', 1), ('pruned', 2);
 """
+# As version 2 made it, and what it had made of that.
+VERSION_2 = """
+CREATE TABLE "series" ("id" INTEGER NOT NULL PRIMARY KEY, "name" TEXT NOT NULL, "topic" TEXT NOT NULL,
+    "field" TEXT NOT NULL, "since" REAL NOT NULL, "retention" REAL NOT NULL);
+CREATE UNIQUE INDEX "series_name" ON "series" ("name");
+CREATE TABLE "reading" ("time" REAL NOT NULL, "sequence" INTEGER NOT NULL, "series_id" INTEGER NOT NULL,
+    "value" REAL NOT NULL, "message_id" TEXT, PRIMARY KEY ("time", "sequence"),
+    FOREIGN KEY ("series_id") REFERENCES "series" ("id")) WITHOUT ROWID;
+CREATE UNIQUE INDEX "reading_message_id" ON "reading" ("series_id", "message_id")
+    WHERE ("message_id" IS NOT NULL);
+CREATE TABLE "rejected_message" ("id" INTEGER NOT NULL PRIMARY KEY, "arrived" REAL NOT NULL,
+    "topic" TEXT NOT NULL, "payload" BLOB NOT NULL, "size" INTEGER NOT NULL, "reason" TEXT NOT NULL,
+    "detail" TEXT NOT NULL);
+CREATE TABLE "delivery" ("id" INTEGER NOT NULL PRIMARY KEY, "packets" BLOB NOT NULL);
+CREATE TABLE "counter" ("name" TEXT NOT NULL PRIMARY KEY, "value" INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE "subscription" ("topic_filter" TEXT NOT NULL PRIMARY KEY) WITHOUT ROWID;
+PRAGMA application_id = 1836147062;
+PRAGMA user_version = 2;
+"""
+CONTENT_2 = """
+INSERT INTO series VALUES (1, 'DATA', 'DATA', '', 1699999990.5, 2100.0),
+    (2, 'a/b', 'a/b', '', 1699999999.0, 2100.0);
+INSERT INTO reading VALUES (1700000000.25, 11, 1, 0.1, 'x'), (1699999999.0, 12, 2, -1e17, 'x'),
+    (1699999990.5, 13, 1, 5e-324, NULL), (1700000000.25, 17, 1, 0.1, NULL),
+    (1700000030.0, 19, 2, 3.0, 'deadbeef-09');
+INSERT INTO rejected_message VALUES (3, 1700000001.5, 'c', x'00ff', 9000, 'not UTF-8', 'why');
+INSERT INTO delivery VALUES (41, x'0001aabb'), (42, x'0002');
+INSERT INTO counter VALUES ('since', 1600000000), ('received', 12), ('stored', 7), ('late', 3),
+    ('rejected', 1), ('duplicates', 1), ('pruned', 2), ('sequence', 19);
+"""
+EARLIER = {1: (VERSION_1, CONTENT_1), 2: (VERSION_2, CONTENT_2)}
 KEPT = {
     "rejected_message": [(3, 1700000001.5, "c", b"\x00\xff", 9000, "not UTF-8", "why")],
     "delivery": [(41, b"\x00\x01\xaa\xbb"), (42, b"\x00\x02")],
@@ -55,13 +88,13 @@ COUNTERS = {
 }
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    """Return a file of version 1, as a subscriber that was killed left it."""
+@pytest.fixture(params=EARLIER)
+def path(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
+    """Return a file of an earlier version, as a subscriber that was killed left it."""
     path = tmp_path / "test.db"
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("PRAGMA journal_mode = wal")
-        connection.executescript(VERSION_1 + CONTENT)
+        connection.executescript("".join(EARLIER[request.param]))
     return path
 
 
@@ -89,7 +122,10 @@ def assert_upgraded(path: Path) -> None:
         (1699999999.0, 12, 2, -1e17, "x"),
         (1699999990.5, 13, 1, 5e-324, None),
         (1700000000.25, 17, 1, 0.1, None),
-        (1700000030.0, 19, 2, 3.0, "y"),
+        (1700000030.0, 19, 2, 3.0, pack("deadbeef-09")),
+    ]
+    assert rows(path, "SELECT series_id, message_id FROM message_id ORDER BY 1, 2") == [
+        *[(1, "x"), (2, "x"), (2, pack("deadbeef-09"))]  # texts before blobs
     ]
     for table, expected in KEPT.items():
         assert rows(path, f"SELECT * FROM {table} ORDER BY id") == expected
@@ -119,13 +155,15 @@ def test_an_upgraded_file_is_upgraded_once(path: Path) -> None:
     assert content(path) == before
 
 
-def test_an_empty_file_of_version_1_is_upgraded(tmp_path: Path) -> None:
+@pytest.mark.parametrize("version", EARLIER)
+def test_an_empty_file_is_upgraded(tmp_path: Path, version: int) -> None:
     path = tmp_path / "empty.db"
     with closing(sqlite3.connect(path)) as connection:
-        connection.executescript(VERSION_1)
+        connection.executescript(EARLIER[version][0])
     prepare(path)
     assert rows(path, "SELECT * FROM series") == rows(path, "SELECT * FROM reading") == []
-    assert rows(path, "SELECT * FROM counter") == [("sequence", 0)]
+    assert rows(path, "SELECT * FROM message_id") == []
+    assert dict(rows(path, "SELECT * FROM counter")).get("sequence", 0) == 0
 
 
 def test_storing_goes_on_after_the_upgrade(path: Path) -> None:
@@ -134,12 +172,14 @@ def test_storing_goes_on_after_the_upgrade(path: Path) -> None:
     store = Store(writing_database(path))
     stored = store.add(
         Batch(
-            readings=[NewReading(1.7e9, 1, 0.1, "x"), NewReading(1.7e9, 2, 5, "x"), NewReading(1.7e9, 1, 6)]
+            readings=[
+                *(NewReading(1.7e9, 1, 0.1, "x"), NewReading(1.7e9, 2, 5, "deadbeef-09")),
+                NewReading(1.7e9, 1, 6),
+            ]
         )
     )
     assert stored.readings == [(1.7e9, 22, 1, 6, None)]
     assert [sequence for _, sequence, *_ in stored.duplicates] == [20, 21]
-    assert store.reused_id(stored.duplicates) == ("a/b", "x")
     assert store.deliveries() == KEPT["delivery"]
     store.close()
 

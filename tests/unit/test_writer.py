@@ -7,7 +7,7 @@ import pytest
 
 from models import history
 from models.database import prepare, reading_database, writing_database
-from models.store import Store, StoredReading
+from models.store import Store
 from models.transaction import StoreUnavailable
 from scheduler_app.packets import Message
 from scheduler_app.redelivery import Redeliveries
@@ -379,20 +379,13 @@ def test_an_id_that_names_a_device_is_warned_of_once(
     )
 
 
-def test_a_batch_that_is_committed_is_not_reported_as_failed(
-    writer: Writer, store: Store, path: Path, monkeypatch: pytest.MonkeyPatch
+def test_the_values_of_only_so_many_duplicates_are_remembered(
+    writer: Writer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A lock that comes just after the commit concerns only the warning; else it would be written twice."""
-    store_all(writer, [message(named("x"))])
-    look = store.reused_id
-
-    def look_while_locked(duplicates: Sequence[StoredReading]) -> tuple[str, str] | None:
-        with locked(path):
-            return look(duplicates)
-
-    monkeypatch.setattr(store, "reused_id", look_while_locked)
-    store_all(writer, [message(named("x", 2), packet_id=2)])
-    assert counts(path) == {"received": 2, "stored": 1, "duplicates": 1}
+    monkeypatch.setattr("scheduler_app.writer._REMEMBERED_DUPLICATES", 3)
+    for number in range(10):
+        store_all(writer, [message(named(f"x-{number}"), packet_id=packet_id) for packet_id in (1, 2)])
+        assert len(writer._duplicates) <= 3
 
 
 @pytest.mark.parametrize("seed", range(5))
