@@ -56,7 +56,8 @@ class Reading(Model):
 class MessageId(Model):
     """The id of a reading that is stored: unique within its series.
 
-    A table, since an index of the readings would hold their time and sequence once more.
+    A table, since an index of the readings would hold their time and sequence once more. The id comes
+    first, so that those of one sender lie together, over however many series it publishes.
     """
 
     series = ForeignKeyField(Series, index=False)
@@ -64,7 +65,7 @@ class MessageId(Model):
 
     class Meta:
         table_name = "message_id"
-        primary_key = CompositeKey("series", "message_id")
+        primary_key = CompositeKey("message_id", "series")
         without_rowid = True
 
 
