@@ -102,6 +102,8 @@ def _body(data: bytes, start: int) -> tuple[int, int]:
 
 def _variable_length(data: bytes, start: int) -> tuple[int, int]:
     """Return the integer of one to four bytes at `start`, and where it ends (MQTT 5 section 1.5.5)."""
+    if start < len(data) and data[start] < 0x80:
+        return data[start], start + 1  # as mostly
     value = shift = 0
     for position, byte in enumerate(data[start : start + 4], start=start + 1):
         value |= (byte & 0x7F) << shift

@@ -83,7 +83,7 @@ def parse(payload: bytes) -> Any:
     except UnicodeDecodeError:
         raise Rejected(Reason.NOT_UTF8) from None
     try:
-        return json.loads(text, parse_int=_integer, parse_constant=_refuse_constant)
+        return _DECODER.decode(text)
     except RecursionError:
         raise Rejected(Reason.TOO_DEEP) from None
     except ValueError:
@@ -99,6 +99,8 @@ def _plain_number(text: str) -> str:
 
 def number(content: object, otherwise: Reason = Reason.NO_NUMBER) -> float:
     """Return `content` as a finite float; what is no number at all is rejected as `otherwise`."""
+    if isinstance(content, float) and math.isfinite(content):
+        return content  # as mostly
     if isinstance(content, bool):
         raise Rejected(Reason.BOOLEAN)
     if isinstance(content, str):
@@ -139,3 +141,7 @@ def _ahead(time: float, latest: float) -> str:
 
 def _refuse_constant(name: str) -> NoReturn:
     raise Rejected(Reason.NOT_FINITE)
+
+
+# Made once: `json.loads` would make one for each payload, at the cost of decoding it.
+_DECODER = json.JSONDecoder(parse_int=_integer, parse_constant=_refuse_constant)
