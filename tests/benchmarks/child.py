@@ -25,7 +25,12 @@ class Child:
 
     def __enter__(self) -> Self:
         self._process = subprocess.Popen(
-            self._command, stdin=subprocess.PIPE, stdout=self._output, text=True, cwd=ROOT
+            self._command,
+            stdin=subprocess.PIPE,
+            stdout=self._output,
+            text=True,
+            cwd=ROOT,
+            start_new_session=True,  # Ctrl-C is ours to handle
         )
         return self
 
