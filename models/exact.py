@@ -6,7 +6,6 @@ whatever has passed through it: no drift, and a huge value leaves no trace.
 
 import math
 from collections.abc import Sequence
-from itertools import chain
 
 
 class ExactSum:
@@ -59,18 +58,24 @@ def ratio(value: float) -> tuple[int, int]:
 def expansion(values: Sequence[float]) -> Sequence[float]:
     """Return few floats, mostly two, that have the same sum as `values` to the last bit.
 
-    `math.fsum` rounds the exact sum once; what that rounding left over is a sum of floats again.
+    The first is the sum rounded at every step, which is quick; `math.fsum` rounds what that left
+    over once, and what is left over then is a sum of floats again.
     (Shewchuk, Adaptive precision floating-point arithmetic, 1997.)
     """
     if len(values) == 1:
         return values
-    parts: list[float] = []
+    high = sum(values, 0.0)
+    rest = [*values, -high]
     try:
-        while part := math.fsum(chain(values, parts)):
-            parts.append(-part)
-    except OverflowError:  # the sum is no float
+        low = math.fsum(rest)
+        rest.append(-low)
+        parts = [high, low]
+        while part := math.fsum(rest):
+            rest.append(-part)
+            parts.append(part)
+    except (OverflowError, ValueError):  # a sum on the way is no float
         return values
-    return [-part for part in parts]
+    return parts
 
 
 def square_root(numerator: int, denominator: int) -> float:

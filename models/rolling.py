@@ -1,12 +1,11 @@
 """Rolling statistics that cost what arrived and what left, not what is stored."""
 
+import math
 import threading
 from array import array
-from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from operator import itemgetter
 from typing import NamedTuple
 
 from peewee import SqliteDatabase
@@ -92,23 +91,26 @@ class SeriesStatistics:
             for time, value in zip(times, values, strict=True):
                 self._ordered.insert(time, value, self.frame.times)
 
-    def remember(self, step: int, readings: Sequence[history.TimedValue]) -> Sequence[float]:
+    def remember(self, step: int, values: Sequence[float]) -> Sequence[float]:
         """Take readings that lie in one step, the latest so far; then `fill`.
 
         Returns few floats that have the same sum.
         """
-        _, time, value = readings[-1]
-        self.newest = At(time, value)
-        parts = expansion([value for _, _, value in readings])
+        parts = expansion(values)
         if step > self.frame.first:
-            self._sums.remember(step, len(readings), parts)
+            self._sums.remember(step, len(values), parts)
         return parts
 
-    def fill(self, readings: Sequence[At]) -> None:
-        """Fill the windows; `readings` are all there are, in order, or none where no order is needed."""
+    def append(self, time: float, value: float) -> None:
+        """Take the next reading in the order of time, if order is needed; then `fill`."""
+        if self._ordered is not None:
+            self._ordered.append(time, value)
+
+    def fill(self) -> None:
+        """Fill the windows with all that has been taken."""
         self._sums.fill(self.frame.edges)
         if self._ordered is not None:
-            self._ordered.fill(readings, self.frame.times)
+            self._ordered.fill(self.frame.times)
 
     def move(self, old: Edges, old_times: TimeEdges) -> None:
         """Move from the edges given to those of the frame."""
@@ -322,7 +324,7 @@ class RollingStatistics:
         # one transaction: all queries see the same rows
         with self._database.connection_context(), self._database.atomic():
             self.sequence = history.latest_sequence(self._database)
-            self._read(history.readings(self._database))
+            self._read(history.StoredReadings(self._database))
         with self._lock:
             self._arrived_sequence = self.sequence
             for sequence, readings in self._waiting:
@@ -332,43 +334,50 @@ class RollingStatistics:
         self._take_arrived()
         self.when_loaded({series.row.id: series.newest.time for series in self._series.values()})
 
-    def _read(self, chunks: Iterable[Sequence[history.TimedValue]]) -> None:
-        """Take in all stored readings, which come in the order of time."""
-        pool = _Pool(self._pool, self._pooled_frame)
-        of_series: defaultdict[int, list[history.TimedValue]] = defaultdict(list)
-        in_order: defaultdict[int, list[At]] = defaultdict(list)
-
-        def end_step() -> None:
-            parts: list[float] = []
-            for number, readings in of_series.items():
-                series = self._find(number)
-                parts += series.remember(present, readings)
-                if series.ordered:
-                    in_order[number] += (At(time, value) for _, time, value in readings)
-            pool.add(present, sum(map(len, of_series.values())), parts)
-            of_series.clear()
-
-        present = 0
-        for chunk in chunks:
-            begin = 0
-            while begin < len(chunk):
-                step = self._grid.step(chunk[begin][1])
-                if step != present:
-                    end_step()
-                    present = step
-                end = bisect_right(chunk, self._grid.edge(step), begin, key=itemgetter(1))
-                part = chunk[begin:end]
-                first, _, _ = part[0]
-                if all(number == first for number, _, _ in part):
-                    of_series[first] += part
-                else:
-                    for reading in part:
-                        of_series[reading[0]].append(reading)
-                begin = end
-        end_step()
-        pool.flush()
+    def _read(self, stored: history.StoredReadings) -> None:
+        """Take in all stored readings."""
+        for number in stored.series:
+            if self._catalog.row(number) is not None:  # or it has just been removed
+                self._find(number)
+        begin = self._grid.edge(min(frame.first for frame in (self._pooled_frame, *self._frames.values())))
+        newest = self._read_newest(stored, self._read_sums(stored, begin))
+        self._series = {number: series for number, series in self._series.items() if number in newest}
+        if any(series.ordered for series in self._series.values()):
+            for number, time, value in stored.timed(begin):
+                self._series[number].append(time, value)
         for number, series in self._series.items():
-            series.fill(in_order[number])
+            series.newest = newest[number]
+            series.fill()
+        self._pool.fill(self._pooled_frame.edges)
+
+    def _read_sums(self, stored: history.StoredReadings, begin: float) -> dict[int, tuple[float, float]]:
+        """Take in counts and sums from `begin` on; return the span in which each series has its newest.
+
+        What lies before is in no window. The times are not read: that would take as long as the values.
+        """
+        spans = dict.fromkeys(self._series, (-math.inf, begin))
+        after = begin
+        while (time := stored.next_time(after)) is not None:
+            step = self._grid.step(time)
+            span = after, self._grid.edge(step)
+            for by_series in stored.values(*span):
+                parts: list[float] = []
+                for number, values in by_series.items():
+                    parts += self._series[number].remember(step, values)
+                self._pool.remember(step, sum(map(len, by_series.values())), expansion(parts))
+                spans.update(dict.fromkeys(by_series, span))
+            _, after = span
+        return spans
+
+    def _read_newest(
+        self, stored: history.StoredReadings, spans: Mapping[int, tuple[float, float]]
+    ) -> dict[int, At]:
+        """Return the newest reading of each series, which lies in its span."""
+        newest: dict[int, tuple[float, float]] = {}
+        for span in sorted(set(spans.values())):
+            for number, time, value in stored.timed(*span):
+                newest[number] = time, value
+        return {number: At(*reading) for number, reading in newest.items()}
 
     def _find(self, number: int) -> SeriesStatistics:
         series = self._series.get(number)

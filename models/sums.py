@@ -50,10 +50,16 @@ class Sums:
             row = bisect_right(self._steps, step)
             if row and self._steps[row - 1] == step:
                 together = expansion([self._highs[row - 1], self._lows[row - 1], *parts])
-                if len(together) <= 2:
+                if len(together) == 2:
                     self._counts[row - 1] += count
-                    self._highs[row - 1], self._lows[row - 1] = (*together, 0.0, 0.0)[:2]
+                    self._highs[row - 1], self._lows[row - 1] = together
                     return
+        elif len(parts) == 2:  # as nearly always when a service starts
+            self._steps.append(step)
+            self._counts.append(count)
+            self._highs.append(parts[0])
+            self._lows.append(parts[1])
+            return
         for place in range(0, len(parts) or 1, 2):
             high, low = (*parts[place : place + 2], 0.0, 0.0)[:2]
             self._steps.insert(row, step)
