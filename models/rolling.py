@@ -3,6 +3,7 @@
 import math
 import threading
 from array import array
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -79,9 +80,8 @@ class SeriesStatistics:
         """Add readings that lie in one step of time; return few floats that have the same sum."""
         return self._sums.add(step, len(values), values, self.frame.edges)
 
-    def insert(self, times: Sequence[float], values: Sequence[float]) -> None:
-        """Put the same readings in order, if that is needed; note the newest."""
-        latest = max(times)
+    def insert(self, times: Sequence[float], values: Sequence[float], latest: float) -> None:
+        """Put the same readings in order, if that is needed; note the newest. `latest` is of the times."""
         if latest >= self.newest.time:
             place = len(times) - 1
             while times[place] != latest:
@@ -124,12 +124,13 @@ class SeriesStatistics:
         Beside those of the plan each has its `count`, and as `coverage` the part of it for which
         there is history: 1 if the first reading of the series is older than the window.
         """
+        age = at - self.row.since
         for window, (name, milliseconds) in enumerate(self._plan.windows):
             count = self._sums.counts[window]
-            covered = (at - self.row.since) / (milliseconds / 1000)
+            covered = age / (milliseconds / 1000)
             result: dict[str, float | int | None] = {
                 "count": count,
-                "coverage": min(1.0, max(0.0, covered)),
+                "coverage": 1.0 if covered >= 1.0 else max(0.0, covered),
             }
             content = self._content(window, at) if count else None
             for statistic in self._plan.statistics:
@@ -260,11 +261,11 @@ class RollingStatistics:
     def _take(self, readings: Sequence[StoredReading], sequence: int) -> None:
         arrived = self._arrived
         for time, _, series, value, _ in readings:
-            if series in arrived:
-                arrived[series].append(time)
-            else:
-                arrived[series] = array("d", (time,))
-            arrived[series].append(value)
+            flat = arrived.get(series)
+            if flat is None:
+                flat = arrived[series] = array("d")
+            flat.append(time)
+            flat.append(value)
         self._arrived_sequence = sequence
 
     def _take_arrived(self) -> None:
@@ -273,34 +274,38 @@ class RollingStatistics:
             removed, self._removed = self._removed, set()
             self.sequence = self._arrived_sequence
         pool = _Pool(self._pool, self._pooled_frame)
+        # Nearly all lie in the step that ends with this tick.
+        present = self._step + 1
+        begin, end = self._grid.edge(present - 1), self._grid.edge(present)
         for number, flat in arrived.items():
             if number not in self._series and self._catalog.row(number) is None:
                 continue  # pruned and removed since it came, so old was it: it is in no window
             series = self._find(number)
-            times, values = flat[0::2].tolist(), flat[1::2].tolist()
-            for step, some in self._by_step(times, values):
-                pool.add(step, len(some), series.add(step, some))
-            series.insert(times, values)
+            mixed = flat.tolist()
+            times, values = mixed[0::2], mixed[1::2]
+            in_order = sorted(times)  # quicker than min and max, as nearly always they are in order
+            if begin < in_order[0] and in_order[-1] <= end:
+                pool.add(present, len(values), series.add(present, values))
+            else:
+                for step, some in self._by_step(times, values):
+                    pool.add(step, len(some), series.add(step, some))
+            series.insert(times, values, in_order[-1])
         pool.flush()
         for number in removed:
             self._series.pop(number, None)
 
     def _by_step(
         self, times: Sequence[float], values: Sequence[float]
-    ) -> Iterable[tuple[int, Sequence[float]]]:
-        """Return the values apart by the step of time they lie in."""
-        first, last = self._grid.step(min(times)), self._grid.step(max(times))
-        if first == last:
-            return [(first, values)]  # as nearly always
-        if last == first + 1:
-            edge = self._grid.edge(first)
-            early = [value for time, value in zip(times, values, strict=True) if time <= edge]
-            late = [value for time, value in zip(times, values, strict=True) if time > edge]
-            return [(first, early), (last, late)]
-        apart: defaultdict[int, list[float]] = defaultdict(list)
-        for time, value in zip(times, values, strict=True):
-            apart[self._grid.step(time)].append(value)
-        return apart.items()
+    ) -> Iterator[tuple[int, Sequence[float]]]:
+        """Yield the values apart by the step of time they lie in; their `times` may be in any order."""
+        if times != sorted(times):
+            times, values = zip(*sorted(zip(times, values, strict=True)), strict=True)
+        begin = 0
+        while begin < len(times):
+            step = self._grid.step(times[begin])
+            end = bisect_right(times, self._grid.edge(step), begin)
+            yield step, values[begin:end]
+            begin = end
 
     def _move(self, step: int) -> None:
         frames = [*self._frames.values(), self._pooled_frame]
