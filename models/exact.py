@@ -6,33 +6,38 @@ whatever has passed through it: no drift, and a huge value leaves no trace.
 
 import math
 from collections.abc import Sequence
-from itertools import chain
+
+# The powers of two that are floats, once for all sums.
+_SCALES = tuple(2.0**bits for bits in range(1024))
 
 
 class ExactSum:
     """A sum of fractions whose denominators are powers of two. It takes whole numbers and bits."""
 
-    __slots__ = ("_bits", "_numerator")
+    __slots__ = ("_bits", "_numerator", "_scale")
 
     def __init__(self) -> None:
         self._numerator = 0
         self._bits = 0
+        # 2**bits as a float; nan where it is too large for one.
+        self._scale = _SCALES[0]
 
     def add(self, numerator: int, bits: int) -> None:
         """Add `numerator / 2**bits`; to take away, add the negative."""
         if bits > self._bits:
             self._numerator <<= bits - self._bits
             self._bits = bits
+            self._scale = _SCALES[bits] if bits < 1024 else math.nan
         self._numerator += numerator << (self._bits - bits)
 
     def add_float(self, value: float, sign: int = 1) -> None:
         """Add a finite float, or with `sign` -1 take it away."""
-        numerator, denominator = value.as_integer_ratio()
-        bits = denominator.bit_length() - 1
-        if bits > self._bits:
-            self.add(sign * numerator, bits)
+        scaled = value * self._scale  # exact, or infinite: the scale is a power of two
+        if scaled.is_integer():  # as nearly always; quicker than to take the float apart
+            self._numerator += sign * int(scaled)
         else:
-            self._numerator += sign * numerator << (self._bits - bits)
+            numerator, bits = ratio(value)
+            self.add(sign * numerator, bits)
 
     def ratio(self) -> tuple[int, int]:
         """Return the sum as numerator and bits."""
@@ -59,18 +64,24 @@ def ratio(value: float) -> tuple[int, int]:
 def expansion(values: Sequence[float]) -> Sequence[float]:
     """Return few floats, mostly two, that have the same sum as `values` to the last bit.
 
-    `math.fsum` rounds the exact sum once; what that rounding left over is a sum of floats again.
+    The first is the sum rounded at every step, which is quick; `math.fsum` rounds what that left
+    over once, and what is left over then is a sum of floats again.
     (Shewchuk, Adaptive precision floating-point arithmetic, 1997.)
     """
     if len(values) == 1:
         return values
-    parts: list[float] = []
+    high = sum(values, 0.0)
+    rest = [*values, -high]
     try:
-        while part := math.fsum(chain(values, parts)):
-            parts.append(-part)
-    except OverflowError:  # the sum is no float
+        low = math.fsum(rest)
+        rest.append(-low)
+        parts = [high, low]
+        while part := math.fsum(rest):
+            rest.append(-part)
+            parts.append(part)
+    except (OverflowError, ValueError):  # a sum on the way is no float
         return values
-    return [-part for part in parts]
+    return parts
 
 
 def square_root(numerator: int, denominator: int) -> float:

@@ -1,28 +1,75 @@
 """What is asked of the stored readings, through a reading connection."""
 
-from collections.abc import Iterator
+import math
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from itertools import chain, islice
+from sqlite3 import Cursor
 from typing import NamedTuple
 
-from peewee import SqliteDatabase, fn
+from peewee import ModelSelect, SqliteDatabase, fn
 
-from models.tables import Counter, Reading, RejectedMessage
+from models.tables import Counter, Reading, RejectedMessage, Series
 
-# Small enough for the processor's cache.
-_CHUNK = 1000
-
-
+# How many readings are held at once.
+_CHUNK = 100_000
 # Of a reading: series, time (UTC epoch seconds), value.
 TimedValue = tuple[int, float, float]
 
 
-def readings(database: SqliteDatabase) -> Iterator[list[TimedValue]]:
-    """Yield all readings in the order of time, and of arrival where that is equal; in chunks."""
-    query = Reading.select(Reading.series, Reading.time, Reading.value).order_by(
-        Reading.time, Reading.sequence
-    )
-    cursor = database.execute(query)
-    while rows := cursor.fetchmany(_CHUNK):
-        yield rows
+class StoredReadings:
+    """The stored readings, span by span of time, as one transaction sees them.
+
+    A span is the times with `after` < time <= `until`, in UTC epoch seconds.
+    """
+
+    def __init__(self, database: SqliteDatabase) -> None:
+        self._database = database
+        query = Series.select(Series.id).order_by(Series.id)
+        self.series = [series for (series,) in database.execute(query)]
+        # Written once: for a short span, peewee would take longer for that than SQLite for the answer.
+        self._next = self._sql(Reading.select(fn.MIN(Reading.time)))
+        # Only what is needed: most of the time goes into making Python's objects.
+        columns = [Reading.value] if len(self.series) == 1 else [Reading.series, Reading.value]
+        in_order = Reading.time, Reading.sequence
+        self._values = self._sql(Reading.select(*columns).order_by(*in_order))
+        self._timed = self._sql(
+            Reading.select(Reading.series, Reading.time, Reading.value).order_by(*in_order)
+        )
+
+    def next_time(self, after: float) -> float | None:
+        """Return the time of the first reading later than `after`, None if there is none."""
+        time: float | None
+        [(time,)] = self._select(self._next, after)
+        return time
+
+    def values(self, after: float, until: float) -> Iterator[Mapping[int, list[float]]]:
+        """Yield the values of a span by series; in parts, so that memory stays bounded."""
+        cursor = self._select(self._values, after, until)
+        if len(self.series) == 1:
+            values = chain.from_iterable(cursor)
+            while part := list(islice(values, _CHUNK)):
+                yield {self.series[0]: part}
+            return
+        while True:
+            by_series: defaultdict[int, list[float]] = defaultdict(list)
+            for series, value in islice(cursor, _CHUNK):
+                by_series[series].append(value)
+            if not by_series:
+                return
+            yield by_series
+
+    def timed(self, after: float, until: float = math.inf) -> Iterator[TimedValue]:
+        """Yield the readings of a span in the order of time, and of arrival where that is equal."""
+        return self._select(self._timed, after, until)
+
+    def _sql(self, query: "ModelSelect[Reading]") -> str:
+        span = (Reading.time > 0) & (Reading.time <= 0)
+        return str(query.where(span).sql()[0])
+
+    def _select(self, sql: str, after: float, until: float = math.inf) -> Cursor:
+        cursor: Cursor = self._database.execute_sql(sql, (after, until))
+        return cursor
 
 
 def latest_sequence(database: SqliteDatabase) -> int:

@@ -4,7 +4,7 @@ import math
 from abc import ABC, abstractmethod
 from array import array
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from models.exact import ExactSum, ratio
@@ -31,7 +31,7 @@ class Accumulator(ABC):
     @abstractmethod
     def leave(self, before: At | None, reading: At, behind: At | None) -> None: ...
 
-    def fill(self, readings: Sequence[At]) -> None:
+    def fill(self, readings: Iterable[At]) -> None:
         """Take in all readings of a window that is empty, in order."""
         before = None
         for reading in readings:
@@ -53,7 +53,7 @@ class Ranks(Accumulator):
     def leave(self, before: At | None, reading: At, behind: At | None) -> None:
         del self.values[bisect_left(self.values, reading.value)]
 
-    def fill(self, readings: Sequence[At]) -> None:
+    def fill(self, readings: Iterable[At]) -> None:
         self.values.extend(sorted(reading.value for reading in readings))
 
 
@@ -180,15 +180,18 @@ class Ordered:
         if needless:
             del self._times[:needless], self._values[:needless]
 
-    def fill(self, readings: Sequence[At], edges: TimeEdges) -> None:
-        """Begin with `readings`, which are in order; quicker than to insert each."""
-        self._times.extend(reading.time for reading in readings)
-        self._values.extend(reading.value for reading in readings)
+    def append(self, time: float, value: float) -> None:
+        """Put a reading last, but into no window: that is for `fill`."""
+        self._times.append(time)
+        self._values.append(value)
+
+    def fill(self, edges: TimeEdges) -> None:
+        """Fill windows that are empty; quicker than to insert each reading."""
         end = self._until(edges.until)
         for after, accumulators in zip(edges.afters, self.windows, strict=True):
-            inside = readings[self._until(after) : end]
+            inside = slice(self._until(after), end)
             for accumulator in accumulators:
-                accumulator.fill(inside)
+                accumulator.fill(map(At, self._times[inside], self._values[inside]))
 
     def inside(self, after: float, until: float) -> tuple[At, At] | None:
         """Return the first and the last reading with `after` < time <= `until`."""

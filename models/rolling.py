@@ -1,12 +1,12 @@
 """Rolling statistics that cost what arrived and what left, not what is stored."""
 
+import math
 import threading
 from array import array
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from operator import itemgetter
 from typing import NamedTuple
 
 from peewee import SqliteDatabase
@@ -80,9 +80,8 @@ class SeriesStatistics:
         """Add readings that lie in one step of time; return few floats that have the same sum."""
         return self._sums.add(step, len(values), values, self.frame.edges)
 
-    def insert(self, times: Sequence[float], values: Sequence[float]) -> None:
-        """Put the same readings in order, if that is needed; note the newest."""
-        latest = max(times)
+    def insert(self, times: Sequence[float], values: Sequence[float], latest: float) -> None:
+        """Put the same readings in order, if that is needed; note the newest. `latest` is of the times."""
         if latest >= self.newest.time:
             place = len(times) - 1
             while times[place] != latest:
@@ -92,23 +91,26 @@ class SeriesStatistics:
             for time, value in zip(times, values, strict=True):
                 self._ordered.insert(time, value, self.frame.times)
 
-    def remember(self, step: int, readings: Sequence[history.TimedValue]) -> Sequence[float]:
+    def remember(self, step: int, values: Sequence[float]) -> Sequence[float]:
         """Take readings that lie in one step, the latest so far; then `fill`.
 
         Returns few floats that have the same sum.
         """
-        _, time, value = readings[-1]
-        self.newest = At(time, value)
-        parts = expansion([value for _, _, value in readings])
+        parts = expansion(values)
         if step > self.frame.first:
-            self._sums.remember(step, len(readings), parts)
+            self._sums.remember(step, len(values), parts)
         return parts
 
-    def fill(self, readings: Sequence[At]) -> None:
-        """Fill the windows; `readings` are all there are, in order, or none where no order is needed."""
+    def append(self, time: float, value: float) -> None:
+        """Take the next reading in the order of time, if order is needed; then `fill`."""
+        if self._ordered is not None:
+            self._ordered.append(time, value)
+
+    def fill(self) -> None:
+        """Fill the windows with all that has been taken."""
         self._sums.fill(self.frame.edges)
         if self._ordered is not None:
-            self._ordered.fill(readings, self.frame.times)
+            self._ordered.fill(self.frame.times)
 
     def move(self, old: Edges, old_times: TimeEdges) -> None:
         """Move from the edges given to those of the frame."""
@@ -122,12 +124,13 @@ class SeriesStatistics:
         Beside those of the plan each has its `count`, and as `coverage` the part of it for which
         there is history: 1 if the first reading of the series is older than the window.
         """
+        age = at - self.row.since
         for window, (name, milliseconds) in enumerate(self._plan.windows):
             count = self._sums.counts[window]
-            covered = (at - self.row.since) / (milliseconds / 1000)
+            covered = age / (milliseconds / 1000)
             result: dict[str, float | int | None] = {
                 "count": count,
-                "coverage": min(1.0, max(0.0, covered)),
+                "coverage": 1.0 if covered >= 1.0 else max(0.0, covered),
             }
             content = self._content(window, at) if count else None
             for statistic in self._plan.statistics:
@@ -258,11 +261,11 @@ class RollingStatistics:
     def _take(self, readings: Sequence[StoredReading], sequence: int) -> None:
         arrived = self._arrived
         for time, _, series, value, _ in readings:
-            if series in arrived:
-                arrived[series].append(time)
-            else:
-                arrived[series] = array("d", (time,))
-            arrived[series].append(value)
+            flat = arrived.get(series)
+            if flat is None:
+                flat = arrived[series] = array("d")
+            flat.append(time)
+            flat.append(value)
         self._arrived_sequence = sequence
 
     def _take_arrived(self) -> None:
@@ -271,34 +274,38 @@ class RollingStatistics:
             removed, self._removed = self._removed, set()
             self.sequence = self._arrived_sequence
         pool = _Pool(self._pool, self._pooled_frame)
+        # Nearly all lie in the step that ends with this tick.
+        present = self._step + 1
+        begin, end = self._grid.edge(present - 1), self._grid.edge(present)
         for number, flat in arrived.items():
             if number not in self._series and self._catalog.row(number) is None:
                 continue  # pruned and removed since it came, so old was it: it is in no window
             series = self._find(number)
-            times, values = flat[0::2].tolist(), flat[1::2].tolist()
-            for step, some in self._by_step(times, values):
-                pool.add(step, len(some), series.add(step, some))
-            series.insert(times, values)
+            mixed = flat.tolist()
+            times, values = mixed[0::2], mixed[1::2]
+            in_order = sorted(times)  # quicker than min and max, as nearly always they are in order
+            if begin < in_order[0] and in_order[-1] <= end:
+                pool.add(present, len(values), series.add(present, values))
+            else:
+                for step, some in self._by_step(times, values):
+                    pool.add(step, len(some), series.add(step, some))
+            series.insert(times, values, in_order[-1])
         pool.flush()
         for number in removed:
             self._series.pop(number, None)
 
     def _by_step(
         self, times: Sequence[float], values: Sequence[float]
-    ) -> Iterable[tuple[int, Sequence[float]]]:
-        """Return the values apart by the step of time they lie in."""
-        first, last = self._grid.step(min(times)), self._grid.step(max(times))
-        if first == last:
-            return [(first, values)]  # as nearly always
-        if last == first + 1:
-            edge = self._grid.edge(first)
-            early = [value for time, value in zip(times, values, strict=True) if time <= edge]
-            late = [value for time, value in zip(times, values, strict=True) if time > edge]
-            return [(first, early), (last, late)]
-        apart: defaultdict[int, list[float]] = defaultdict(list)
-        for time, value in zip(times, values, strict=True):
-            apart[self._grid.step(time)].append(value)
-        return apart.items()
+    ) -> Iterator[tuple[int, Sequence[float]]]:
+        """Yield the values apart by the step of time they lie in; their `times` may be in any order."""
+        if times != sorted(times):
+            times, values = zip(*sorted(zip(times, values, strict=True)), strict=True)
+        begin = 0
+        while begin < len(times):
+            step = self._grid.step(times[begin])
+            end = bisect_right(times, self._grid.edge(step), begin)
+            yield step, values[begin:end]
+            begin = end
 
     def _move(self, step: int) -> None:
         frames = [*self._frames.values(), self._pooled_frame]
@@ -322,7 +329,7 @@ class RollingStatistics:
         # one transaction: all queries see the same rows
         with self._database.connection_context(), self._database.atomic():
             self.sequence = history.latest_sequence(self._database)
-            self._read(history.readings(self._database))
+            self._read(history.StoredReadings(self._database))
         with self._lock:
             self._arrived_sequence = self.sequence
             for sequence, readings in self._waiting:
@@ -332,43 +339,50 @@ class RollingStatistics:
         self._take_arrived()
         self.when_loaded({series.row.id: series.newest.time for series in self._series.values()})
 
-    def _read(self, chunks: Iterable[Sequence[history.TimedValue]]) -> None:
-        """Take in all stored readings, which come in the order of time."""
-        pool = _Pool(self._pool, self._pooled_frame)
-        of_series: defaultdict[int, list[history.TimedValue]] = defaultdict(list)
-        in_order: defaultdict[int, list[At]] = defaultdict(list)
-
-        def end_step() -> None:
-            parts: list[float] = []
-            for number, readings in of_series.items():
-                series = self._find(number)
-                parts += series.remember(present, readings)
-                if series.ordered:
-                    in_order[number] += (At(time, value) for _, time, value in readings)
-            pool.add(present, sum(map(len, of_series.values())), parts)
-            of_series.clear()
-
-        present = 0
-        for chunk in chunks:
-            begin = 0
-            while begin < len(chunk):
-                step = self._grid.step(chunk[begin][1])
-                if step != present:
-                    end_step()
-                    present = step
-                end = bisect_right(chunk, self._grid.edge(step), begin, key=itemgetter(1))
-                part = chunk[begin:end]
-                first, _, _ = part[0]
-                if all(number == first for number, _, _ in part):
-                    of_series[first] += part
-                else:
-                    for reading in part:
-                        of_series[reading[0]].append(reading)
-                begin = end
-        end_step()
-        pool.flush()
+    def _read(self, stored: history.StoredReadings) -> None:
+        """Take in all stored readings."""
+        for number in stored.series:
+            if self._catalog.row(number) is not None:  # or it has just been removed
+                self._find(number)
+        begin = self._grid.edge(min(frame.first for frame in (self._pooled_frame, *self._frames.values())))
+        newest = self._read_newest(stored, self._read_sums(stored, begin))
+        self._series = {number: series for number, series in self._series.items() if number in newest}
+        if any(series.ordered for series in self._series.values()):
+            for number, time, value in stored.timed(begin):
+                self._series[number].append(time, value)
         for number, series in self._series.items():
-            series.fill(in_order[number])
+            series.newest = newest[number]
+            series.fill()
+        self._pool.fill(self._pooled_frame.edges)
+
+    def _read_sums(self, stored: history.StoredReadings, begin: float) -> dict[int, tuple[float, float]]:
+        """Take in counts and sums from `begin` on; return the span in which each series has its newest.
+
+        What lies before is in no window. The times are not read: that would take as long as the values.
+        """
+        spans = dict.fromkeys(self._series, (-math.inf, begin))
+        after = begin
+        while (time := stored.next_time(after)) is not None:
+            step = self._grid.step(time)
+            span = after, self._grid.edge(step)
+            for by_series in stored.values(*span):
+                parts: list[float] = []
+                for number, values in by_series.items():
+                    parts += self._series[number].remember(step, values)
+                self._pool.remember(step, sum(map(len, by_series.values())), expansion(parts))
+                spans.update(dict.fromkeys(by_series, span))
+            _, after = span
+        return spans
+
+    def _read_newest(
+        self, stored: history.StoredReadings, spans: Mapping[int, tuple[float, float]]
+    ) -> dict[int, At]:
+        """Return the newest reading of each series, which lies in its span."""
+        newest: dict[int, tuple[float, float]] = {}
+        for span in sorted(set(spans.values())):
+            for number, time, value in stored.timed(*span):
+                newest[number] = time, value
+        return {number: At(*reading) for number, reading in newest.items()}
 
     def _find(self, number: int) -> SeriesStatistics:
         series = self._series.get(number)

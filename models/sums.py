@@ -36,11 +36,7 @@ class Sums:
         parts = expansion(values)
         self.remember(step, count, parts)
         if step <= edges.until:
-            for window, after in enumerate(edges.afters):
-                if step > after:
-                    self.counts[window] += count
-                    for part in parts:
-                        self.totals[window].add_float(part)
+            self._add_to_windows(step, count, parts, edges)
         return parts
 
     def remember(self, step: int, count: int, parts: Sequence[float]) -> None:
@@ -50,10 +46,16 @@ class Sums:
             row = bisect_right(self._steps, step)
             if row and self._steps[row - 1] == step:
                 together = expansion([self._highs[row - 1], self._lows[row - 1], *parts])
-                if len(together) <= 2:
+                if len(together) == 2:
                     self._counts[row - 1] += count
-                    self._highs[row - 1], self._lows[row - 1] = (*together, 0.0, 0.0)[:2]
+                    self._highs[row - 1], self._lows[row - 1] = together
                     return
+        elif len(parts) == 2:  # as nearly always when a service starts
+            self._steps.append(step)
+            self._counts.append(count)
+            self._highs.append(parts[0])
+            self._lows.append(parts[1])
+            return
         for place in range(0, len(parts) or 1, 2):
             high, low = (*parts[place : place + 2], 0.0, 0.0)[:2]
             self._steps.insert(row, step)
@@ -72,24 +74,26 @@ class Sums:
 
     def move(self, old: Edges, new: Edges) -> None:
         """Move all windows from the edges they have to later ones."""
-        if self._steps and self._steps[-1] > old.until:  # readings that were ahead of the clock
-            arrived = range(bisect_right(self._steps, old.until), bisect_right(self._steps, new.until))
-            for window, after in enumerate(old.afters):
-                self._change(window, arrived, after, 1)
+        steps = self._steps
+        if steps and steps[-1] > old.until:  # readings that were ahead of the clock
+            for row in range(bisect_right(steps, old.until), bisect_right(steps, new.until)):
+                self._add_to_windows(steps[row], self._counts[row], (self._highs[row], self._lows[row]), old)
         for window, (before, after) in enumerate(zip(old.afters, new.afters, strict=True)):
-            last = bisect_right(self._steps, after)
-            if last and self._steps[last - 1] > before:
-                self._change(window, range(bisect_right(self._steps, before), last), before, -1)
-        self._forget(bisect_right(self._steps, min(new.afters)))
+            row = bisect_right(steps, after)
+            while row and steps[row - 1] > before:
+                row -= 1
+                self.counts[window] -= self._counts[row]
+                self.totals[window].add_float(self._highs[row], -1)
+                self.totals[window].add_float(self._lows[row], -1)
+        self._forget(bisect_right(steps, min(new.afters)))
 
-    def _change(self, window: int, rows: range, after: int, sign: int) -> None:
-        """Add the rows of steps later than `after` to a window, or take them away."""
-        total = self.totals[window]
-        for row in rows:
-            if self._steps[row] > after:
-                self.counts[window] += sign * self._counts[row]
-                total.add_float(self._highs[row], sign)
-                total.add_float(self._lows[row], sign)
+    def _add_to_windows(self, step: int, count: int, parts: Sequence[float], edges: Edges) -> None:
+        """Add to each window that reaches back to a step."""
+        for window, after in enumerate(edges.afters):
+            if step > after:
+                self.counts[window] += count
+                for part in parts:
+                    self.totals[window].add_float(part)
 
     def _forget(self, rows: int) -> None:
         """Forget the first rows, which no window needs any more."""

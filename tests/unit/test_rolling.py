@@ -3,7 +3,7 @@ import shutil
 import sqlite3
 import tempfile
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 from models.catalog import Catalog, SeriesRow
 from models.database import prepare, reading_database, writing_database
 from models.grid import Grid
+from models.history import StoredReadings
 from models.rolling import Plan, RollingStatistics, WindowAverage
 from models.store import Batch, NewReading, Store, StoredReading
 from tests.support.reference import agrees, reference
@@ -175,6 +176,34 @@ def test_the_first_tick_after_a_restart_is_right(service: Service) -> None:
     }
 
 
+def test_after_a_restart_the_newest_reading_of_each_series_is_known(service: Service) -> None:
+    """Also of one that has none in any window, and where many have the same time."""
+    service.add(("b", NOW - 2000, 1), ("b", NOW - 1900, 2), ("b", NOW - 1900, 1), ("a", NOW - 100, 3))
+    service.add(*(("c", NOW - 5, number) for number in range(3)), ("a", NOW - 100, 1), ("a", NOW - 120, 9))
+    service.start_again()
+    service.tick(NOW)
+    newest = {series.row.name: series.newest for series in service.statistics.series()}
+    assert newest == {"a": (NOW - 100, 1), "b": (NOW - 1900, 1), "c": (NOW - 5, 2)}
+
+
+def test_a_series_without_readings_is_none_after_a_restart(service: Service) -> None:
+    service.add(("a", NOW - 2099, 1), ("b", NOW, 1))
+    service.store.delete_readings((0.0, 0), NOW - 2000, 10, 2100.0)
+    service.start_again()
+    service.tick(NOW)
+    assert [series.row.name for series in service.statistics.series()] == ["b"]
+    assert list(service.newest) == [service.catalog.find("b")]
+
+
+def test_a_step_of_time_may_hold_more_than_is_read_at_once(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("models.history._CHUNK", 3)
+    service.add(*((name, NOW - number / 8, number * 0.1) for number in range(50) for name in ("b", "a")))
+    service.start_again()
+    service.tick(NOW)
+
+
 def test_a_huge_value_that_has_passed_through_leaves_no_trace(service: Service) -> None:
     """Naive running sums still said 12.2 instead of 1.0 long after one 1e17 had passed."""
     service.add(*(("b", NOW + number, 1.0) for number in range(100)), ("b", NOW + 3, 1e17))
@@ -208,11 +237,11 @@ def test_what_is_fed_while_the_database_is_read_counts_once(service: Service) ->
 
     read = service.statistics._read
 
-    def read_and_feed(chunks: Iterable[Sequence[tuple[int, float, float]]]) -> None:
+    def read_and_feed(stored: StoredReadings) -> None:
         service.statistics.feed(*early)
         late.append(service.store_only(("b", NOW + 1, 2), ("a", NOW, 3)))
         service.statistics.feed(*late[0])
-        read(chunks)
+        read(stored)
 
     service.statistics._read = read_and_feed  # type: ignore[method-assign]
     assert service.tick(NOW)[0] == WindowAverage(2.0, 3)
