@@ -20,6 +20,9 @@ from models.statistics import Content, accumulators, compute, needs_order
 from models.store import StoredReading
 from models.sums import Sums
 
+# So many readings of a series are taken apart at once: Python's own numbers take several times their memory.
+_CHUNK = 10_000
+
 
 @dataclass(frozen=True)
 class WindowAverage:
@@ -274,25 +277,28 @@ class RollingStatistics:
             removed, self._removed = self._removed, set()
             self.sequence = self._arrived_sequence
         pool = _Pool(self._pool, self._pooled_frame)
-        # Nearly all lie in the step that ends with this tick.
-        present = self._step + 1
-        begin, end = self._grid.edge(present - 1), self._grid.edge(present)
         for number, flat in arrived.items():
             if number not in self._series and self._catalog.row(number) is None:
                 continue  # pruned and removed since it came, so old was it: it is in no window
             series = self._find(number)
-            mixed = flat.tolist()
-            times, values = mixed[0::2], mixed[1::2]
-            in_order = sorted(times)  # quicker than min and max, as nearly always they are in order
-            if begin < in_order[0] and in_order[-1] <= end:
-                pool.add(present, len(values), series.add(present, values))
-            else:
-                for step, some in self._by_step(times, values):
-                    pool.add(step, len(some), series.add(step, some))
-            series.insert(times, values, in_order[-1])
+            for begin in range(0, len(flat), 2 * _CHUNK):
+                mixed = flat[begin : begin + 2 * _CHUNK].tolist()
+                self._add(series, mixed[0::2], mixed[1::2], pool)
         pool.flush()
         for number in removed:
             self._series.pop(number, None)
+
+    def _add(
+        self, series: SeriesStatistics, times: Sequence[float], values: Sequence[float], pool: _Pool
+    ) -> None:
+        in_order = sorted(times)  # quicker than min and max, as nearly always they are in order
+        present = self._step + 1  # the step that ends with this tick, in which nearly all lie
+        if self._grid.edge(self._step) < in_order[0] and in_order[-1] <= self._grid.edge(present):
+            pool.add(present, len(values), series.add(present, values))
+        else:
+            for step, some in self._by_step(times, values):
+                pool.add(step, len(some), series.add(step, some))
+        series.insert(times, values, in_order[-1])
 
     def _by_step(
         self, times: Sequence[float], values: Sequence[float]

@@ -204,6 +204,17 @@ def test_a_step_of_time_may_hold_more_than_is_read_at_once(
     service.tick(NOW)
 
 
+def test_more_may_arrive_between_two_ticks_than_is_taken_apart_at_once(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("models.rolling._CHUNK", 3)
+    service.tick(NOW)
+    times = [NOW + 5, NOW + 5, NOW + 1, NOW + 9, NOW + 9, NOW + 9, NOW - 20, NOW + 9, NOW + 12, NOW + 2]
+    service.add(*((name, time, number * 0.1) for number, time in enumerate(times) for name in ("b", "a")))
+    service.tick(NOW + 10)
+    assert service.windows("b")["10s"]["count"] == 9
+
+
 def test_a_huge_value_that_has_passed_through_leaves_no_trace(service: Service) -> None:
     """Naive running sums still said 12.2 instead of 1.0 long after one 1e17 had passed."""
     service.add(*(("b", NOW + number, 1.0) for number in range(100)), ("b", NOW + 3, 1e17))
