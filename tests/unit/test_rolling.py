@@ -241,6 +241,16 @@ def test_a_reading_that_comes_late_joins_every_window_it_belongs_to(service: Ser
     assert service.windows("b")["10s"]["first"] == 30
 
 
+def test_readings_may_come_in_any_order_between_two_ticks(service: Service) -> None:
+    service.tick(NOW)
+    service.add(("b", NOW + 15, 1), ("b", NOW + 3, 2), ("b", NOW + 25, 4), ("b", NOW + 12, 8))
+    counts = []
+    for tick in range(1, 4):
+        service.tick(NOW + 10 * tick)
+        counts.append(service.windows("b")["10s"]["count"])
+    assert counts == [4, 3, 1]
+
+
 def test_what_is_fed_while_the_database_is_read_counts_once(service: Service) -> None:
     """Whether it was committed before the rows were read or after."""
     early = service.store_only(("b", NOW, 1))
