@@ -195,14 +195,15 @@ class Store:
             end = Reading.time <= until
             if last is not None:  # also by time alone, or SQLite would look at all rows up to `until`
                 end = (Reading.time <= last[0]) & (place <= Tuple(*last))
-            delete = Reading.delete().where(behind, end, Reading.series.in_(of_such))
-            delete = delete.returning(Reading.series, Reading.message_id)
-            deleted = self._database.execute(delete).fetchall()
-            ids = [(series, message_id) for series, message_id in deleted if message_id is not None]
-            connection.executemany(self._delete_id, ids)
+            wanted = behind & end & Reading.series.in_(of_such)
+            ids = Reading.select(Reading.series, Reading.message_id).where(
+                wanted, Reading.message_id.is_null(False)
+            )
+            connection.executemany(self._delete_id, self._database.execute(ids).fetchall())
+            deleted = int(Reading.delete().where(wanted).execute(self._database))
             if deleted:
-                connection.execute(self._count_up, ("pruned", len(deleted)))
-        return Deleted(len(deleted), last)
+                connection.execute(self._count_up, ("pruned", deleted))
+        return Deleted(deleted, last)
 
     def delete_rejected(self, until: float, keep: int, limit: int) -> int:
         """Delete rejected messages that arrived at or before `until`, and all but the newest `keep`.
