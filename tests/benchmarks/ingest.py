@@ -30,15 +30,12 @@ class Load:
     count: int
     topics: int = 1
     rate: float | None = None
-    ids: bool = True
 
     def child(self, port: int) -> Child:
         """Return the program that publishes it; it waits for a line."""
         arguments: list[object] = [port, "--count", self.count, "--topics", self.topics]
         if self.rate:
             arguments += ["--rate", self.rate]
-        if not self.ids:
-            arguments += ["--no-ids"]
         return Child.module("load", *arguments)
 
     @property

@@ -6,15 +6,13 @@ from pathlib import Path
 from tests.benchmarks import ticks
 from tests.benchmarks.arena import Arena
 from tests.benchmarks.figure import Figure
-from tests.benchmarks.kept import Kept, bytes_each
+from tests.benchmarks.kept import RETENTION, Kept, bytes_each
 
-# Seconds that readings are kept by default.
-_RETENTION = 2100.0
 _STEP = 10
 
 
 def one_series(arena: Arena) -> list[Figure]:
-    kept = Kept(arena.size.rows, 1, _RETENTION, _now())
+    kept = Kept(arena.size.rows, 1, RETENTION, _now())
     with arena.folder() as folder:
         figures = _beside_sql(arena, folder / "kept.db", kept)
         size = bytes_each(folder / "kept.db", kept.rows)
@@ -22,15 +20,15 @@ def one_series(arena: Arena) -> list[Figure]:
 
 
 def many_series(arena: Arena) -> list[Figure]:
-    kept = Kept(arena.size.many_rows, arena.size.many_series, _RETENTION, _now())
+    kept = Kept(arena.size.many_rows, arena.size.many_series, RETENTION, _now())
     with arena.folder() as folder:
         return _beside_sql(arena, folder / "kept.db", kept)
 
 
 def growth(arena: Arena) -> list[Figure]:
     """Tick with a tenth of the readings kept, then with all: as many a second, for ten times as long."""
-    whole = Kept(arena.size.rows, 1, 10 * _RETENTION, _now())
-    tenth = whole._replace(rows=whole.rows // 10, seconds=_RETENTION)
+    whole = Kept(arena.size.rows, 1, 10 * RETENTION, _now())
+    tenth = whole._replace(rows=whole.rows // 10, seconds=RETENTION)
     ours, sql = [], []
     with arena.folder() as folder:
         for number, kept in enumerate((tenth, whole)):

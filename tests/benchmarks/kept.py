@@ -13,6 +13,9 @@ from models.store import StoredReading
 from models.tables import Counter, Reading, Series
 from models.transaction import insert_sql
 
+# Seconds that readings are kept by default.
+RETENTION = 2100.0
+
 
 class Kept(NamedTuple):
     """So many readings without ids, spread evenly over the series and over `seconds`, up to `now`."""

@@ -1,6 +1,6 @@
 """Publishes readings faster than anybody takes them: raw sockets, packets that were built before.
 
-    python -m tests.benchmarks.load PORT --count N [--topics N] [--rate R] [--no-ids]
+    python -m tests.benchmarks.load PORT --count N [--topics N] [--rate R]
 
 It prints `ready`, begins at a line on standard input, and prints `done` when the broker has
 acknowledged all.
@@ -30,22 +30,20 @@ _CONNACK_SIZE = 4
 
 
 class Readings:
-    """Builds PUBLISH packets: a random number with its time and, as our publisher does, an id."""
+    """Builds PUBLISH packets: a random number with its time and, as our publisher gives, an id."""
 
-    def __init__(self, topics: int, *, ids: bool) -> None:
+    def __init__(self, topics: int) -> None:
         self._topics = [f"{TOPIC}/{number}".encode() for number in range(topics)]
-        self._ids = ids
         self._random = random.Random(topics)
         self._boot = secrets.token_hex(4)
 
     def packet(self, number: int) -> bytes:
         """Return the packet of reading `number`, whose event time is now (MQTT 3.1.1 section 3.3, QoS 1)."""
-        reading: dict[str, object] = {
+        reading = {
             "number": round(self._random.uniform(1, 100), 1),
             "epochtime": round(time.time(), 6),
+            "id": f"{self._boot}-{number}",
         }
-        if self._ids:
-            reading["id"] = f"{self._boot}-{number}"
         topic = self._topics[number % len(self._topics)]
         packet_id = number % _LAST_PACKET_ID + 1
         body = len(topic).to_bytes(2, "big") + topic + packet_id.to_bytes(2, "big")
@@ -88,9 +86,8 @@ def main() -> None:
     parser.add_argument("--count", type=int, required=True)
     parser.add_argument("--topics", type=int, default=1)
     parser.add_argument("--rate", type=float, help="a second, evenly; without it as many as can be")
-    parser.add_argument("--no-ids", dest="ids", action="store_false")
     options = parser.parse_args()
-    readings = Readings(options.topics, ids=options.ids)
+    readings = Readings(options.topics)
     built = [] if options.rate else list(_together(readings, options.count))
     with socket.create_connection((HOST, options.port)) as connection:
         connection.sendall(_CONNECT)
