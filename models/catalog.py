@@ -10,6 +10,8 @@ LONGEST_NAME = 1024
 # For the same reason: Mosquitto closes the connection of who publishes to a topic of more than 200.
 MOST_LEVELS = 190
 _NEVER = float("-inf")
+# Seconds that a series stays without readings: a tick that was under way may still publish it.
+_SETTLING = 10.0
 
 
 class SeriesRow(NamedTuple):
@@ -113,9 +115,9 @@ class Catalog:
         self._pruned_most = max(self._pruned.values())
 
     def is_aged(self, row: SeriesRow) -> bool:
-        """Whether a series has no readings any more: all are so old that they were deleted."""
+        """Whether a series has had no readings for some time: all are so old that they were deleted."""
         newest = self.newest.get(row.id)
-        return newest is not None and newest <= self.pruned(row.retention)
+        return newest is not None and newest + _SETTLING <= self.pruned(row.retention)
 
     def _saw_old(self, retention: float, time: float) -> None:
         """Note that there is a reading which may be older than what is deleted: a clock was set back."""

@@ -102,7 +102,7 @@ def test_beginning_only_hands_in_a_step(service: Service) -> None:
 
 def test_what_was_published_of_a_series_is_cleared_before_it_is_removed(service: Service) -> None:
     """Otherwise a crash in between would leave the retained message for ever."""
-    service.add(1, NOW - 9000, NOW - RETENTION)
+    service.add(1, NOW - 9000, NOW - RETENTION - 10)
     service.add(2, NOW)
     service.ageing.begin()
     service.run_steps()

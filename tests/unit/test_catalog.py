@@ -126,17 +126,20 @@ def test_what_is_stored_is_learnt_and_what_has_come_since_is_not_forgotten() -> 
     assert known.newest == {1: 100.0, 2: 80.0, 3: 50}
 
 
-def test_a_series_has_aged_out_when_all_that_it_had_is_pruned() -> None:
+def test_a_series_has_aged_out_ten_seconds_after_all_that_it_had_is_pruned() -> None:
+    """A tick that was under way may still publish it, and what is cleared must not come again."""
     row, longer = series_row(1, "a"), series_row(2, "b", retention=7200)
     known = catalog(row, longer)
     known.set_pruned(2100, 100.0)
     assert not known.is_aged(row)  # nobody knows yet what it has
     known.saw([(1, 100.5), (2, 90.0)])
     assert not known.is_aged(row)
-    known.set_pruned(2100, 100.5)
+    known.set_pruned(2100, 110.4)
+    assert not known.is_aged(row)
+    known.set_pruned(2100, 110.5)
     assert known.is_aged(row)
     assert not known.is_aged(longer)  # what is kept longer is not pruned so far
-    assert (known.pruned(2100), known.pruned(7200)) == (100.5, float("-inf"))
+    assert (known.pruned(2100), known.pruned(7200)) == (110.5, float("-inf"))
 
 
 def test_an_old_reading_that_comes_after_all_is_still_to_be_pruned() -> None:

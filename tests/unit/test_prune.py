@@ -194,9 +194,9 @@ def test_statistics_stay_right_when_what_they_hold_is_deleted(service: Service, 
 def test_a_series_whose_readings_are_all_deleted_has_aged_out(service: Service) -> None:
     service.add(NOW - 3000, NOW - 2100)
     service.add(NOW - 7199, row=HOURLY)
-    assert service.prune(NOW - 1) == []
-    assert service.prune(NOW) == ["DATA"]
-    assert service.prune(NOW + 1) == ["DATA", "hourly"]
+    assert service.prune(NOW + 9) == []
+    assert service.prune(NOW + 10) == ["DATA"]
+    assert service.prune(NOW + 11) == ["DATA", "hourly"]
 
 
 def test_a_series_without_readings_has_aged_out_by_its_own_time(service: Service) -> None:
