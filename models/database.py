@@ -77,10 +77,10 @@ def reading_database(path: Path) -> peewee.SqliteDatabase:
 
 
 def prepare(path: Path, schema: Schema = READINGS) -> None:
-    """Create the file, its folders and its tables, as far as they are missing.
+    """Create the file, its folders and its tables, as far as they are missing; bring an old file up to date.
 
-    Raises UnusableDatabase if that cannot be done, or if the file is not ours or too new, and
-    LockedDatabase if it cannot be done now.
+    Raises UnusableDatabase if that cannot be done, if the file is not ours or too new, or if it is
+    old and in use; and LockedDatabase if it cannot be done now.
     """
     name = f"{schema.setting}={path}"
     try:
@@ -95,11 +95,15 @@ def prepare(path: Path, schema: Schema = READINGS) -> None:
             # before anything is changed: even the journal mode is another program's, if the file is
             with reader.connection_context():
                 _check(reader, name, schema)
-        with writer.connection_context(), writer.atomic():
-            if writer.user_version == 0:
-                _create(writer, schema)
-            elif writer.user_version < schema.version:
-                _upgrade(writer, schema)
+        with writer.connection_context():
+            if 0 < writer.user_version < schema.version:
+                # or an earlier version of us would find other tables under its hands
+                with sole_owner(path, schema), writer.atomic():
+                    _upgrade(writer, schema)
+            else:
+                with writer.atomic():
+                    if writer.user_version == 0:
+                        _create(writer, schema)
     except peewee.DatabaseError as error:
         if "locked" in str(error):
             raise LockedDatabase(f"{name} is locked by another program") from None
@@ -190,6 +194,8 @@ def _upgrade(database: peewee.SqliteDatabase, schema: Schema) -> None:
     of messages were texts, with an index.
     """
     version = database.user_version
+    if version == schema.version:
+        return  # another one of us was quicker
     old = ("series", "reading") if version == 1 else ("reading",)
     database.execute_sql("DROP INDEX reading_message_id")
     if version == 1:  # or the new one of that name would not be made

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from models.database import READINGS, prepare, writing_database
+from models.database import READINGS, UnusableDatabase, prepare, sole_owner, writing_database
 from models.message_id import pack
 from models.store import Batch, NewReading, Store
 from tests.unit.rows import locked, rows
@@ -189,6 +189,16 @@ def test_a_locked_file_is_left_as_it_is(path: Path) -> None:
     with locked(path), pytest.raises(Exception, match="is locked by another program"):
         prepare(path)
     assert content(path) == before
+
+
+def test_a_file_that_is_in_use_is_left_as_it_is(path: Path) -> None:
+    """An earlier version that runs on it would find other tables."""
+    before = content(path)
+    with sole_owner(path), pytest.raises(UnusableDatabase, match="is in use by another one of us"):
+        prepare(path)
+    assert content(path) == before
+    prepare(path)
+    assert_upgraded(path)
 
 
 KILLED = """
