@@ -50,6 +50,11 @@ def rejected(path: Path) -> list[tuple[str, bytes, str]]:
     ]
 
 
+def outgoing(path: Path) -> list[str]:
+    """Return the payloads that wait in an outbox."""
+    return [payload for (payload,) in _all(path, "SELECT payload FROM outgoing ORDER BY id")]
+
+
 def counters(path: Path) -> dict[str, int]:
     """Return how many messages came to which end."""
     return dict(_all(path, "SELECT name, value FROM counter"))

@@ -2,10 +2,12 @@
 
 import json
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 from tests.conftest import MakeRole
 from tests.support.brokers import Broker, Mosquitto
+from tests.support.database import outgoing
 from tests.support.mqtt_client import Peer
 from tests.support.waiting import wait_for
 
@@ -139,12 +141,13 @@ def test_series_with_pauses_of_their_own(mosquitto: Mosquitto, make_role: MakeRo
 
 
 def test_what_waits_of_many_series_is_sent_with_the_next_start(
-    absent_mosquitto: Mosquitto, make_role: MakeRole
+    absent_mosquitto: Mosquitto, make_role: MakeRole, tmp_path: Path
 ) -> None:
     """Killed while there is no broker, it loses nothing that is in the outbox, and gives no id twice."""
     arguments = ("--series", "20", "--rate", "400")
     role = make_role("publisher", *arguments, broker=absent_mosquitto).start()
     role.wait_for_log("no broker answers")
+    wait_for(lambda: len(outgoing(tmp_path / "tmp" / "outbox.db")) > 20, "readings in the outbox")
     role.kill()
     absent_mosquitto.start()
     with Peer(absent_mosquitto.access) as peer:
