@@ -6,9 +6,11 @@ import importlib
 import os
 import pkgutil
 import re
+import signal
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, ClassVar, NoReturn
 
 from scheduler_app import commands
@@ -115,7 +117,8 @@ def load_command(name: str) -> BaseCommand:
 
 def build_parser(name: str, command: BaseCommand) -> argparse.ArgumentParser:
     """Return the parser of one command: its own arguments, then a flag for each setting it uses."""
-    from config.settings import Settings, default_text
+    with _uninterrupted():
+        from config.settings import Settings, default_text
 
     parser = _Parser(prog=f"{PROGRAM} {name}", description=command.help, allow_abbrev=False)
     command.add_arguments(parser)
@@ -138,6 +141,19 @@ def build_parser(name: str, command: BaseCommand) -> argparse.ArgumentParser:
             help=text.replace("%", "%%"),
         )
     return parser
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Hold back the signals to stop.
+
+    An exception from their handlers may become any other in the middle of importing an extension module.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 class _Parser(argparse.ArgumentParser):

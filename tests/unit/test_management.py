@@ -1,9 +1,13 @@
 import argparse
+import os
 import re
+import signal
+import sys
 from pathlib import Path
 
 import pytest
 
+from config import settings
 from config.settings import Settings, default_text
 from scheduler_app import commands
 from scheduler_app.arguments import Order, port_number
@@ -340,3 +344,28 @@ def test_a_command_gets_its_options_and_the_settings(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(type(load_command("stats")), "handle", handle)
     assert run("stats", "--once", "--stats-topic", "from/flag") == 0
     assert got == [(True, "from/flag", "kitchen")]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_to_stop_waits_until_the_settings_are_imported(
+    monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+) -> None:
+    """In the middle of importing an extension module, an exception from a handler became a panic."""
+    told: list[str] = []
+
+    class Import:
+        """Stands for the module: the signal comes while it is looked at."""
+
+        def __getattr__(self, name: str) -> object:
+            if not told:
+                os.kill(os.getpid(), number)
+                told.append("imported")
+            return getattr(settings, name)
+
+    monkeypatch.setitem(sys.modules, "config.settings", Import())
+    former = signal.signal(number, lambda *_: told.append("stopped"))
+    try:
+        build_parser("stats", load_command("stats"))
+    finally:
+        signal.signal(number, former)
+    assert told == ["imported", "stopped"]
