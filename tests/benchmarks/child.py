@@ -2,11 +2,16 @@
 
 import subprocess
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Self
 
 from tests.support.processes import END_TIMEOUT, ROOT
+
+# Seconds. Long, since a million packets are built meanwhile.
+TIMEOUT = 120.0
 
 
 class Child:
@@ -51,10 +56,11 @@ class Child:
     def pid(self) -> int:
         return self._process.pid
 
-    def expect(self, line: str) -> None:
-        """Wait for a line of its output; fail if it says something else, or ends."""
+    def expect(self, line: str, timeout: float = TIMEOUT) -> None:
+        """Wait for a line of its output; fail if it says something else, ends, or takes so many seconds."""
         assert self._process.stdout is not None
-        told = self._process.stdout.readline().rstrip("\n")
+        with self._ended_after(timeout):
+            told = self._process.stdout.readline().rstrip("\n")
         assert told == line, f"{self._name} said {told!r} in place of {line!r}"
 
     def go(self) -> None:
@@ -63,7 +69,17 @@ class Child:
         self._process.stdin.write("\n")
         self._process.stdin.flush()
 
-    def wait(self) -> None:
-        """Wait until it ends by itself."""
-        status = self._process.wait()
+    def wait(self, timeout: float = TIMEOUT) -> None:
+        """Wait until it ends by itself; fail if that takes so many seconds."""
+        with self._ended_after(timeout):
+            status = self._process.wait()
         assert not status, f"{self._name} ended with status {status}"
+
+    @contextmanager
+    def _ended_after(self, seconds: float) -> Iterator[None]:
+        timer = threading.Timer(seconds, self._process.kill)
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()

@@ -120,7 +120,7 @@ def other(name: str) -> Callable[[Broker, Load], Run]:
             cpu = cpu_seconds(receiver.pid)
             begin = time.monotonic()
             publisher.go()
-            receiver.expect("done")
+            receiver.expect("done", load.timeout)
             seconds = time.monotonic() - begin
             return Run(load.count, seconds, cpu_seconds(receiver.pid) - cpu, peak_memory(receiver.pid))
 
@@ -142,5 +142,5 @@ def mosquitto_sub(broker: Broker, load: Load) -> Run:
         wait_for(lambda: broker.packets(f"{client_id} 1 {_FILTER}"), "mosquitto_sub has subscribed")
         begin = time.monotonic()
         publisher.go()
-        receiver.wait()
+        receiver.wait(load.timeout)
         return Run(load.count, time.monotonic() - begin, math.nan, math.nan)

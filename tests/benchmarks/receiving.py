@@ -59,7 +59,7 @@ def latency(arena: Arena) -> list[Figure]:
         with load.child(broker.port) as publisher:
             publisher.expect("ready")
             publisher.go()
-            publisher.expect("done")
+            publisher.expect("done", load.timeout)
             wait_for(lambda: relay.count == load.count, "a PUBACK for each", load.timeout)
         return relay.latency()
 

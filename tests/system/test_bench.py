@@ -12,6 +12,7 @@ import pytest
 from scheduler_app.management import CommandError, main
 from tests.benchmarks import arena, bench
 from tests.benchmarks.arena import Size
+from tests.benchmarks.child import Child
 from tests.benchmarks.figure import Figure, render
 from tests.support.brokers import find_program
 from tests.support.processes import ROOT
@@ -121,6 +122,16 @@ def test_what_cannot_be_measured_is_told_in_one_line(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(bench, "STEPS", {"ingest": fail})
     with pytest.raises(CommandError, match="the benchmark has failed: the broker has ended"):
         bench.run(quick=True, grow=False, embedded=False, as_json=False)
+
+
+def test_a_program_that_says_nothing_is_not_waited_for_without_end() -> None:
+    with Child("sleeper", ["sleep", "60"]) as sleeper, pytest.raises(AssertionError, match="sleeper said ''"):
+        sleeper.expect("ready", timeout=0.1)
+    with (
+        Child("sleeper", ["sleep", "60"], silent=True) as sleeper,
+        pytest.raises(AssertionError, match="sleeper ended with status -9"),
+    ):
+        sleeper.wait(timeout=0.1)
 
 
 def test_without_the_folder_of_tests_it_says_so(tmp_path: Path) -> None:
