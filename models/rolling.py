@@ -296,20 +296,20 @@ class RollingStatistics:
         if self._grid.edge(self._step) < in_order[0] and in_order[-1] <= self._grid.edge(present):
             pool.add(present, len(values), series.add(present, values))
         else:
-            for step, some in self._by_step(times, values):
+            for step, some in self._by_step(in_order, times, values):
                 pool.add(step, len(some), series.add(step, some))
         series.insert(times, values, in_order[-1])
 
     def _by_step(
-        self, times: Sequence[float], values: Sequence[float]
+        self, in_order: Sequence[float], times: Sequence[float], values: Sequence[float]
     ) -> Iterator[tuple[int, Sequence[float]]]:
-        """Yield the values apart by the step of time they lie in; their `times` may be in any order."""
-        if times != sorted(times):
-            times, values = zip(*sorted(zip(times, values, strict=True)), strict=True)
+        """Yield the values apart by the step of time they lie in; `in_order` are their `times`, sorted."""
+        if times != in_order:
+            values = [value for _, value in sorted(zip(times, values, strict=True))]
         begin = 0
-        while begin < len(times):
-            step = self._grid.step(times[begin])
-            end = bisect_right(times, self._grid.edge(step), begin)
+        while begin < len(in_order):
+            step = self._grid.step(in_order[begin])
+            end = bisect_right(in_order, self._grid.edge(step), begin)
             yield step, values[begin:end]
             begin = end
 

@@ -3,7 +3,6 @@
 import json
 import os
 import platform
-import signal
 import sqlite3
 import subprocess
 import sys
@@ -36,7 +35,6 @@ STEPS: Mapping[str, Callable[[Arena], list[Figure]]] = {
 def run(*, quick: bool, grow: bool, embedded: bool, as_json: bool) -> None:
     """Measure, and print what was found; how far it is goes to standard error. Raises CommandError."""
     _check(embedded=embedded)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # what was started is ended then, too
     arena = Arena(QUICK if quick else FULL, embedded=embedded)
     try:
         if grow:

@@ -15,7 +15,22 @@ from models.store import Batch, NewReading, Store
 from tests.unit.rows import locked, rows
 
 ROOT = Path(__file__).parents[2]
-# As version 1 made it.
+# What is the same in all versions.
+COMMON = """
+CREATE TABLE "rejected_message" ("id" INTEGER NOT NULL PRIMARY KEY, "arrived" REAL NOT NULL,
+    "topic" TEXT NOT NULL, "payload" BLOB NOT NULL, "size" INTEGER NOT NULL, "reason" TEXT NOT NULL,
+    "detail" TEXT NOT NULL);
+CREATE TABLE "delivery" ("id" INTEGER NOT NULL PRIMARY KEY, "packets" BLOB NOT NULL);
+CREATE TABLE "counter" ("name" TEXT NOT NULL PRIMARY KEY, "value" INTEGER NOT NULL) WITHOUT ROWID;
+PRAGMA application_id = 1836147062;
+"""
+COMMON_CONTENT = """
+INSERT INTO rejected_message VALUES (3, 1700000001.5, 'c', x'00ff', 9000, 'not UTF-8', 'why');
+INSERT INTO delivery VALUES (41, x'0001aabb'), (42, x'0002');
+INSERT INTO counter VALUES ('since', 1600000000), ('received', 12), ('stored', 7), ('late', 3),
+    ('rejected', 1), ('duplicates', 1), ('pruned', 2);
+"""
+# As version 1 made the rest.
 VERSION_1 = """
 CREATE TABLE "series" ("id" INTEGER NOT NULL PRIMARY KEY, "name" TEXT NOT NULL);
 CREATE UNIQUE INDEX "series_name" ON "series" ("name");
@@ -24,12 +39,6 @@ CREATE TABLE "reading" ("id" INTEGER NOT NULL PRIMARY KEY, "series_id" INTEGER N
 CREATE INDEX "reading_time" ON "reading" ("time");
 CREATE UNIQUE INDEX "reading_message_id" ON "reading" ("series_id", "message_id")
     WHERE ("message_id" IS NOT NULL);
-CREATE TABLE "rejected_message" ("id" INTEGER NOT NULL PRIMARY KEY, "arrived" REAL NOT NULL,
-    "topic" TEXT NOT NULL, "payload" BLOB NOT NULL, "size" INTEGER NOT NULL, "reason" TEXT NOT NULL,
-    "detail" TEXT NOT NULL);
-CREATE TABLE "delivery" ("id" INTEGER NOT NULL PRIMARY KEY, "packets" BLOB NOT NULL);
-CREATE TABLE "counter" ("name" TEXT NOT NULL PRIMARY KEY, "value" INTEGER NOT NULL) WITHOUT ROWID;
-PRAGMA application_id = 1836147062;
 PRAGMA user_version = 1;
 """
 CONTENT_1 = """
@@ -37,12 +46,8 @@ INSERT INTO series VALUES (1, 'DATA'), (2, 'a/b'), (5, 'aged out long ago');
 INSERT INTO reading VALUES (11, 1, 1700000000.25, 0.1, 'x'), (12, 2, 1699999999.0, -1e17, 'x'),
     (13, 1, 1699999990.5, 5e-324, NULL), (17, 1, 1700000000.25, 0.1, NULL),
     (19, 2, 1700000030.0, 3.0, 'deadbeef-09');
-INSERT INTO rejected_message VALUES (3, 1700000001.5, 'c', x'00ff', 9000, 'not UTF-8', 'why');
-INSERT INTO delivery VALUES (41, x'0001aabb'), (42, x'0002');
-INSERT INTO counter VALUES ('since', 1600000000), ('received', 12), ('stored', 7), ('late', 3),
-    ('rejected', 1), ('duplicates', 1), ('pruned', 2);
 """
-# As version 2 made it, and what it had made of that.
+# As version 2 made it, and what it had made of the same.
 VERSION_2 = """
 CREATE TABLE "series" ("id" INTEGER NOT NULL PRIMARY KEY, "name" TEXT NOT NULL, "topic" TEXT NOT NULL,
     "field" TEXT NOT NULL, "since" REAL NOT NULL, "retention" REAL NOT NULL);
@@ -52,13 +57,7 @@ CREATE TABLE "reading" ("time" REAL NOT NULL, "sequence" INTEGER NOT NULL, "seri
     FOREIGN KEY ("series_id") REFERENCES "series" ("id")) WITHOUT ROWID;
 CREATE UNIQUE INDEX "reading_message_id" ON "reading" ("series_id", "message_id")
     WHERE ("message_id" IS NOT NULL);
-CREATE TABLE "rejected_message" ("id" INTEGER NOT NULL PRIMARY KEY, "arrived" REAL NOT NULL,
-    "topic" TEXT NOT NULL, "payload" BLOB NOT NULL, "size" INTEGER NOT NULL, "reason" TEXT NOT NULL,
-    "detail" TEXT NOT NULL);
-CREATE TABLE "delivery" ("id" INTEGER NOT NULL PRIMARY KEY, "packets" BLOB NOT NULL);
-CREATE TABLE "counter" ("name" TEXT NOT NULL PRIMARY KEY, "value" INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE "subscription" ("topic_filter" TEXT NOT NULL PRIMARY KEY) WITHOUT ROWID;
-PRAGMA application_id = 1836147062;
 PRAGMA user_version = 2;
 """
 CONTENT_2 = """
@@ -67,12 +66,12 @@ INSERT INTO series VALUES (1, 'DATA', 'DATA', '', 1699999990.5, 2100.0),
 INSERT INTO reading VALUES (1700000000.25, 11, 1, 0.1, 'x'), (1699999999.0, 12, 2, -1e17, 'x'),
     (1699999990.5, 13, 1, 5e-324, NULL), (1700000000.25, 17, 1, 0.1, NULL),
     (1700000030.0, 19, 2, 3.0, 'deadbeef-09');
-INSERT INTO rejected_message VALUES (3, 1700000001.5, 'c', x'00ff', 9000, 'not UTF-8', 'why');
-INSERT INTO delivery VALUES (41, x'0001aabb'), (42, x'0002');
-INSERT INTO counter VALUES ('since', 1600000000), ('received', 12), ('stored', 7), ('late', 3),
-    ('rejected', 1), ('duplicates', 1), ('pruned', 2), ('sequence', 19);
+INSERT INTO counter VALUES ('sequence', 19);
 """
-EARLIER = {1: (VERSION_1, CONTENT_1), 2: (VERSION_2, CONTENT_2)}
+EARLIER = {
+    1: (COMMON + VERSION_1, COMMON_CONTENT + CONTENT_1),
+    2: (COMMON + VERSION_2, COMMON_CONTENT + CONTENT_2),
+}
 KEPT = {
     "rejected_message": [(3, 1700000001.5, "c", b"\x00\xff", 9000, "not UTF-8", "why")],
     "delivery": [(41, b"\x00\x01\xaa\xbb"), (42, b"\x00\x02")],
