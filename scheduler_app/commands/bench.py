@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Command(BaseCommand):
-    help = "Measure speed, memory and disk, each beside what one would use instead; takes about eight minutes."
+    help = "Measure speed, memory and disk, each beside what one would use instead; takes eight minutes."
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("--quick", action="store_true", help="less of everything, in less than a minute")
