@@ -1,9 +1,28 @@
 """Text from outside, made fit for one line on a terminal."""
 
+# What Python calls printable although nothing is to be seen of it (Unicode: Default_Ignorable_Code_Point,
+# and the blanks that are no spaces): two names that look the same could differ by it.
+_INVISIBLE = frozenset(
+    {
+        *map(chr, (0x34F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x180B, 0x180C, 0x180D, 0x180F)),
+        *map(chr, (0x2800, 0x3164, 0xFFA0)),
+        *map(chr, range(0xFE00, 0xFE10)),
+        *map(chr, range(0xE0100, 0xE01F0)),
+    }
+)
+
 
 def printable(text: str) -> str:
-    """Return `text` with everything that is no printable character, line ends too, as an escape."""
+    """Return `text` with everything that is no printable character, line ends too, as an escape.
+
+    So are the characters that a terminal obeys (C0 and C1 controls), those that turn the direction
+    of writing, and those of which nothing is to be seen. What has been made printable stays as it is.
+    """
+    if text.isprintable() and (text.isascii() or _INVISIBLE.isdisjoint(text)):
+        return text
     return "".join(
-        character if character.isprintable() else character.encode("unicode_escape").decode()
+        character
+        if character.isprintable() and character not in _INVISIBLE
+        else character.encode("unicode_escape").decode()
         for character in text
     )

@@ -5,8 +5,15 @@ import sys
 import time
 from collections.abc import Callable, Iterator, MutableSequence
 from contextlib import contextmanager
+from traceback import format_exception
+from typing import TYPE_CHECKING
 
 from loguru import logger
+
+from config.text import printable
+
+if TYPE_CHECKING:
+    from loguru import Record
 
 _FORMAT = "{time:YYYY-MM-DD HH:mm:ss} | <level>{level: <7}</level> | {extra[role]}: {message}"
 # Libraries speak at INFO of what is detail to our users: each job run, each packet. What goes wrong
@@ -27,13 +34,26 @@ class _PassOn(logging.Handler):
         logger.opt(exception=record.exc_info).log(name, f"{record.name}: {{}}", record.getMessage())
 
 
+def _make_printable(record: "Record") -> None:
+    """Leave nothing in a record that a terminal obeys: topics, payloads and reasons come from outside.
+
+    A message is one line. A traceback keeps its lines; its last one may repeat what came from outside.
+    """
+    lines = [printable(record["message"])]
+    if (error := record["exception"]) is not None:
+        traceback = "".join(format_exception(error.type, error.value, error.traceback))
+        lines += [printable(line) for line in traceback.rstrip("\n").split("\n")]
+        record["exception"] = None
+    record["message"] = "\n".join(lines)
+
+
 def configure_log(level: str, role: str) -> None:
     """Send all logs at or above `level` to standard error, with the name of the `role` in each line.
 
     At DEBUG the libraries' own details are shown too.
     """
     logger.remove()
-    logger.configure(extra={"role": role})
+    logger.configure(extra={"role": role}, patcher=_make_printable)
     logger.add(sys.stderr, level=level, format=_FORMAT, backtrace=False, diagnose=False)
     logging.basicConfig(handlers=[_PassOn()], level="DEBUG" if level == "DEBUG" else "INFO", force=True)
     for name, library_level in _LIBRARY_LEVELS.items():

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, ClassVar, NoReturn
 
+from config.text import printable
 from scheduler_app import commands
 
 if TYPE_CHECKING:
@@ -93,8 +94,8 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _tell(error: CommandError) -> int:
-    for line in str(error).splitlines():
-        print(f"Error: {line}", file=sys.stderr)
+    for line in str(error).split("\n"):
+        print(f"Error: {printable(line)}", file=sys.stderr)
     return error.status
 
 

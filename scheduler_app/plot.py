@@ -5,6 +5,8 @@ from datetime import UTC, datetime
 
 import plotext
 
+from config.text import printable
+
 # A series: (time in UTC epoch seconds, value), in the order of time.
 Points = Sequence[tuple[float, float]]
 
@@ -23,7 +25,7 @@ def plot(curves: Sequence[tuple[str, Points]], *, title: str, columns: int, line
     plotext.limit_size(False, False)
     plotext.plotsize(columns, lines)
     plotext.theme("pro" if colored else "clear")
-    plotext.title(title)
+    plotext.title(printable(title))
     begin = min(points[0][0] for _, points in curves)
     end = max(points[-1][0] for _, points in curves)
     scale = _Scale([value for _, points in curves for _, value in points])
@@ -33,7 +35,7 @@ def plot(curves: Sequence[tuple[str, Points]], *, title: str, columns: int, line
         plotext.plot(
             [time - begin for time, _ in drawn],
             [scale.place(value) for _, value in drawn],
-            label=label,
+            label=printable(label),
             marker="braille" if number else "dot",
         )
     ticks = [(end - begin) * place / (_TICKS - 1) for place in range(_TICKS)] if end > begin else [0.0]

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import Self, TextIO
 
+from config.text import printable
+
 # Another page, which leaves the one with the history alone; no cursor; no line that goes on below.
 _BEGIN = "\x1b[?1049h\x1b[?25l\x1b[?7l"
 _END = "\x1b[?7h\x1b[?25h\x1b[?1049l"
@@ -37,9 +39,9 @@ class Screen:
         return self._size().lines
 
     def draw(self, lines: Sequence[str]) -> None:
-        """Show `lines` from the top, as far as there is room. They must be printable."""
+        """Show `lines` from the top, as far as there is room. What is not printable in them is escaped."""
         columns, height = self._size()
-        text = "\n".join(f"{_CLEAR_LINE}{line[:columns]}" for line in lines[:height])
+        text = "\n".join(f"{_CLEAR_LINE}{printable(line)[:columns]}" for line in lines[:height])
         rest = f"\n{_CLEAR_REST}" if len(lines) < height else ""
         # in one piece, and over what is there: nothing flickers
         self._write(f"{_HOME}{text}{rest}")

@@ -1,20 +1,26 @@
-"""Tables for people: the one file that knows tabulate."""
+"""Tables for people: the one file that knows tabulate. Whatever text is put in, it is printable."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from tabulate import tabulate, tabulate_formats
+
+from config.text import printable
 
 FORMATS: tuple[str, ...] = tuple(tabulate_formats)
 
 
 def render(averages: Mapping[str, float | None], table_format: str) -> str:
     """Return the averages as one row under its headings; an empty window is a dash."""
-    return str(tabulate([averages.values()], headers=list(averages), tablefmt=table_format, missingval="-"))
+    return str(
+        tabulate(
+            [averages.values()], headers=list(map(printable, averages)), tablefmt=table_format, missingval="-"
+        )
+    )
 
 
 def render_table(rows: Sequence[Sequence[object]], headings: Sequence[str]) -> str:
     """Return rows under their headings, texts as they are."""
-    return str(tabulate(rows, headers=headings, disable_numparse=True))
+    return str(tabulate(map(_texts, rows), headers=list(map(printable, headings)), disable_numparse=True))
 
 
 def render_columns(
@@ -22,9 +28,22 @@ def render_columns(
 ) -> str:
     """Return rows under their headings, texts as they are; the columns numbered `right` end in line."""
     sides = ["right" if column in right else "left" for column in range(len(headings))]
-    return str(tabulate(rows, headers=headings, tablefmt=table_format, disable_numparse=True, colalign=sides))
+    return str(
+        tabulate(
+            map(_texts, rows),
+            headers=list(map(printable, headings)),
+            tablefmt=table_format,
+            disable_numparse=True,
+            colalign=sides,
+        )
+    )
 
 
 def render_pairs(pairs: Mapping[str, object]) -> str:
     """Return names and values in two columns."""
-    return str(tabulate(list(pairs.items()), tablefmt="plain", disable_numparse=True))
+    return str(tabulate(map(_texts, pairs.items()), tablefmt="plain", disable_numparse=True))
+
+
+def _texts(cells: Iterable[object]) -> list[object]:
+    """Return cells with all text in them on one line, and nothing in it that a terminal obeys."""
+    return [printable(cell) if isinstance(cell, str) else cell for cell in cells]

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from config.text import printable
 from scheduler_app.arguments import pause
 from scheduler_app.management import BROKER_SETTINGS, BaseCommand, CommandError
 
@@ -113,7 +114,7 @@ def report(audit: "Audit") -> None:
         headings = ("statistic", "compared", "largest difference", "off", "where")
         print(render_columns(rows, headings, {1, 2, 3}, "simple"))
     for reason, count in audit.skipped.items():
-        print(f"skipped: {count:,} {reason}")
+        print(f"skipped: {count:,} {printable(reason)}")
     if not audit.compared:
         raise CommandError("nothing that is published could be compared with what is stored")
     if audit.off:

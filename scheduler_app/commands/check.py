@@ -3,6 +3,7 @@
 import argparse
 from typing import TYPE_CHECKING
 
+from config.text import printable
 from scheduler_app.arguments import pause
 from scheduler_app.management import SUBSCRIBER_SETTINGS, BaseCommand, CommandError
 
@@ -28,7 +29,7 @@ class Command(BaseCommand):
 
         failed = []
         for finding in examine(settings, options.downtime):
-            print(f"{finding.level:<4}  {finding.name:<9} {finding.text}", flush=True)
+            print(f"{finding.level:<4}  {finding.name:<9} {printable(finding.text)}", flush=True)
             if finding.level == Level.FAIL:
                 failed.append(finding.name)
         if failed:

@@ -66,7 +66,8 @@ class Command(BaseCommand):
             for summary in rows:
                 print(json.dumps(as_json(summary)))
         elif not rows:
-            print("there are no series" if options.filter is None else f"no series matches {options.filter}")
+            text = "there are no series" if options.filter is None else f"no series matches {options.filter}"
+            print(printable(text))
         else:
             headings = ("series", "count", "per minute", "first (UTC)", "last (UTC)")
             print(render_columns([as_row(summary) for summary in rows], headings, {1, 2}, options.format))

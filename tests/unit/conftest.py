@@ -50,6 +50,6 @@ def restored_log() -> Iterator[None]:
     for name, library_level in levels.items():
         logging.getLogger(name).setLevel(library_level)
     logger.remove()
-    logger.configure(extra={})
+    logger.configure(extra={}, patcher=lambda record: None)
     if sys.__stderr__ is not None:
         logger.add(sys.__stderr__)

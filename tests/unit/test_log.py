@@ -3,7 +3,7 @@ import logging
 import pytest
 from loguru import logger
 
-from scheduler_app.log import Once, configure_log
+from scheduler_app.log import Once, configure_log, kept_log
 
 LIBRARIES = ("apscheduler", "peewee", "paho", "rumqttd")
 
@@ -97,3 +97,45 @@ def test_configuring_twice_does_not_tell_everything_twice(capsys: pytest.Capture
     configure_log("INFO", role="b")
     logging.getLogger("other").warning("hello")
     assert capsys.readouterr().err.count("hello") == 1
+
+
+HOSTILE = "\x1b[2J\nforged line\u202e\x9b\u2028"
+ESCAPED = r"\x1b[2J\nforged line\u202e\x9b\u2028"
+
+
+@pytest.mark.usefixtures("restored_log")
+def test_whatever_came_from_outside_is_one_line_without_orders(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_log("INFO", role="a")
+    logger.info("the topic {}", HOSTILE)
+    logging.getLogger("paho").warning("lost %s", HOSTILE)
+    assert [line.partition(": ")[2] for line in capsys.readouterr().err.splitlines()] == [
+        f"the topic {ESCAPED}",
+        f"paho: lost {ESCAPED}",
+    ]
+
+
+@pytest.mark.usefixtures("restored_log")
+def test_a_traceback_keeps_its_lines_and_repeats_no_orders(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_log("INFO", role="a")
+    try:
+        raise ValueError(f"no topic: {HOSTILE}")
+    except ValueError:
+        logger.exception("failed")
+    lines = capsys.readouterr().err.rstrip("\n").split("\n")
+    assert lines[0].endswith("failed")
+    assert lines[1] == "Traceback (most recent call last):"
+    assert lines[2].startswith('  File "')
+    assert lines[-2].startswith(r"ValueError: no topic: \x1b[2J")
+    assert all(line.isprintable() for line in lines)
+
+
+@pytest.mark.usefixtures("restored_log")
+def test_the_log_that_is_kept_while_the_terminal_is_drawn_on_gives_no_orders(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    configure_log("INFO", role="a")
+    lines: list[str] = []
+    with kept_log(lines, "INFO", "a"):
+        logger.info("the topic {}", HOSTILE)
+    assert [line.partition(": ")[2] for line in lines] == [f"the topic {ESCAPED}"]
+    assert capsys.readouterr().err == f"{lines[0]}\n"

@@ -54,3 +54,8 @@ def test_no_more_is_drawn_than_there_is_room_for(terminal: Terminal) -> None:
     assert screen.lines == 4
     screen.draw(["1234567", *"abcde"])
     assert terminal.written == "\x1b[H\x1b[2K123456\n\x1b[2Ka\n\x1b[2Kb\n\x1b[2Kc"
+
+
+def test_a_line_gives_no_orders_to_the_terminal(terminal: Terminal) -> None:
+    Screen(terminal.stream).draw(["\x1b[2J", "a\u202eb"])
+    assert terminal.written == "\x1b[H\x1b[2K\\x1b[2\n\x1b[2Ka\\u202\n\x1b[J"

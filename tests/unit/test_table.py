@@ -1,6 +1,6 @@
 import pytest
 
-from scheduler_app.table import FORMATS, render
+from scheduler_app.table import FORMATS, render, render_columns, render_pairs, render_table
 
 AVERAGES = {"avg_1min": 46, "avg_5min": 45.7, "avg_30min": 47.177777777777777}
 EMPTY = {"avg_1min": None, "avg_5min": 5, "avg_30min": None}
@@ -30,3 +30,21 @@ def test_every_format_shows_all_windows(table_format: str, averages: dict[str, f
         assert name in text or name.replace("_", "\\_") in text or name.replace("_", "\\\\_") in text
         shown = ["-"] if value is None else [f"{value:g}", str(value)]
         assert any(number in text for number in shown)
+
+
+HOSTILE = "\x1b[2J\n\u202ea\u2029"
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        (render({HOSTILE: 1.0}, "simple"), 3),
+        (render_table([[HOSTILE, 1]], [HOSTILE, "b"]), 3),
+        (render_columns([[HOSTILE, "1"]], [HOSTILE, "b"], {1}, "simple"), 3),
+        (render_pairs({HOSTILE: HOSTILE, "a": 1}), 2),
+    ],
+    ids=["averages", "table", "columns", "pairs"],
+)
+def test_no_text_in_a_table_gives_orders_to_a_terminal(text: str, lines: int) -> None:
+    assert [line.isprintable() for line in text.split("\n")] == [True] * lines
+    assert r"\x1b[2J\n\u202ea\u2029" in text
