@@ -1,7 +1,9 @@
 """Where the MQTT broker is, as one setting."""
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 from urllib.parse import SplitResult, unquote, urlsplit
 
 ADDRESS_FORM = "host, host:port, or an mqtt://, mqtts://, ws:// or wss:// URL with an optional user:password@"
@@ -26,6 +28,11 @@ class BrokerAddress:
     @property
     def websockets(self) -> bool:
         return self.scheme in ("ws", "wss")
+
+    @property
+    def reveals_password(self) -> bool:
+        """Whether the password goes over a network as it is, for whoever looks at what passes by."""
+        return self.password is not None and not self.tls and not is_loopback(self.host)
 
     def __str__(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
@@ -73,6 +80,18 @@ class BrokerAddress:
             username=None if parts.username is None else unquote(parts.username),
             password=None if parts.password is None else unquote(parts.password),
         )
+
+
+def is_loopback(host: str) -> bool:
+    """Whether what is sent to `host`, a name or an address, never leaves this machine.
+
+    A name is not looked up: it could be another address a minute later.
+    """
+    with suppress(ValueError):
+        address = ip_address(host)
+        return (getattr(address, "ipv4_mapped", None) or address).is_loopback
+    name = host.lower().removesuffix(".")
+    return name == "localhost" or name.endswith(".localhost")  # RFC 6761, section 6.3
 
 
 def hide_password(text: str) -> str:

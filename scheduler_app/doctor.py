@@ -17,6 +17,7 @@ from config.settings import Settings
 from models import history
 from models.database import LockedDatabase, UnusableDatabase, prepare, reading_database, writing_settings
 from scheduler_app.lifecycle import wait_until
+from scheduler_app.management import CLEAR_PASSWORD
 from scheduler_app.mqtt import SUSPICIOUS, Connection, IngestSession
 from scheduler_app.outlet import metrics_topic
 from scheduler_app.packets import Message
@@ -61,6 +62,8 @@ def examine(settings: Settings, downtime: float) -> Iterator[Finding]:
     if database.level != Level.FAIL:
         yield _check_file_system(settings.db_file)
         yield from _check_messages(settings)
+    if settings.broker.reveals_password:
+        yield Finding(Level.WARN, "broker", CLEAR_PASSWORD.format(settings.broker))
     broker, answers = _check_broker(settings)
     yield broker
     if broker.level != Level.FAIL:

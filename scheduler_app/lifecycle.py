@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import resource
 import signal
 import sys
 import threading
@@ -116,6 +117,7 @@ class Stopped(Exception):
 @contextmanager
 def role(options: argparse.Namespace) -> Iterator[StopSignal]:
     """Run the body until it is told to stop; CommandError if it was told to because of a failure."""
+    _leave_no_core()
     with StopSignal() as stop:
         if options.stop_at_eof:
             stop_at_end_of_input(stop)
@@ -123,6 +125,15 @@ def role(options: argparse.Namespace) -> Iterator[StopSignal]:
             yield stop
     if stop.failure:
         raise CommandError(stop.failure)
+
+
+def _leave_no_core() -> None:
+    """Have a crash write no core file: the password of the broker would be in it.
+
+    Only the soft limit: who looks for a fault may raise it again (`prlimit --core`).
+    """
+    _, hard = resource.getrlimit(resource.RLIMIT_CORE)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, hard))
 
 
 @contextmanager

@@ -42,6 +42,11 @@ SUBSCRIBER_SETTINGS = (
     "windows",
     "max_clock_skew",
 )
+# What is told of a broker whose password goes over the network as it is.
+CLEAR_PASSWORD = (
+    "the password for the broker at {} is sent in clear, and whoever sees the network can read it: "
+    "set BROKER to an mqtts:// URL"
+)
 # What each command has, whatever else it uses.
 _COMMON_SETTINGS = ("log_level",)
 
@@ -197,7 +202,17 @@ def _run_command(name: str, arguments: list[str]) -> None:
     except InvalidSettings as error:
         raise CommandError(str(error), status=2) from None
     configure_log(settings.log_level, role=name)
+    # who starts others has told it; their input is a pipe from it
+    if command.is_role and not options.stop_at_eof and "broker" in command.settings:
+        _warn_of_clear_password(settings)
     command.handle(options, settings)
+
+
+def _warn_of_clear_password(settings: "Settings") -> None:
+    from loguru import logger
+
+    if settings.broker.reveals_password:
+        logger.warning(CLEAR_PASSWORD, settings.broker)
 
 
 def _join_descending(arguments: list[str]) -> list[str]:

@@ -30,6 +30,7 @@ class Command(BaseCommand):
     def handle(self, options: argparse.Namespace, settings: "Settings") -> None:
         from loguru import logger
 
+        from config.broker_address import is_loopback
         from scheduler_app.embedded_broker import run_embedded_broker
         from scheduler_app.lifecycle import role, serve
         from scheduler_app.mqtt import answers
@@ -37,6 +38,13 @@ class Command(BaseCommand):
         with role(options) as stop:
             run_embedded_broker(options.host, options.port)
             logger.info("the embedded broker listens on {}:{}", options.host, options.port)
+            if not is_loopback(options.host):
+                logger.warning(
+                    "the embedded broker asks nobody for a password: whoever reaches {}:{} can read and "
+                    "publish everything. Where others are, use one with passwords, such as Mosquitto",
+                    options.host,
+                    options.port,
+                )
             watch = threading.Thread(target=_watch, args=(stop, options.host, options.port), daemon=True)
             watch.start()
             serve(stop, lambda: answers(options.host, options.port, _ANSWER_TIMEOUT), settings.health_file)

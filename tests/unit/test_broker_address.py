@@ -4,7 +4,7 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from config.broker_address import ADDRESS_FORM, BrokerAddress, hide_password
+from config.broker_address import ADDRESS_FORM, BrokerAddress, hide_password, is_loopback
 from config.settings import InvalidSettings, load_settings
 
 # Stands inside every password below, and in no other text.
@@ -173,3 +173,47 @@ def test_no_refusal_of_a_broker_shows_a_password(form: str, password: str) -> No
         load_settings({"broker": form.format(password)})
     except InvalidSettings as error:
         assert MARK not in str(error)  # noqa: PT017 - a URL that is allowed is no failure
+
+
+@pytest.mark.parametrize(
+    ("host", "loopback"),
+    [
+        ("localhost", True),
+        ("LOCALHOST.", True),
+        ("broker.localhost", True),
+        ("127.0.0.1", True),
+        ("127.255.255.254", True),
+        ("::1", True),
+        ("::ffff:127.0.0.1", True),
+        ("126.255.255.255", False),
+        ("128.0.0.0", False),
+        ("::2", False),
+        ("::ffff:10.0.0.1", False),
+        ("0.0.0.0", False),
+        ("::", False),
+        ("mosquitto", False),
+        ("notlocalhost", False),
+        ("localhost.example.org", False),
+        ("127.0.0.1.example.org", False),
+    ],
+)
+def test_what_stays_on_this_machine_is_told_by_its_name(host: str, loopback: bool) -> None:
+    assert is_loopback(host) == loopback
+
+
+@pytest.mark.parametrize(
+    ("text", "reveals"),
+    [
+        ("mqtt://u:p@192.168.1.5", True),
+        ("ws://u:p@broker.example.org", True),
+        ("mqtt://u:p@mosquitto", True),
+        ("mqtts://u:p@192.168.1.5", False),
+        ("wss://u:p@192.168.1.5", False),
+        ("mqtt://u:p@localhost", False),
+        ("mqtt://u:p@[::1]", False),
+        ("mqtt://u@192.168.1.5", False),
+        ("192.168.1.5", False),
+    ],
+)
+def test_a_password_is_revealed_where_it_crosses_a_network_without_tls(text: str, reveals: bool) -> None:
+    assert BrokerAddress.parse(text).reveals_password == reveals

@@ -67,6 +67,14 @@ def test_a_topic_with_nothing_but_retained_messages_is_warned_of(tmp_path: Path)
     assert (finding.level, finding.name) == (Level.WARN, "messages")
 
 
+def test_a_password_that_is_sent_in_clear_is_warned_of(tmp_path: Path) -> None:
+    settings = load_settings({"db_file": str(tmp_path / "test.db"), "broker": "mqtt://me:secret@192.0.2.1"})
+    *_, finding = islice(examine(settings, downtime=600.0), 4)
+    assert (finding.level, finding.name) == (Level.WARN, "broker")
+    assert "192.0.2.1:1883 is sent in clear" in finding.text
+    assert "secret" not in finding.text
+
+
 @pytest.mark.parametrize(
     ("needed", "text"),
     [

@@ -1,5 +1,6 @@
 import argparse
 import os
+import resource
 import signal
 import sys
 import threading
@@ -208,3 +209,13 @@ def test_a_background_thread_that_does_not_end_is_told(
     assert log_lines == ["WARNING: printer did not end within 0.01 s"]
     release.set()
     thread.join(PATIENCE)
+
+
+def test_a_role_leaves_no_core_file_with_the_password_in_it() -> None:
+    before = resource.getrlimit(resource.RLIMIT_CORE)
+    resource.setrlimit(resource.RLIMIT_CORE, (before[1], before[1]))
+    try:
+        with role(argparse.Namespace(stop_at_eof=False)):
+            assert resource.getrlimit(resource.RLIMIT_CORE) == (0, before[1])
+    finally:
+        resource.setrlimit(resource.RLIMIT_CORE, before)

@@ -369,3 +369,41 @@ def test_a_signal_to_stop_waits_until_the_settings_are_imported(
     finally:
         signal.signal(number, former)
     assert told == ["imported", "stopped"]
+
+
+CLEAR = (
+    "the password for the broker at 192.0.2.1:1883 is sent in clear, and whoever sees the network can "
+    "read it: set BROKER to an mqtts:// URL"
+)
+
+
+@pytest.mark.usefixtures("restored_log")
+@pytest.mark.parametrize(
+    ("arguments", "broker", "times"),
+    [
+        (["subscriber"], "mqtt://me:secret@192.0.2.1", 1),
+        (["publisher"], "mqtt://me:secret@192.0.2.1", 1),
+        (["stats"], "mqtt://me:secret@192.0.2.1", 1),
+        (["runbroker-clients"], "mqtt://me:secret@192.0.2.1", 1),
+        (["subscriber", "--stop-at-eof"], "mqtt://me:secret@192.0.2.1", 0),  # its parent has said it
+        (["subscriber"], "mqtts://me:secret@192.0.2.1", 0),
+        (["subscriber"], "mqtt://me:secret@127.0.0.1", 0),
+        (["subscriber"], "192.0.2.1", 0),
+        (["status"], "mqtt://me:secret@192.0.2.1", 0),
+        (["broker"], "mqtt://me:secret@192.0.2.1", 0),
+    ],
+)
+def test_a_role_says_once_that_its_password_is_sent_in_clear(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    broker: str,
+    times: int,
+) -> None:
+    command = type(load_command(arguments[0]))
+    monkeypatch.setattr(command, "handle", lambda self, options, settings: None)
+    monkeypatch.setenv("BROKER", broker)
+    assert run(*arguments) == 0
+    err = capsys.readouterr().err
+    assert (err.count("WARNING"), err.count(CLEAR)) == (times, times)
+    assert "secret" not in err
