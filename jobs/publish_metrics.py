@@ -1,6 +1,5 @@
 """Publish what has become of the messages."""
 
-import json
 from collections.abc import Callable, Mapping
 
 # Every message received is counted as exactly one of the others.
@@ -11,10 +10,10 @@ COUNTERS = ("received", *ENDINGS, "pruned")
 def publish_metrics(
     counters: Callable[[], Mapping[str, int]],
     present: Callable[[], Mapping[str, object]],
-    publish: Callable[[str], object],
+    publish: Callable[[Mapping[str, object]], object],
     now: Callable[[], float],
 ) -> None:
-    """Hand to `publish`, as one JSON object, the counters since the database was created and the present.
+    """Hand to `publish`, by their names, the counters since the database was created and the present.
 
     `counters` are those of the database, among them `since` (UTC epoch seconds).
     """
@@ -25,4 +24,4 @@ def publish_metrics(
         **{name: counts.get(name, 0) for name in COUNTERS},
         **present(),
     }
-    publish(json.dumps(message))
+    publish(message)

@@ -1,9 +1,11 @@
 """Publish the statistics of each series."""
 
-import json
+import math
+from array import array
 from collections.abc import Callable
 
-from models.rolling import RollingStatistics, SeriesStatistics
+from models.rolling import RollingStatistics
+from models.series_message import SeriesMessage
 
 # Seconds. What has not changed is published again all the same, so that its readers know it is alive.
 _AT_LEAST_EVERY = 60.0
@@ -12,32 +14,39 @@ _AT_LEAST_EVERY = 60.0
 class SeriesPublisher:
     """Remembers what was published of each series, and publishes what has changed since."""
 
-    def __init__(self, publish: Callable[[str, str], bool]) -> None:
-        """`publish` gets the name of a series and its message; it returns whether that has gone out."""
+    def __init__(self, publish: Callable[[SeriesMessage], bool]) -> None:
+        """`publish` returns whether the message has gone out."""
         self._publish = publish
         # By series: when, and the hash of what.
         self._published: dict[int, tuple[float, int]] = {}
 
     def publish(self, statistics: RollingStatistics) -> None:
         """Publish each series whose statistics at the latest tick are new, or a minute old."""
+        at, sequence = statistics.at, statistics.sequence
         for series in statistics.series():
-            if series.newest.time <= statistics.at - series.row.retention:
-                self._published.pop(series.row.id, None)  # it has aged out, and its message is cleared
+            row, newest = series.row, series.newest
+            if newest.time <= at - row.retention:
+                self._published.pop(row.id, None)  # it has aged out, and its message is cleared
                 continue
-            content = _content(series, statistics.at)
-            when, what = self._published.get(series.row.id, (float("-inf"), 0))
-            present = hash(content)
-            if present != what or not 0 <= statistics.at - when < _AT_LEAST_EVERY:
-                head = json.dumps({"series": series.row.name, "at": statistics.at})
-                message = f'{head[:-1]}, "sequence": {statistics.sequence}, {content[1:]}'
-                if self._publish(series.row.name, message):
-                    self._published[series.row.id] = statistics.at, present
+            windows = dict(series.windows(at))
+            when, what = self._published.get(row.id, (float("-inf"), 0))
+            present = _hash(newest.value, newest.time, windows)
+            if present != what or not 0 <= at - when < _AT_LEAST_EVERY:
+                message = SeriesMessage(row.name, at, sequence, newest.value, newest.time, windows)
+                if self._publish(message):
+                    self._published[row.id] = at, present
 
     def publish_all_anew(self) -> None:
         """Have the next call publish all: on a new connection, the broker may have forgotten."""
         self._published.clear()
 
 
-def _content(series: SeriesStatistics, at: float) -> str:
-    last = {"value": series.newest.value, "time": series.newest.time}
-    return json.dumps({"last": last, "windows": dict(series.windows(at))})
+def _hash(value: float, time: float, windows: dict[str, dict[str, float | int | None]]) -> int:
+    """Return a hash of what is published of a series, whose windows and statistics are always the same.
+
+    Of the bytes: the hash of a float is the same for -1 and -2, and for 0 and -0. No statistic is NaN.
+    """
+    numbers = [value, time]
+    for statistics in windows.values():
+        numbers += [math.nan if number is None else number for number in statistics.values()]
+    return hash(array("d", numbers).tobytes())

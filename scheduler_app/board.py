@@ -6,13 +6,16 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from config.text import printable
+from models.series_message import SeriesMessage
 from scheduler_app.arguments import Order
 from scheduler_app.figures import age_text, number_text, sparkline
-from scheduler_app.series_message import SeriesMessage, headline, window_length
+from scheduler_app.messages import headline, window_length
 
 COLUMNS = ("name", "last", "age", "count")
 # As many values as a sparkline has blocks.
 _TREND = 20
+# Windows that have a column.
+_MOST_COLUMNS = 50
 
 
 class Table(NamedTuple):
@@ -57,9 +60,9 @@ class Board:
 
     @property
     def windows(self) -> list[str]:
-        """The names of all windows, the shortest first."""
+        """The names of all windows, the shortest first; of very many, the first."""
         names = {name for entry in self._entries.values() for name in entry.message.windows}
-        return sorted(names, key=lambda name: window_length(name) or 0.0)
+        return sorted(names, key=lambda name: window_length(name) or 0.0)[:_MOST_COLUMNS]
 
     def changed(self, now: float) -> Iterator[SeriesMessage]:
         """Yield in order what has changed since this was asked the last time."""

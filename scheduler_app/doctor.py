@@ -1,6 +1,5 @@
 """What `manage.py check` looks at."""
 
-import json
 import math
 import os
 import secrets
@@ -10,7 +9,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from config.quantities import format_duration
 from config.settings import Settings
@@ -18,6 +17,7 @@ from models import history
 from models.database import LockedDatabase, UnusableDatabase, prepare, reading_database, writing_settings
 from scheduler_app.lifecycle import wait_until
 from scheduler_app.management import CLEAR_PASSWORD
+from scheduler_app.messages import InvalidMessage, Metrics, parse_metrics
 from scheduler_app.mqtt import SUSPICIOUS, Connection, IngestSession
 from scheduler_app.outlet import metrics_topic
 from scheduler_app.packets import Message
@@ -29,7 +29,10 @@ _SYS_TIMEOUT = 1.0
 _LEAST_QUEUE_TEST, _MOST_QUEUE_TEST = 1100, 20_000
 # A broker takes at least so many messages a second from us.
 _SLOWEST = 500
+# Messages a second. Below it, a queue of any size lasts for years.
+_LEAST_RATE = 1e-5
 _NETWORK_FILE_SYSTEMS = ("nfs", "cifs", "smb", "9p", "sshfs", "afs", "ceph", "gluster")
+_MOST_DIGITS = 20
 _DROPPED_TOPIC = "$SYS/broker/publish/messages/dropped"  # Mosquitto's
 
 
@@ -68,8 +71,16 @@ def examine(settings: Settings, downtime: float) -> Iterator[Finding]:
     yield broker
     if broker.level != Level.FAIL:
         yield from _check_dropped(settings)  # before the next check makes a broker drop some
-        yield _check_session(settings, _rate(answers.get(metrics_topic(settings))), downtime)
-        yield from _check_metrics(settings, answers)
+        metrics: Metrics | None = None
+        if (payload := answers.get(metrics_topic(settings))) is not None:
+            try:
+                metrics = parse_metrics(payload)
+            except InvalidMessage as error:
+                text = f"what is on {metrics_topic(settings)} is not from a subscriber: {error}"
+                yield Finding(Level.WARN, "metrics", text)
+        yield _check_session(settings, _rate(metrics), downtime)
+        if metrics is not None:
+            yield from _check_metrics(settings, metrics)
 
 
 def _check_database(settings: Settings) -> Finding:
@@ -259,29 +270,22 @@ def _check_dropped(settings: Settings) -> Iterator[Finding]:
     # a broker without such topics says nothing, or even hangs up
     wait_until(lambda: bool(answers) or connection.trouble is not None, _SYS_TIMEOUT)
     connection.stop()
-    if answers and answers[0].isdigit() and int(answers[0]):
+    # of 4,300 digits Python makes no number
+    if answers and answers[0].isdigit() and len(answers[0]) < _MOST_DIGITS and int(answers[0]):
         text = f"the broker has dropped {int(answers[0])} messages since it started, ours or others'"
         yield Finding(Level.WARN, "broker", text)
 
 
-def _check_metrics(settings: Settings, answers: dict[str, bytes]) -> Iterator[Finding]:
+def _check_metrics(settings: Settings, metrics: Metrics) -> Iterator[Finding]:
     """Look at what a running subscriber tells of itself."""
-    metrics = _metrics(answers.get(metrics_topic(settings)))
-    if metrics.get("short_connections", 0) >= SUSPICIOUS:
+    if metrics.short_connections >= SUSPICIOUS:
         text = f"the subscriber is thrown out again and again: does another client use {settings.client_id}?"
         yield Finding(Level.WARN, "client id", text)
 
 
-def _rate(payload: bytes | None) -> float | None:
-    """Return how many messages a second a running subscriber has received so far."""
-    metrics = _metrics(payload)
-    seconds = metrics.get("at", 0) - metrics.get("since", 0)
-    return metrics.get("received", 0) / seconds or None if seconds > 0 else None
-
-
-def _metrics(payload: bytes | None) -> dict[str, Any]:
-    try:
-        metrics = json.loads(payload or b"{}")
-    except ValueError:
-        return {}
-    return metrics if isinstance(metrics, dict) else {}
+def _rate(metrics: Metrics | None) -> float | None:
+    """Return how many messages a second a running subscriber has received so far, None if hardly any."""
+    if metrics is None or metrics.at <= metrics.since:
+        return None
+    rate = metrics.received / (metrics.at - metrics.since)
+    return rate if rate >= _LEAST_RATE else None

@@ -4,7 +4,7 @@ import sys
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from queue import Empty, SimpleQueue
+from queue import Empty
 from typing import Protocol
 
 from loguru import logger
@@ -12,11 +12,12 @@ from loguru import logger
 from config.settings import Settings
 from config.topics import matches
 from scheduler_app.board import Board
+from scheduler_app.inbox import Inbox
 from scheduler_app.log import Once
+from scheduler_app.messages import OFFLINE, InvalidMessage, parse_series, parse_state, write_series
 from scheduler_app.outlet import metrics_topic, state_topic
 from scheduler_app.packets import Message
 from scheduler_app.screen import Screen
-from scheduler_app.series_message import NotSeries, parse_series
 from scheduler_app.table import render_columns
 
 # Seconds. What is retained comes in one go: when so long none has come, all is here. The same for
@@ -25,6 +26,8 @@ _QUIET = 0.5
 # What goes on without a pause is shown all the same.
 _PATIENCE = 2.0
 _REDRAW = 1.0
+# Bytes of the messages that are kept, beside the limit MAX_SERIES: 20,000 of 3 kB each.
+_MOST_BYTES = 64 * 2**20
 # Lines above the table.
 _HEAD = 2
 
@@ -59,7 +62,7 @@ class JsonLines:
 
     def show(self, board: Board, now: float) -> None:
         for message in board.changed(now):
-            print(message.as_json())
+            print(write_series(message))
         sys.stdout.flush()
 
 
@@ -124,7 +127,7 @@ class SeriesView:
     def __init__(
         self,
         settings: Settings,
-        inbox: "SimpleQueue[Message | None]",
+        inbox: Inbox,
         board: Board,
         display: Display,
         *,
@@ -141,6 +144,10 @@ class SeriesView:
         self._once = once
         self._rhythm = Rhythm(moves=display.moves)
         self._warnings = Once()
+        self._most = settings.max_series
+        # Of each series that is shown, the size of its message in bytes.
+        self._sizes: dict[str, int] = {}
+        self._bytes = 0
 
     def run(self) -> None:
         """Show until the inbox ends; with `once` only a single time.
@@ -169,8 +176,7 @@ class SeriesView:
 
     def _take(self, message: Message) -> None:
         if message.topic == self._state_topic:
-            if message.payload == b"offline" and self._warnings.allows("offline") is not None:
-                logger.warning("the subscriber is offline; nothing newer until it is back")
+            self._take_state(message)
             # if there is no series at all, this is the end of what is retained
             self._rhythm.heard(time.monotonic(), retained=message.retained)
             return
@@ -179,14 +185,36 @@ class SeriesView:
             return
         if not message.payload:
             self._board.clear(name)
+            self._bytes -= self._sizes.pop(name, 0)
         else:
             try:
-                self._board.put(parse_series(message.payload, name))
-            except NotSeries as error:
-                if (held := self._warnings.allows("no series")) is not None:
-                    more = f" ({held} more like it)" if held else ""
-                    logger.warning(
-                        "a message on {!r} holds no statistics of a series: {}{}", message.topic, error, more
-                    )
+                series = parse_series(message.payload, name)
+                self._make_room(name, len(name) + len(message.payload))
+            except InvalidMessage as error:
+                self._complain(message.topic, error)
                 return
+            self._board.put(series)
         self._rhythm.heard(time.monotonic(), retained=message.retained)
+
+    def _take_state(self, message: Message) -> None:
+        try:
+            state = parse_state(message.payload)
+        except InvalidMessage as error:
+            self._complain(message.topic, error)
+            return
+        if state == OFFLINE and self._warnings.allows(OFFLINE) is not None:
+            logger.warning("the subscriber is offline; nothing newer until it is back")
+
+    def _make_room(self, name: str, size: int) -> None:
+        """Note the size of what is kept of a series; InvalidMessage if it is too much."""
+        if name not in self._sizes and len(self._sizes) >= self._most:
+            raise InvalidMessage(f"there are {self._most:,} other series, as many as MAX_SERIES allows")
+        total = self._bytes - self._sizes.get(name, 0) + size
+        if total > _MOST_BYTES:
+            raise InvalidMessage(f"what is shown would take more than {_MOST_BYTES:,} bytes")
+        self._bytes, self._sizes[name] = total, size
+
+    def _complain(self, topic: str, error: InvalidMessage) -> None:
+        if (held := self._warnings.allows(error.reason)) is not None:
+            more = f" ({held} more like it)" if held else ""
+            logger.warning("a message on {!r} is not shown: {}{}", topic, error, more)

@@ -46,4 +46,4 @@ def render_pairs(pairs: Mapping[str, object]) -> str:
 
 def _texts(cells: Iterable[object]) -> list[object]:
     """Return cells with all text in them on one line, and nothing in it that a terminal obeys."""
-    return [printable(cell) if isinstance(cell, str) else cell for cell in cells]
+    return [cell if cell is None or isinstance(cell, int | float) else printable(str(cell)) for cell in cells]

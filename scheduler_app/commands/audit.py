@@ -1,7 +1,6 @@
 """`manage.py audit`: recomputes what is published from what is stored."""
 
 import argparse
-import json
 import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
@@ -14,6 +13,11 @@ if TYPE_CHECKING:
     from config.settings import Settings
     from scheduler_app.audit import Audit
     from scheduler_app.packets import Message
+
+# Bytes. Of 10,000 series it is four minutes.
+_MOST_BYTES = 256 * 2**20
+# What a message takes beside its topic and payload.
+_OVERHEAD = 300
 
 
 class Command(BaseCommand):
@@ -39,11 +43,11 @@ class Command(BaseCommand):
         from scheduler_app.mqtt import Connection
         from scheduler_app.stored import stored_readings
 
-        messages: list[Message] = []
+        kept = Kept()
         everything = f"{settings.stats_topic}/#"
         with stored_readings(settings.db_file) as database:
             connection = Connection(
-                settings, "audit", subscribe=(everything,), on_message=messages.append, quiet=True
+                settings, "audit", subscribe=(everything,), on_message=kept.put, quiet=True
             )
             with StopSignal() as stop:
                 connection.start()
@@ -51,19 +55,40 @@ class Command(BaseCommand):
                 stop.wait(options.duration)
                 trouble = connection.trouble
                 connection.stop()
-            if not messages:
+            if not kept.messages:
                 raise CommandError(trouble or f"nothing is published on {everything}: has a subscriber run?")
             stored = snapshot(database)
         audit = Audit(stored, time.time(), whole_milliseconds(settings.max_clock_skew))
-        check(audit, messages, settings)
+        if kept.left_out:
+            audit.skipped["messages beyond what is kept in memory until they are audited"] = kept.left_out
+        check(audit, kept.messages, settings)
         report(audit)
+
+
+class Kept:
+    """Keeps messages until they are audited, as far as they may be a subscriber's and memory allows."""
+
+    def __init__(self, most: int = _MOST_BYTES) -> None:
+        from scheduler_app.messages import SERIES_BYTES
+
+        self.messages: list[Message] = []
+        self._largest = SERIES_BYTES  # of any kind
+        self.left_out = 0
+        self._room = most
+
+    def put(self, message: "Message") -> None:
+        size = _OVERHEAD + len(message.topic) + len(message.payload)
+        if size <= self._room and len(message.payload) <= self._largest:
+            self._room -= size
+            self.messages.append(message)
+        else:
+            self.left_out += 1
 
 
 def check(audit: "Audit", messages: "Iterable[Message]", settings: "Settings") -> None:
     """Have all messages audited, in the order in which they came."""
-    from scheduler_app.averages import NotAverages, parse_averages
+    from scheduler_app.messages import InvalidMessage, parse_averages, parse_metrics, parse_series
     from scheduler_app.outlet import metrics_topic, state_topic
-    from scheduler_app.series_message import NotSeries, parse_series
 
     averages: dict[str, float | int | None] | None = None
     for message in messages:
@@ -73,32 +98,24 @@ def check(audit: "Audit", messages: "Iterable[Message]", settings: "Settings") -
             # which tick it belongs to is told right after it, but only while it happens
             try:
                 averages = None if message.retained else parse_averages(message.payload)
-            except NotAverages:
+            except InvalidMessage:
                 audit.skipped["messages that hold no averages"] += 1
         elif message.topic == metrics_topic(settings):
-            tick = None if message.retained else tick_of(message.payload)
+            try:
+                tick = None if message.retained else parse_metrics(message.payload).tick
+            except InvalidMessage:
+                tick = None
+                audit.skipped["messages that hold no metrics"] += 1
             if averages is not None and tick is not None:
                 audit.check_pooled(averages, *tick)
             averages = None
         else:
             try:
                 series = parse_series(message.payload, message.topic.removeprefix(f"{settings.stats_topic}/"))
-            except NotSeries:
+            except InvalidMessage:
                 audit.skipped["messages that hold no statistics of a series"] += 1
             else:
                 audit.check_series(series)
-
-
-def tick_of(payload: bytes) -> tuple[float, int] | None:
-    """Return when the tick was that the counters were published at, and its sequence; None if not told."""
-    from scheduler_app.averages import is_number
-
-    try:
-        tick = json.loads(payload)["tick"]
-        at, sequence = tick["at"], tick["sequence"]
-    except (ValueError, RecursionError, LookupError, TypeError):
-        return None
-    return (at, sequence) if is_number(at) and isinstance(sequence, int) else None
 
 
 def report(audit: "Audit") -> None:

@@ -5,7 +5,6 @@ import json
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack
-from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
 from scheduler_app.arguments import order, table_format, topic_filter
@@ -13,7 +12,7 @@ from scheduler_app.management import BROKER_SETTINGS, BaseCommand, CommandError
 
 if TYPE_CHECKING:
     from config.settings import Settings
-    from scheduler_app.packets import Message
+    from scheduler_app.inbox import Inbox
 
 # So many lines of the log are kept while the terminal is drawn on.
 _KEPT_LOG = 100
@@ -21,7 +20,7 @@ _KEPT_LOG = 100
 
 class Command(BaseCommand):
     help = "Print the averages on STATS_TOPIC as tables, or the statistics of every series."
-    settings = (*BROKER_SETTINGS, "stats_topic", "health_file")
+    settings = (*BROKER_SETTINGS, "stats_topic", "max_series", "health_file")
     is_role = True
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
@@ -61,11 +60,12 @@ class Command(BaseCommand):
         )
 
     def handle(self, options: argparse.Namespace, settings: "Settings") -> None:
+        from scheduler_app.inbox import Inbox
         from scheduler_app.lifecycle import background, role, serve
         from scheduler_app.mqtt import Connection
 
         check_call(options)
-        inbox: SimpleQueue[Message | None] = SimpleQueue()
+        inbox = Inbox()
         with ExitStack() as stack:
             stop = stack.enter_context(role(options))
             prepare = view_of_all if options.all else view_of_averages
@@ -82,7 +82,7 @@ class Command(BaseCommand):
                     stop.request(failure=str(error))
                 stop.request()
 
-            stack.enter_context(background("printer", print_messages, lambda: inbox.put(None), stop))
+            stack.enter_context(background("printer", print_messages, inbox.end, stop))
             connection = Connection(settings, "stats", subscribe=topics, on_message=inbox.put)
             connection.start()
             stack.callback(connection.stop)
@@ -110,27 +110,33 @@ def view_of_averages(
     stack: ExitStack,
     options: argparse.Namespace,
     settings: "Settings",
-    inbox: "SimpleQueue[Message | None]",
+    inbox: "Inbox",
 ) -> View:
     """Return what prints each message with averages as a table."""
     from loguru import logger
 
-    from scheduler_app.averages import NotAverages, parse_averages
+    from scheduler_app.log import Once
+    from scheduler_app.messages import OFFLINE, InvalidMessage, parse_averages, parse_state
     from scheduler_app.outlet import state_topic
     from scheduler_app.table import render
 
     state = state_topic(settings)
+    warnings = Once()
 
     def show() -> None:
         while (message := inbox.get()) is not None:
-            if message.topic == state:
-                if message.payload == b"offline":
-                    logger.warning("the subscriber is offline; no newer averages until it is back")
-                continue
             try:
+                if message.topic == state:
+                    if parse_state(message.payload) == OFFLINE and warnings.allows(OFFLINE) is not None:
+                        logger.warning("the subscriber is offline; no newer averages until it is back")
+                    continue
                 averages = parse_averages(message.payload)
-            except NotAverages as error:
-                logger.warning("a message on {} holds no averages: {}", message.topic, error)
+            except InvalidMessage as error:
+                if (held := warnings.allows(error.reason)) is not None:
+                    more = f" ({held} more like it)" if held else ""
+                    logger.warning(
+                        "a message on {} is not from a subscriber: {}{}", message.topic, error, more
+                    )
                 continue
             text = json.dumps(averages) if options.format == "json" else render(averages, options.format)
             print(text, flush=True)
@@ -144,7 +150,7 @@ def view_of_all(
     stack: ExitStack,
     options: argparse.Namespace,
     settings: "Settings",
-    inbox: "SimpleQueue[Message | None]",
+    inbox: "Inbox",
 ) -> View:
     """Return what shows the statistics of all series; the terminal is given back by the `stack`."""
     from collections import deque

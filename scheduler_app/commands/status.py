@@ -5,7 +5,6 @@ import json
 import threading
 from typing import TYPE_CHECKING
 
-from config.text import printable
 from scheduler_app.management import BROKER_SETTINGS, BaseCommand, CommandError
 
 if TYPE_CHECKING:
@@ -24,6 +23,7 @@ class Command(BaseCommand):
         parser.add_argument("--format", choices=("table", "json"), default="table", help="(default: table)")
 
     def handle(self, options: argparse.Namespace, settings: "Settings") -> None:
+        from scheduler_app.messages import InvalidMessage, parse_metrics, parse_state
         from scheduler_app.mqtt import Connection
         from scheduler_app.outlet import metrics_topic, state_topic
         from scheduler_app.table import render_pairs
@@ -46,27 +46,29 @@ class Command(BaseCommand):
             raise CommandError(
                 trouble or f"no subscriber has published its counters on {metrics_topic(settings)}"
             )
+        topic = state_topic(settings)
         try:
-            metrics = {"state": answers[topics[1]].decode(), **json.loads(answers[topics[0]])}
-            text = json.dumps(metrics) if options.format == "json" else render_pairs(readable(metrics))
-        except (ValueError, TypeError, OverflowError, OSError):
-            raise CommandError(f"what is on {metrics_topic(settings)} is not from a subscriber") from None
-        print(text)
+            state = parse_state(answers[topic])
+            topic = metrics_topic(settings)
+            # the first, and no metric of that name takes its place
+            metrics = {"state": state} | parse_metrics(answers[topic]).values | {"state": state}
+        except InvalidMessage as error:
+            raise CommandError(f"what is on {topic} is not from a subscriber: {error}") from None
+        print(json.dumps(metrics) if options.format == "json" else render_pairs(readable(metrics)))
 
 
 def readable(metrics: dict[str, object]) -> dict[str, object]:
     """Return the metrics with times and sizes as a person reads them."""
-    from datetime import UTC, datetime
+    from scheduler_app.figures import time_text
+    from scheduler_app.messages import is_time
 
     def text(name: str, value: object) -> object:
-        if name in ("at", "since", "last_commit") and isinstance(value, int | float):
-            return f"{datetime.fromtimestamp(value, UTC):%Y-%m-%d %H:%M:%S} UTC"
+        if name in ("at", "since", "last_commit", "session_lost_at") and is_time(value):
+            return f"{time_text(value)} UTC"
         if name == "tick" and isinstance(value, dict):
             return text("at", value.get("at"))
         if name == "oldest_unacknowledged" and isinstance(value, int | float):
             return f"{value:.1f} s"
-        if isinstance(value, str):
-            return printable(value)
         return "-" if value is None else value
 
-    return {printable(name.replace("_", " ")): text(name, value) for name, value in metrics.items()}
+    return {name.replace("_", " "): text(name, value) for name, value in metrics.items()}

@@ -9,11 +9,12 @@ import pytest
 from config.settings import load_settings
 from models.database import reading_database
 from models.series_history import snapshot
+from models.series_message import SeriesMessage
 from scheduler_app.audit import COVERAGE, POOLED, Audit
-from scheduler_app.commands.audit import check, report
+from scheduler_app.commands.audit import Kept, check, report
 from scheduler_app.management import CommandError
+from scheduler_app.messages import SERIES_BYTES, write_series
 from scheduler_app.packets import Message
-from scheduler_app.series_message import SeriesMessage
 from tests.unit.database_file import store_readings
 from tests.unit.messages import message
 
@@ -120,7 +121,7 @@ def test_what_is_of_another_database_is_skipped_and_counted(make_audit: Callable
 def test_unknown_statistics_are_skipped_and_counted(make_audit: Callable[..., Audit]) -> None:
     audit = make_audit()
     audit.check_series(of_a(**{"\x1b[2J": 1.0}))
-    assert audit.skipped == {"values of \\x1b[2J, which is no statistic": 1}
+    assert audit.skipped == {"values of what is no statistic": 1}
 
 
 def published(payload: object, topic: str, *, retained: bool = False) -> Message:
@@ -129,7 +130,8 @@ def published(payload: object, topic: str, *, retained: bool = False) -> Message
 
 def pooled(average: float, **tick: Any) -> tuple[Message, Message]:
     averages = published({"avg_1min": average, "avg_5min": None}, "STATS")
-    return averages, published({"tick": {"at": NOW, "sequence": 5} | tick}, "STATS/$metrics")
+    metrics = {"at": NOW, "since": NOW - 100, "tick": {"at": NOW, "sequence": 5} | tick}
+    return averages, published(metrics, "STATS/$metrics")
 
 
 RIGHT = math.fsum([0.1, 0.2, 0.3, 5.0]) / 4
@@ -165,13 +167,30 @@ def test_rubbish_is_skipped_and_counted(make_audit: Callable[..., Audit]) -> Non
         message(b"online", "STATS/$state"),
         published({"avg_soon": 1.0}, "STATS"),
         metrics,
-        message(of_a().as_json().encode(), "STATS/a"),
+        message(write_series(of_a()).encode(), "STATS/a"),
     ]
     check(audit, messages, load_settings())
     assert audit.skipped == {
         "messages that hold no averages": 1,
+        "messages that hold no metrics": 3,
         "messages that hold no statistics of a series": 1,
         "pooled values that are of no window": 1,
     }
     assert (audit.compared, audit.off) == (8, 0)
     assert COVERAGE in audit.findings
+
+
+def test_what_is_kept_until_it_is_audited_is_bounded() -> None:
+    size = 300 + len("STATS/a") + 10
+    kept = Kept(most=2 * size)
+    for payload in (b"x" * 11, b"x" * 9, b"y" * 10):
+        kept.put(message(payload, "STATS/a"))
+    assert [each.payload for each in kept.messages] == [b"x" * 11, b"x" * 9]
+    assert kept.left_out == 1
+
+
+def test_what_is_larger_than_any_message_of_a_subscriber_is_not_kept() -> None:
+    kept = Kept()
+    kept.put(message(b"x" * SERIES_BYTES, "STATS/a"))
+    kept.put(message(b"x" * (SERIES_BYTES + 1), "STATS/a"))
+    assert (len(kept.messages), kept.left_out) == (1, 1)

@@ -2,9 +2,9 @@ from typing import Any
 
 import pytest
 
+from models.series_message import SeriesMessage
 from scheduler_app.arguments import Order
 from scheduler_app.board import Board
-from scheduler_app.series_message import SeriesMessage
 from tests.unit.series_messages import AT
 
 

@@ -1,4 +1,3 @@
-import json
 from collections.abc import Mapping
 
 from jobs.publish_metrics import COUNTERS, ENDINGS, publish_metrics
@@ -8,11 +7,10 @@ SINCE = 1_600_000_000
 
 
 def published(counters: Mapping[str, int], present: Mapping[str, object]) -> dict[str, object]:
-    payloads: list[str] = []
-    publish_metrics(lambda: counters, lambda: present, payloads.append, lambda: NOW)
-    [payload] = payloads
-    message: dict[str, object] = json.loads(payload)
-    return message
+    messages: list[Mapping[str, object]] = []
+    publish_metrics(lambda: counters, lambda: present, messages.append, lambda: NOW)
+    [message] = messages
+    return dict(message)
 
 
 def test_the_counters_and_the_present_are_one_object() -> None:

@@ -13,7 +13,9 @@ from models.database import prepare, reading_database, writing_database
 from models.grid import Grid
 from models.ordered import At
 from models.rolling import Plan, RollingStatistics
+from models.series_message import SeriesMessage
 from models.store import Store
+from scheduler_app.messages import write_series
 from tests.unit.stored import add, catalog_of, series_row
 
 NOW = 1_700_000_000.0
@@ -52,9 +54,9 @@ class Broker:
         self.published: list[tuple[str, str]] = []
         self.publisher = SeriesPublisher(self.publish)
 
-    def publish(self, name: str, payload: str) -> bool:
+    def publish(self, message: SeriesMessage) -> bool:
         if self.connected:
-            self.published.append((name, payload))
+            self.published.append((message.series, write_series(message)))
         return self.connected
 
     def names_at(self, statistics: FakeStatistics, at: float) -> list[str]:
@@ -112,6 +114,19 @@ def test_only_what_has_changed_is_published_again(broker: Broker) -> None:
     assert broker.names_at(statistics, NOW + 30) == []
     one.newest = At(NOW - 4, 1.0)
     assert broker.names_at(statistics, NOW + 40) == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("before", "after"), [(-1.0, -2.0), (0.0, -0.0), (None, 0.0), (None, -1.0), (1.0, 1.0000000000000002)]
+)
+def test_a_change_of_any_bit_is_a_change(broker: Broker, before: float | None, after: float | None) -> None:
+    """Python's hash is the same for -1 and -2."""
+    series = FakeSeries(1, "a", before)
+    statistics = FakeStatistics(series)
+    broker.names_at(statistics, NOW)
+    series.avg = after
+    assert broker.names_at(statistics, NOW + 10) == ["a"]
+    assert broker.names_at(statistics, NOW + 20) == []
 
 
 def test_a_new_sequence_alone_is_no_change(broker: Broker) -> None:

@@ -9,8 +9,8 @@ from config.settings import load_settings
 from scheduler_app import series_view
 from scheduler_app.arguments import Order
 from scheduler_app.board import Board
+from scheduler_app.messages import parse_series
 from scheduler_app.packets import Message
-from scheduler_app.series_message import parse_series
 from scheduler_app.series_view import JsonLines, Live, Rhythm, SeriesView, Tables
 from tests.unit.messages import message
 from tests.unit.series_messages import AT, content, payload
@@ -115,16 +115,48 @@ def test_once_ends_too_if_a_subscriber_has_published_no_series(clock: Clock, inb
     assert run(inbox, Shown(clock), once=True) == []
 
 
-def test_rubbish_is_one_warning_and_changes_nothing(clock: Clock, inbox: Inbox, log_lines: list[str]) -> None:
+def test_rubbish_is_one_warning_a_reason_and_changes_nothing(
+    clock: Clock, inbox: Inbox, log_lines: list[str]
+) -> None:
     inbox.put(1, published("a", retained=True))
-    for wrong in (b"46", b"\xff", b"[" * 100_000, payload("b")):
-        inbox.put(1.1, message(wrong, "STATS/\x1b[2J", retained=True))
+    for number in range(1000):
+        for wrong in (b"46", b"\xff", b"[" * 100_000, payload("b"), payload(f"\x1b{number}", at=1e308)):
+            inbox.put(1.1, message(wrong, f"STATS/\x1b{number}", retained=True))
+        inbox.put(1.1, message(f"hello {number}".encode(), "STATS/$state"))
     inbox.put(2, None)
     assert run(inbox, Shown(clock)) == [(1.5, ["a"])]
-    [line] = log_lines
-    assert line.startswith(
-        "WARNING: a message on 'STATS/\\x1b[2J' holds no statistics of a series: it is no "
-    )
+    assert log_lines == [
+        "WARNING: a message on 'STATS/\\x1b0' is not shown: it is no JSON object with the name of the series",
+        "WARNING: a message on 'STATS/\\x1b0' is not shown: it is not JSON",
+        "WARNING: a message on 'STATS/\\x1b0' is not shown: it lacks a time or the value of the last reading",
+        "WARNING: a message on 'STATS/$state' is not shown: it is neither online nor offline",
+    ]
+
+
+def test_no_more_series_are_kept_than_there_may_be(
+    clock: Clock, inbox: Inbox, log_lines: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MAX_SERIES", "3")
+    inbox.put(1, *(published(f"{number}") for number in range(1000)))
+    inbox.put(1.1, published("1", at=AT + 5), message(b"", "STATS/2"), published("999"))
+    inbox.put(2, None)
+    assert run(inbox, Shown(clock)) == [(1.5, ["0", "1", "999"])]
+    assert log_lines == [
+        "WARNING: a message on 'STATS/3' is not shown: there are 3 other series, as many as MAX_SERIES allows"
+    ]
+
+
+def test_no_more_bytes_are_kept_than_there_may_be(
+    clock: Clock, inbox: Inbox, log_lines: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    size = len(payload("1")) + 1
+    monkeypatch.setattr(series_view, "_MOST_BYTES", 2 * size)
+    inbox.put(1, *map(published, "123"), message(b"", "STATS/1"), published("4"), published("2", at=AT + 1))
+    inbox.put(2, None)
+    assert run(inbox, Shown(clock)) == [(1.5, ["2", "4"])]
+    assert log_lines == [
+        f"WARNING: a message on 'STATS/3' is not shown: what is shown would take more than {2 * size:,} bytes"
+    ]
 
 
 def test_other_topics_are_no_series(clock: Clock, inbox: Inbox, log_lines: list[str]) -> None:

@@ -1,0 +1,134 @@
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scheduler_app.commands.status import readable
+from scheduler_app.messages import (
+    METRICS_BYTES,
+    OFFLINE,
+    ONLINE,
+    InvalidMessage,
+    Tick,
+    parse_metrics,
+    parse_state,
+    write_metrics,
+)
+from scheduler_app.table import render_pairs
+
+NOW = 1_700_000_000.5
+
+
+def content(**changes: Any) -> dict[str, Any]:
+    return {
+        "at": NOW,
+        "since": 1_600_000_000,
+        "received": 7,
+        "tick": {"at": NOW - 1, "sequence": 12},
+        "last_commit": None,
+        "short_connections": 2,
+        "session_lost_at": NOW - 9,
+        **changes,
+    }
+
+
+def payload(**changes: Any) -> bytes:
+    return json.dumps(content(**changes)).encode()
+
+
+def test_what_is_written_is_read() -> None:
+    metrics = parse_metrics(write_metrics(content(more={"a": [1, "b"]})).encode())
+    assert metrics[:6] == (NOW, 1_600_000_000, 7, Tick(NOW - 1, 12), 2, NOW - 9)
+    assert list(metrics.values.items()) == list(content(more={"a": [1, "b"]}).items())
+
+
+def test_what_an_older_subscriber_does_not_tell_is_not_known() -> None:
+    metrics = parse_metrics(b'{"at": 2, "since": 1}')
+    assert metrics[:6] == (2, 1, 0, None, 0, None)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "reason"),
+    [
+        (b"", "not JSON"),
+        (b"\xff", "not JSON"),
+        (b"[" * 60_000, "not JSON"),
+        (b'{"at": ' + b"9" * 5000 + b"}", "not JSON"),
+        (b"[1, 2]", "no JSON object"),
+        (b"null", "no JSON object"),
+        (payload(at="now"), "lacks the time"),
+        (payload(at=True), "lacks the time"),
+        (payload(at=1e308), "lacks the time"),
+        (payload().replace(b"1700000000.5", b"1e999"), "no number"),
+        (payload(at=float("nan")), "no number"),
+        (payload(since=None), "lacks the time"),
+        (payload(last_commit=1e12), "'last_commit' is no time"),
+        (payload(session_lost_at="x"), "'session_lost_at' is no time"),
+        (payload(received=float("inf")), "no number"),
+        (payload(received=1e9), "'received' is no count"),
+        (payload(received=True), "'received' is no count"),
+        (payload(received=2**63), "'received' is no count"),
+        (payload(received=-1), "'received' is no count"),
+        (payload(short_connections="3"), "'short_connections' is no count"),
+        (payload(tick=[1]), "its tick has no time"),
+        (payload(tick={"at": NOW, "sequence": 1.5}), "its tick has no time, or no sequence"),
+        (payload(tick={"at": 1e300, "sequence": 1}), "its tick has no time"),
+        (payload(other=10**400), "no number"),
+        (payload(**{"\x1b[2J": 1}), "is no name of a metric"),
+        (payload(other={"\u202e": 1}), "is no name of a metric"),
+        (payload(**{"n" * 65: 1}), "is no name of a metric"),
+        (payload(other="x" * 1001), "no number, no text"),
+        (payload(other={"a": {"b": {"c": 1}}}), "more than 3 objects deep"),
+        (payload(other=list(range(1000))), "more than 1000 entries"),
+        (payload().ljust(METRICS_BYTES + 1), "larger than 65536 bytes"),
+    ],
+)
+def test_anything_else_is_refused_with_its_reason(wrong: bytes, reason: str) -> None:
+    with pytest.raises(InvalidMessage, match=reason) as caught:
+        parse_metrics(wrong)
+    assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize(
+    "right",
+    [
+        payload(received=2**63 - 1),
+        payload(**{"n" * 64: "x" * 1000}),
+        payload(other={"a": {"b": 1}}),
+        payload(other=list(range(990))),
+        payload().ljust(METRICS_BYTES),
+    ],
+)
+def test_the_bounds_are_allowed(right: bytes) -> None:
+    parse_metrics(right)
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.floats() | st.text() | st.just(10**400) | st.just(1e308),
+        lambda inner: (
+            st.lists(inner) | st.dictionaries(st.sampled_from([*content(), "a", "b"]) | st.text(), inner)
+        ),
+    ).map(lambda part: json.dumps(part if not isinstance(part, dict) else content() | part).encode())
+)
+def test_whatever_is_read_can_be_shown(any_payload: bytes) -> None:
+    try:
+        metrics = parse_metrics(any_payload)
+    except InvalidMessage as error:
+        assert str(error).isprintable()  # noqa: PT017 - both ways are right
+        return
+    table = render_pairs(readable(metrics.values))
+    assert all(line.isprintable() for line in table.split("\n"))
+    json.dumps(metrics.values).encode()
+
+
+def test_a_state_is_one_of_two() -> None:
+    assert (parse_state(b"online"), parse_state(b"offline")) == (ONLINE, OFFLINE)
+
+
+@pytest.mark.parametrize("wrong", [b"", b"Online", b"online\n", b"\xff", b"offline" * 1000])
+def test_no_other_state_is_taken(wrong: bytes) -> None:
+    with pytest.raises(InvalidMessage, match="neither online nor offline"):
+        parse_state(wrong)
