@@ -15,6 +15,7 @@ from config.quantities import format_duration
 from config.settings import Settings
 from models import history
 from models.database import LockedDatabase, UnusableDatabase, prepare, reading_database, writing_settings
+from scheduler_app.figures import time_text
 from scheduler_app.lifecycle import wait_until
 from scheduler_app.management import CLEAR_PASSWORD
 from scheduler_app.messages import InvalidMessage, Metrics, parse_metrics
@@ -281,6 +282,13 @@ def _check_metrics(settings: Settings, metrics: Metrics) -> Iterator[Finding]:
     if metrics.short_connections >= SUSPICIOUS:
         text = f"the subscriber is thrown out again and again: does another client use {settings.client_id}?"
         yield Finding(Level.WARN, "client id", text)
+    if metrics.session_lost_at is not None:
+        text = (
+            f"at {time_text(metrics.session_lost_at)} UTC the broker had no session of the subscriber: what "
+            f"was published since {time_text(metrics.session_lost_since)} UTC until then was lost to it. Does "
+            f"another client use {settings.client_id}, or has the broker lost its data?"
+        )
+        yield Finding(Level.WARN, "session", text)
 
 
 def _rate(metrics: Metrics | None) -> float | None:

@@ -11,6 +11,7 @@ from loguru import logger
 
 from models.store import Batch
 from models.transaction import StoreUnavailable
+from scheduler_app.figures import time_text
 from scheduler_app.log import Once
 from scheduler_app.mqtt import RECEIVE_MAXIMUM
 from scheduler_app.outage import Backoff
@@ -76,7 +77,8 @@ class Ingest:
     database has one writing connection, and an acknowledgement waits for one step at most.
     """
 
-    def __init__(self, session: Session, writer: BatchWriter) -> None:
+    def __init__(self, session: Session, writer: BatchWriter, *, present_until: float | None = None) -> None:
+        """Build it; `present_until` (UTC epoch seconds): when an earlier run received, None if none has."""
         self._session = session
         self._writer = writer
         self._steps: deque[Step] = deque()
@@ -88,6 +90,11 @@ class Ingest:
         # For whoever watches from another thread.
         self.held = Held()
         self.last_commit: float | None = None
+        # When we were last known to be subscribed, None if never; when the broker had no session of
+        # ours although we had been, and since when we had been away then.
+        self._present_until = present_until
+        self.session_lost_at: float | None = None
+        self.session_lost_since: float | None = None
 
     def run(self) -> None:
         """Run until `stop`; then everything received is either stored and acknowledged, or neither."""
@@ -97,6 +104,7 @@ class Ingest:
                     continue
                 if self._session.subscribed:
                     self._backoff.reset()
+                    self._present_until = time.time()
                 messages = self._session.receive(MAX_BATCH, 0 if self._steps else _IDLE_WAIT)
                 if messages:
                     self._take_in(messages)
@@ -149,6 +157,7 @@ class Ingest:
         of the new one. But if the database cannot be written now, what is published meanwhile
         would be lost for certain, and that weighs more.
         """
+        self._tell_session_loss()
         latest = self._writer.latest_delivery
 
         def forget() -> None:
@@ -158,6 +167,18 @@ class Ingest:
         self._session.subscribe()
         if not forgotten:
             self._persist(forget)
+
+    def _tell_session_loss(self) -> None:
+        """Warn if there should have been a session: what was published meanwhile was kept for nobody."""
+        if self._present_until is None:
+            return  # we begin our first
+        self.session_lost_since, self.session_lost_at = self._present_until, time.time()
+        logger.warning(
+            "the broker has no session of ours, though it had one until {} UTC: what was published since "
+            "then is lost to us. Has another client used our CLIENT_ID, or has the broker lost its data? Or is "
+            "one of them new?",
+            time_text(self._present_until),
+        )
 
     def _persist(self, write: Callable[[], None]) -> bool:
         """Call `write`, however long the database takes; False if we were stopped before it could."""

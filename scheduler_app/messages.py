@@ -68,6 +68,7 @@ class Metrics(NamedTuple):
     tick: Tick | None
     short_connections: int
     session_lost_at: float | None
+    session_lost_since: float | None
     values: dict[str, object]
 
 
@@ -148,7 +149,7 @@ def parse_metrics(payload: bytes) -> Metrics:
     at, since = content.get("at"), content.get("since")
     if not (is_time(at) and is_time(since)):
         raise InvalidMessage("it lacks the time, or since when is counted")
-    for name in ("last_commit", "session_lost_at"):
+    for name in ("last_commit", "session_lost_at", "session_lost_since"):
         if content.get(name) is not None and not is_time(content[name]):
             raise InvalidMessage("is no time", name)
     for name in ("received", "short_connections"):
@@ -161,6 +162,7 @@ def parse_metrics(payload: bytes) -> Metrics:
         _tick(content.get("tick")),
         content.get("short_connections", 0),
         content.get("session_lost_at"),
+        content.get("session_lost_since"),
         content,
     )
 

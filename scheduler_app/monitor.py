@@ -49,7 +49,23 @@ class Monitor:
             "last_commit": self._ingest.last_commit,
             "database_bytes": sum(size(path) for path in database_files(self._db_file)),
             "short_connections": self._session.short_connections,
+            "session_lost_at": self._ingest.session_lost_at,
+            "session_lost_since": self._ingest.session_lost_since,
         }
+
+
+def last_presence(db_file: Path) -> float | None:
+    """Return the latest time (UTC epoch seconds) at which a message is known to have come; None if none has.
+
+    It is that of the newest reading; where all have been pruned, when the counting began.
+    """
+    database = reading_database(db_file)
+    with database.connection_context():
+        counters = history.counters(database)
+        newest = history.newest_time(database)
+    if not counters.get("received"):
+        return None
+    return float(counters["since"]) if newest is None else min(newest, time.time())
 
 
 def database_files(db_file: Path) -> tuple[Path, Path]:

@@ -18,7 +18,7 @@ from scheduler_app.inventory import open_catalog, rolling_statistics
 from scheduler_app.lifecycle import background, role, serve
 from scheduler_app.locked_database import when_unlocked
 from scheduler_app.management import CommandError
-from scheduler_app.monitor import Monitor
+from scheduler_app.monitor import Monitor, last_presence
 from scheduler_app.mqtt import IngestSession
 from scheduler_app.outlet import Outlet
 from scheduler_app.redelivery import Redeliveries
@@ -38,13 +38,15 @@ def run_subscriber(options: argparse.Namespace, settings: Settings) -> None:
             redeliveries = Redeliveries(when_unlocked(store.deliveries, stop))
             catalog = when_unlocked(lambda: open_catalog(settings, store), stop)
             subscriptions = when_unlocked(lambda: Subscriptions(settings.streams, store), stop)
+            present_until = when_unlocked(lambda: last_presence(settings.db_file), stop)
             store.close()
         except UnusableDatabase as error:
             raise CommandError(str(error)) from None
 
         statistics = rolling_statistics(settings, catalog)
         session = IngestSession(settings, subscriptions.wanted, unsubscribe=subscriptions.unwanted)
-        ingest = Ingest(session, Writer(settings, store, redeliveries, catalog, statistics.feed))
+        writer = Writer(settings, store, redeliveries, catalog, statistics.feed)
+        ingest = Ingest(session, writer, present_until=present_until)
         session.when_subscribed = partial(ingest.submit, subscriptions.settle)
         statistics.when_loaded = lambda newest: ingest.submit(partial(catalog.learn, newest))
         monitor = Monitor(settings.db_file, ingest, session, catalog, statistics)

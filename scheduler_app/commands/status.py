@@ -63,7 +63,7 @@ def readable(metrics: dict[str, object]) -> dict[str, object]:
     from scheduler_app.messages import is_time
 
     def text(name: str, value: object) -> object:
-        if name in ("at", "since", "last_commit", "session_lost_at") and is_time(value):
+        if name in ("at", "since", "last_commit", "session_lost_at", "session_lost_since") and is_time(value):
             return f"{time_text(value)} UTC"
         if name == "tick" and isinstance(value, dict):
             return text("at", value.get("at"))

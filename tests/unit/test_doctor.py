@@ -1,5 +1,6 @@
 """What needs no broker; the rest is in the integration tests."""
 
+import json
 import time
 from itertools import islice
 from pathlib import Path
@@ -9,7 +10,8 @@ import pytest
 from config.settings import Settings, load_settings
 from models.database import prepare, writing_database
 from models.store import Batch, NewReading, Store
-from scheduler_app.doctor import Finding, Level, _enough, examine
+from scheduler_app.doctor import Finding, Level, _check_metrics, _enough, _rate, examine
+from scheduler_app.messages import parse_metrics
 from tests.unit.stored import series_row
 
 
@@ -73,6 +75,33 @@ def test_a_password_that_is_sent_in_clear_is_warned_of(tmp_path: Path) -> None:
     assert (finding.level, finding.name) == (Level.WARN, "broker")
     assert "192.0.2.1:1883 is sent in clear" in finding.text
     assert "secret" not in finding.text
+
+
+def test_a_session_that_was_lost_is_warned_of_with_its_times() -> None:
+    metrics = {"at": 1_700_000_000, "since": 1_600_000_000}
+    lost = {"session_lost_at": 1_700_000_000, "session_lost_since": 1_699_999_000}
+    assert list(_check_metrics(load_settings(), parse_metrics(json.dumps(metrics).encode()))) == []
+    [finding] = _check_metrics(load_settings(), parse_metrics(json.dumps(metrics | lost).encode()))
+    assert (finding.level, finding.name) == (Level.WARN, "session")
+    assert "at 2023-11-14 22:13:20 UTC the broker had no session" in finding.text
+    assert "since 2023-11-14 21:56:40 UTC" in finding.text
+
+
+@pytest.mark.parametrize(
+    ("at", "received", "rate"),
+    [
+        (10, 20, 2.0),
+        (0, 20, None),
+        (-1, 20, None),
+        (100_000, 1, 1e-5),
+        (100_001, 1, None),
+        (2e11, 1, None),
+        (1e-300, 2**62, 2**62 / 1e-300),
+    ],
+)
+def test_the_rate_is_known_where_there_is_hardly_any(at: float, received: int, rate: float | None) -> None:
+    metrics = parse_metrics(json.dumps({"at": at, "since": 0, "received": received}).encode())
+    assert _rate(metrics) == rate
 
 
 @pytest.mark.parametrize(

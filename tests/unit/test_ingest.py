@@ -1,4 +1,5 @@
 from collections.abc import Callable, Sequence
+from types import SimpleNamespace
 
 import pytest
 
@@ -407,6 +408,56 @@ def test_after_the_loss_of_a_session_deliveries_are_forgotten_before_anything_el
     session.when_empty = ingest.stop
     ingest.run()
     assert session.events == ["forget until 7", "subscribe", "store a", "acknowledge a", "disconnect"]
+
+
+LOST = (
+    "WARNING: the broker has no session of ours, though it had one until 2023-11-14 22:13:20 UTC: what was "
+    "published since then is lost to us. Has another client used our CLIENT_ID, or has the broker lost its "
+    "data? Or is one of them new?"
+)
+
+
+def test_the_very_first_session_is_no_loss(log_lines: list[str]) -> None:
+    session = FakeSession([], [A])
+    session.subscribed = False
+    session.session_losses = 1
+    ingest = ingest_of(session)
+    ingest.run()
+    assert (log_lines, ingest.session_lost_at, ingest.session_lost_since) == ([], None, None)
+
+
+def test_a_session_that_an_earlier_run_had_and_the_broker_has_not_is_told(log_lines: list[str]) -> None:
+    session = FakeSession([], [A])
+    session.subscribed = False
+    session.session_losses = 1
+    ingest = Ingest(session, FakeWriter(session), present_until=1_700_000_000.0)
+    session.when_empty = ingest.stop
+    ingest.run()
+    assert log_lines == [LOST]
+    assert ingest.session_lost_since == 1_700_000_000.0
+    assert ingest.session_lost_at is not None
+    assert ingest.session_lost_at > 1_700_000_000.0
+
+
+def test_a_session_that_this_run_had_and_the_broker_has_no_more_is_told(
+    log_lines: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also if nothing has been received by it. While there is none, the time does not go on."""
+    now = iter([1_700_000_000.0, 1_700_000_050.0])
+    monkeypatch.setattr("scheduler_app.ingest.time", SimpleNamespace(time=lambda: next(now)))
+    session = FakeSession([])
+    ingest = ingest_of(session)
+
+    def lose_session() -> None:
+        if session.subscribed:
+            session.subscribed, session.session_losses = False, 1
+        else:
+            ingest.stop()
+
+    session.when_empty = lose_session
+    ingest.run()
+    assert log_lines == [LOST]
+    assert (ingest.session_lost_since, ingest.session_lost_at) == (1_700_000_000.0, 1_700_000_050.0)
 
 
 def test_a_store_that_fails_to_forget_a_lost_session_is_tried_again_before_anything_is_received() -> None:

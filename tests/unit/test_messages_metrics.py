@@ -30,6 +30,7 @@ def content(**changes: Any) -> dict[str, Any]:
         "last_commit": None,
         "short_connections": 2,
         "session_lost_at": NOW - 9,
+        "session_lost_since": NOW - 20,
         **changes,
     }
 
@@ -40,13 +41,13 @@ def payload(**changes: Any) -> bytes:
 
 def test_what_is_written_is_read() -> None:
     metrics = parse_metrics(write_metrics(content(more={"a": [1, "b"]})).encode())
-    assert metrics[:6] == (NOW, 1_600_000_000, 7, Tick(NOW - 1, 12), 2, NOW - 9)
+    assert metrics[:7] == (NOW, 1_600_000_000, 7, Tick(NOW - 1, 12), 2, NOW - 9, NOW - 20)
     assert list(metrics.values.items()) == list(content(more={"a": [1, "b"]}).items())
 
 
 def test_what_an_older_subscriber_does_not_tell_is_not_known() -> None:
     metrics = parse_metrics(b'{"at": 2, "since": 1}')
-    assert metrics[:6] == (2, 1, 0, None, 0, None)
+    assert metrics[:7] == (2, 1, 0, None, 0, None, None)
 
 
 @pytest.mark.parametrize(
@@ -81,7 +82,7 @@ def test_what_an_older_subscriber_does_not_tell_is_not_known() -> None:
         (payload(**{"n" * 65: 1}), "is no name of a metric"),
         (payload(other="x" * 1001), "no number, no text"),
         (payload(other={"a": {"b": {"c": 1}}}), "more than 3 objects deep"),
-        (payload(other=list(range(1000))), "more than 1000 entries"),
+        (payload(other=list(range(990))), "more than 1000 entries"),
         (payload().ljust(METRICS_BYTES + 1), "larger than 65536 bytes"),
     ],
 )
@@ -97,7 +98,7 @@ def test_anything_else_is_refused_with_its_reason(wrong: bytes, reason: str) -> 
         payload(received=2**63 - 1),
         payload(**{"n" * 64: "x" * 1000}),
         payload(other={"a": {"b": 1}}),
-        payload(other=list(range(990))),
+        payload(other=list(range(989))),
         payload().ljust(METRICS_BYTES),
     ],
 )
