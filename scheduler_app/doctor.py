@@ -285,8 +285,8 @@ def _check_metrics(settings: Settings, metrics: Metrics) -> Iterator[Finding]:
     if metrics.session_lost_at is not None:
         text = (
             f"at {time_text(metrics.session_lost_at)} UTC the broker had no session of the subscriber: what "
-            f"was published since {time_text(metrics.session_lost_since)} UTC until then was lost to it. Does "
-            f"another client use {settings.client_id}, or has the broker lost its data?"
+            f"was published since {time_text(metrics.session_lost_since)} UTC until then was lost to it. "
+            f"Does another client use {settings.client_id}, or has the broker lost its data?"
         )
         yield Finding(Level.WARN, "session", text)
 

@@ -175,8 +175,8 @@ class Ingest:
         self.session_lost_since, self.session_lost_at = self._present_until, time.time()
         logger.warning(
             "the broker has no session of ours, though it had one until {} UTC: what was published since "
-            "then is lost to us. Has another client used our CLIENT_ID, or has the broker lost its data? Or is "
-            "one of them new?",
+            "then is lost to us. Has another client used our CLIENT_ID, or has the broker lost its data? Or "
+            "is one of them new?",
             time_text(self._present_until),
         )
 
