@@ -20,6 +20,8 @@ _STATISTICS = (
 )
 _PERCENTILE = re.compile(r"p\d{1,2}(\.\d{1,6})?")
 STATISTICS_FORM = f"{', '.join(_STATISTICS)}, or pNN such as p95 or p99.9, each once"
+# Of an element in a list: no payload has as many, and Python converts no longer numbers than some thousand digits.
+_INDEX = re.compile(r"[0-9]{1,9}")
 _PATH_FORM = "a dotted path such as ENERGY.Power, or a JSON Pointer such as /ENERGY/Power"
 # What is kept beyond the longest window, so that late readings find their place and ticks their rows.
 RETENTION_MARGIN = 5 * 60.0
@@ -55,7 +57,7 @@ class FieldPath:
         for key in self.keys:
             if isinstance(content, dict):
                 content = content.get(key)
-            elif isinstance(content, list) and key.isdecimal() and int(key) < len(content):
+            elif isinstance(content, list) and _INDEX.fullmatch(key) and int(key) < len(content):
                 content = content[int(key)]
             else:
                 return None

@@ -25,7 +25,8 @@ def matches(topic_filter: str, topic: str) -> bool:
     """Whether messages on `topic` are sent to who subscribes to `topic_filter` (section 4.7)."""
     if topic.startswith("$") and topic_filter[0] in "+#":
         return False  # MQTT-4.7.2-1
-    wanted, levels = topic_filter.split("/"), topic.split("/")
+    wanted = topic_filter.split("/")
+    levels = topic.split("/", len(wanted))  # no further: a topic may have 65,535 of them
     for position, level in enumerate(wanted):
         if level == "#":
             return True  # the level above too
