@@ -106,7 +106,7 @@ class FakeWriter:
         self.latest_delivery = 0
         self.remembers_deliveries = False
 
-    def sort(self, messages: Sequence[Message]) -> Batch:
+    def sort(self, messages: Sequence[Message], *, unstorable: bool = False) -> Batch:
         self.sorted = text(messages)
         return Batch()
 

@@ -50,7 +50,8 @@ class Broker:
     def __init__(self) -> None:
         self.connected = True
         self.published: list[tuple[str, str]] = []
-        self.publisher = SeriesPublisher(self.publish)
+        self.failed: list[str] = []
+        self.publisher = SeriesPublisher(self.publish, self.failed.append)
 
     def publish(self, name: str, payload: str) -> bool:
         if self.connected:
