@@ -10,7 +10,7 @@ from typing import Any
 
 from config.quantities import Window
 from config.text import printable
-from config.topics import check_topic_filter, is_at_or_below, matches
+from config.topics import NOT_IN_TOPICS, check_topic_filter, is_at_or_below, matches
 
 TIME_FORMATS = ("s", "ms", "us", "ns", "iso8601")
 DEFAULT_STATISTICS = ("avg",)
@@ -20,13 +20,13 @@ _STATISTICS = (
 )
 _PERCENTILE = re.compile(r"p\d{1,2}(\.\d{1,6})?")
 STATISTICS_FORM = f"{', '.join(_STATISTICS)}, or pNN such as p95 or p99.9, each once"
+# Of an element in a list: no payload holds more, and Python converts no number of thousands of digits.
+_INDEX = re.compile(r"[0-9]{1,9}")
 _PATH_FORM = "a dotted path such as ENERGY.Power, or a JSON Pointer such as /ENERGY/Power"
 # What is kept beyond the longest window, so that late readings find their place and ticks their rows.
 RETENTION_MARGIN = 5 * 60.0
-# In the name of a series: what no topic may hold (MQTT 5 section 1.5.4; Mosquitto throws out whoever
-# sends the control characters and non-characters), what ends a level, and the sign of an escape itself.
-_NO_CHARACTERS = "".join(f"{chr(plane << 16 | 0xFFFE)}{chr(plane << 16 | 0xFFFF)}" for plane in range(17))
-_ESCAPED = re.compile(rf"[%/+#\x00-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef{_NO_CHARACTERS}]")
+# In the name of a series: what no topic may hold, what ends a level, and the sign of an escape itself.
+_ESCAPED = re.compile(rf"[%/+#{NOT_IN_TOPICS}]")
 
 
 class InvalidStreams(ValueError):
@@ -55,7 +55,7 @@ class FieldPath:
         for key in self.keys:
             if isinstance(content, dict):
                 content = content.get(key)
-            elif isinstance(content, list) and key.isdecimal() and int(key) < len(content):
+            elif isinstance(content, list) and _INDEX.fullmatch(key) and int(key) < len(content):
                 content = content[int(key)]
             else:
                 return None

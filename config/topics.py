@@ -1,16 +1,26 @@
 """Topic names and topic filters, as MQTT 3.1.1 and 5 define them (section 4.7)."""
 
+import re
 from collections.abc import Iterable
 from itertools import zip_longest
 
 _MAX_BYTES = 65535
+# Mosquitto closes the connection of whoever publishes to a topic with more of them.
+_MOST_SLASHES = 200
+# What no topic may hold beside the wildcards, as a set of a regular expression: NUL and surrogates (MQTT 5
+# section 1.5.4), and what Mosquitto throws out for whoever sends it: control characters, non-characters.
+_NO_CHARACTERS = "".join(f"{chr(plane << 16 | 0xFFFE)}{chr(plane << 16 | 0xFFFF)}" for plane in range(17))
+NOT_IN_TOPICS = rf"\x00-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef{_NO_CHARACTERS}"
+_UNPUBLISHABLE = re.compile(rf"[+#{NOT_IN_TOPICS}]")
 
 
 def check_topic(topic: str) -> str:
     """Return `topic` if messages can be published to it, else raise ValueError."""
     if "+" in topic or "#" in topic:
         raise ValueError("a topic without the wildcards + and #")
-    return _check_text(topic)
+    if _UNPUBLISHABLE.search(_check_text(topic)):
+        raise ValueError("a topic without control characters")
+    return topic
 
 
 def check_topic_filter(topic_filter: str) -> str:
@@ -21,11 +31,26 @@ def check_topic_filter(topic_filter: str) -> str:
     return _check_text(topic_filter)
 
 
+def unpublishable(topic: str) -> str | None:
+    """Say why a message on `topic` cannot be published, None if it can.
+
+    Some brokers hand on what others close the connection for: here the strictest decides.
+    """
+    if found := _UNPUBLISHABLE.search(topic):
+        return f"no topic may hold {found[0]!a}"
+    if not 0 < (size := len(topic.encode())) <= _MAX_BYTES:
+        return f"{topic[:40]}… has {size} bytes, 1 to {_MAX_BYTES} are allowed in a topic"
+    if topic.count("/") > _MOST_SLASHES:
+        return f"{topic[:40]}… has more than {_MOST_SLASHES + 1} levels"
+    return None
+
+
 def matches(topic_filter: str, topic: str) -> bool:
     """Whether messages on `topic` are sent to who subscribes to `topic_filter` (section 4.7)."""
     if topic.startswith("$") and topic_filter[0] in "+#":
         return False  # MQTT-4.7.2-1
-    wanted, levels = topic_filter.split("/"), topic.split("/")
+    wanted = topic_filter.split("/")
+    levels = topic.split("/", len(wanted))  # no further: a topic may have 65,535 of them
     for position, level in enumerate(wanted):
         if level == "#":
             return True  # the level above too

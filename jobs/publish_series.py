@@ -4,7 +4,7 @@ import math
 from array import array
 from collections.abc import Callable
 
-from models.rolling import RollingStatistics
+from models.rolling import RollingStatistics, SeriesStatistics
 from models.series_message import SeriesMessage
 
 # Seconds. What has not changed is published again all the same, so that its readers know it is alive.
@@ -14,9 +14,16 @@ _AT_LEAST_EVERY = 60.0
 class SeriesPublisher:
     """Remembers what was published of each series, and publishes what has changed since."""
 
-    def __init__(self, publish: Callable[[SeriesMessage], bool]) -> None:
-        """`publish` returns whether the message has gone out."""
+    def __init__(
+        self, publish: Callable[[SeriesMessage], bool], when_failed: Callable[[str], object]
+    ) -> None:
+        """`publish` returns whether the message has gone out.
+
+        `when_failed` gets the name of a series while an error is handled that its statistics or
+        `publish` have raised.
+        """
         self._publish = publish
+        self._when_failed = when_failed
         # By series: when, and the hash of what.
         self._published: dict[int, tuple[float, int]] = {}
 
@@ -24,17 +31,23 @@ class SeriesPublisher:
         """Publish each series whose statistics at the latest tick are new, or a minute old."""
         at, sequence = statistics.at, statistics.sequence
         for series in statistics.series():
-            row, newest = series.row, series.newest
-            if newest.time <= at - row.retention:
-                self._published.pop(row.id, None)  # it has aged out, and its message is cleared
-                continue
-            windows = dict(series.windows(at))
-            when, what = self._published.get(row.id, (float("-inf"), 0))
-            present = _hash(newest.value, newest.time, windows)
-            if present != what or not 0 <= at - when < _AT_LEAST_EVERY:
-                message = SeriesMessage(row.name, at, sequence, newest.value, newest.time, windows)
-                if self._publish(message):
-                    self._published[row.id] = at, present
+            try:
+                self._publish_one(series, at, sequence)
+            except Exception:  # noqa: BLE001 - whatever is wrong with one, the others go out
+                self._when_failed(series.row.name)
+
+    def _publish_one(self, series: SeriesStatistics, at: float, sequence: int) -> None:
+        row, newest = series.row, series.newest
+        if newest.time <= at - row.retention:
+            self._published.pop(row.id, None)  # it has aged out, and its message is cleared
+            return
+        windows = dict(series.windows(at))
+        when, what = self._published.get(row.id, (float("-inf"), 0))
+        present = _hash(newest.value, newest.time, windows)
+        if present != what or not 0 <= at - when < _AT_LEAST_EVERY:
+            message = SeriesMessage(row.name, at, sequence, newest.value, newest.time, windows)
+            if self._publish(message):
+                self._published[row.id] = at, present
 
     def publish_all_anew(self) -> None:
         """Have the next call publish all: on a new connection, the broker may have forgotten."""

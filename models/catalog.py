@@ -1,7 +1,7 @@
 """The series there are."""
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import count
 from typing import NamedTuple
 
@@ -40,11 +40,21 @@ class Catalog:
     Changed by the thread that takes in readings; others may look up what is there.
     """
 
-    def __init__(self, rows: Iterable[SeriesRow], limit: int) -> None:
-        """`limit`: how many there may be."""
+    def __init__(
+        self,
+        rows: Iterable[SeriesRow],
+        limit: int,
+        unpublishable: Callable[[str], str | None] = lambda name: None,
+    ) -> None:
+        """`limit`: how many there may be. `unpublishable` says why a name cannot be published, if so."""
         self._limit = limit
+        self._unpublishable = unpublishable
         self._rows = {row.id: row for row in rows}
-        self._ids = {(row.topic, row.field): row.id for row in self._rows.values()}
+        # An earlier version took names that cannot be published. What comes for them now is refused like
+        # that of new ones, so that those series age out.
+        self._ids = {
+            (row.topic, row.field): row.id for row in self._rows.values() if unpublishable(row.name) is None
+        }
         self._names = {row.name for row in self._rows.values()}
         self._new_ids = count(max(self._rows, default=0) + 1)
         # Event time of the newest reading (UTC epoch seconds), as far as it is known.
@@ -60,7 +70,7 @@ class Catalog:
         return len(self._rows)
 
     def find(self, topic: str, field: str = "") -> int | None:
-        """Return the id of a series, if it is there."""
+        """Return the id of a series, if it is there and may have more readings."""
         return self._ids.get((topic, field))
 
     def row(self, series: int) -> SeriesRow | None:
@@ -75,6 +85,8 @@ class Catalog:
             raise NoSuchSeries("name too long", f"{LONGEST_NAME} bytes are allowed for a series")
         if name.count("/") >= MOST_LEVELS:
             raise NoSuchSeries("name too long", f"{MOST_LEVELS} levels are allowed for a series")
+        if (why := self._unpublishable(name)) is not None:
+            raise NoSuchSeries("name not allowed", why)
         if name in self._names:
             raise NoSuchSeries("name taken", f"{name} is another series")
         row = SeriesRow(next(self._new_ids), name, topic, field, since, retention)
@@ -84,7 +96,8 @@ class Catalog:
         return row
 
     def remove(self, row: SeriesRow) -> None:
-        del self._rows[row.id], self._ids[row.topic, row.field]
+        del self._rows[row.id]
+        self._ids.pop((row.topic, row.field), None)
         self._names.discard(row.name)
         self.newest.pop(row.id, None)
 

@@ -15,6 +15,10 @@ class StoreUnavailable(Exception):
     """The file cannot be written now: locked, disk full, I/O error. Nothing was changed."""
 
 
+class NotStored(Exception):
+    """What it was to write cannot be written, whatever state the file is in. Nothing was changed."""
+
+
 @contextmanager
 def transaction(database: peewee.SqliteDatabase) -> Iterator[sqlite3.Connection]:
     """Commit the body on leaving, or raise StoreUnavailable; connects if it must."""

@@ -7,6 +7,7 @@ from functools import partial
 from jobs.prune import Pruner, SteadyClock
 from models.catalog import SeriesRow
 from scheduler_app.ingest import Step
+from scheduler_app.log import Once, attempt
 from scheduler_app.outlet import Outlet
 
 
@@ -30,6 +31,7 @@ class Ageing:
         self._outlet = outlet
         self._submit = submit
         self._when_removed = when_removed
+        self._errors = Once()
         self._clock = SteadyClock(patience)
         self._now()  # from now on it knows a jump when it sees one
 
@@ -42,7 +44,8 @@ class Ageing:
 
     def _clear(self, aged: Sequence[SeriesRow]) -> None:
         for row in aged:
-            self._outlet.clear_series(row.name, partial(self._submit, partial(self._remove, row)))
+            remove = partial(self._submit, partial(self._remove, row))
+            attempt(self._errors, "clearing a series", partial(self._outlet.clear_series, row.name, remove))
 
     def _remove(self, row: SeriesRow) -> bool:
         """Remove a series, as a step; there is no more to do after it."""

@@ -10,9 +10,9 @@ from typing import Protocol
 from loguru import logger
 
 from models.store import Batch
-from models.transaction import StoreUnavailable
+from models.transaction import NotStored, StoreUnavailable
 from scheduler_app.figures import time_text
-from scheduler_app.log import Once
+from scheduler_app.log import Once, log_unexpected
 from scheduler_app.mqtt import RECEIVE_MAXIMUM
 from scheduler_app.outage import Backoff
 from scheduler_app.packets import Message
@@ -53,7 +53,7 @@ class Session(Protocol):
 class BatchWriter(Protocol):
     """What the loop needs of a Writer; described there."""
 
-    def sort(self, messages: Sequence[Message]) -> Batch: ...
+    def sort(self, messages: Sequence[Message], *, unstorable: bool = False) -> Batch: ...
     def commit(self, batch: Batch) -> None: ...
     @property
     def latest_delivery(self) -> int: ...
@@ -133,11 +133,28 @@ class Ingest:
 
     def _take_in(self, messages: Sequence[Message]) -> None:
         self.held = Held(len(messages), messages[0].arrived)
-        batch = self._writer.sort(messages)
-        if self._persist(lambda: self._writer.commit(batch)):
+        if self._store(messages):
             self.last_commit = time.time()
             self._session.acknowledge(messages)
         self.held = Held()
+
+    def _store(self, messages: Sequence[Message]) -> bool:
+        """Store `messages`, however long the database takes; False if we were stopped before it could.
+
+        If one of them cannot be stored whatever the database does, it is found by halves, and kept as
+        rejected: else it would end us, and again after each restart. Whatever else goes wrong ends
+        us, with nothing acknowledged that is not stored.
+        """
+        batch = self._writer.sort(messages)
+        try:
+            return self._persist(lambda: self._writer.commit(batch))
+        except NotStored:
+            half = len(messages) // 2
+            if half:
+                return self._store(messages[:half]) and self._store(messages[half:])
+            log_unexpected(self._errors, "storing a message")
+        rejected = self._writer.sort(messages, unstorable=True)
+        return self._persist(lambda: self._writer.commit(rejected))
 
     def _tidy(self) -> None:
         """Nothing has come: see to the connection, and forget the deliveries that are proven."""
@@ -208,6 +225,8 @@ class Ingest:
                 self._steps.append(step)
         except StoreUnavailable as error:
             self._complain(error)  # the job hands it in again when it is due again
+        except Exception:  # noqa: BLE001 - whatever it is, readings are taken in
+            log_unexpected(self._errors, "a piece of work on the database")
 
     def _complain(self, error: StoreUnavailable) -> None:
         if self._errors.allows("store") is not None:

@@ -1,5 +1,7 @@
 """Which series there are, and what is computed of each, by the settings."""
 
+from functools import partial
+
 from config.quantities import whole_milliseconds
 from config.settings import Settings
 from config.streams import DEFAULT_STATISTICS, stream_of
@@ -8,6 +10,7 @@ from models.database import reading_database
 from models.grid import Grid
 from models.rolling import Plan, RollingStatistics
 from models.store import Store
+from scheduler_app.outlet import unpublishable_name
 
 
 def open_catalog(settings: Settings, store: Store) -> Catalog:
@@ -22,7 +25,7 @@ def open_catalog(settings: Settings, store: Store) -> Catalog:
         if retention != row.retention:
             store.set_retention(row.id, retention)
         rows.append(row._replace(retention=retention))
-    return Catalog(rows, settings.max_series)
+    return Catalog(rows, settings.max_series, partial(unpublishable_name, settings))
 
 
 def rolling_statistics(settings: Settings, catalog: Catalog) -> RollingStatistics:

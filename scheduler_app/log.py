@@ -98,3 +98,21 @@ class Once:
             return None
         self._last[reason] = now
         return self._held.pop(reason, 0)
+
+
+def log_unexpected(errors: Once, what: str, detail: str = "") -> None:
+    """Log the exception that is being handled, with its traceback; once a minute for each `what`."""
+    held = errors.allows(what)
+    if held is not None:
+        more = f"; {held} more since the last such line" if held else ""
+        logger.exception("{} failed{}{}", what, f": {detail}" if detail else "", more)
+
+
+def attempt(errors: Once, what: str, work: Callable[[], object]) -> bool:
+    """Call `work`, which must not keep what comes after it from being done; return whether it succeeded."""
+    try:
+        work()
+    except Exception:  # noqa: BLE001 - whatever it is, the rest must go on
+        log_unexpected(errors, what)
+        return False
+    return True

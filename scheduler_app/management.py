@@ -170,7 +170,13 @@ class _Parser(argparse.ArgumentParser):
 
 def _without_password(text: str) -> str:
     """Return `text`, which repeats what a user typed, without what may be a password in it."""
-    return re.sub(r"//\S*@", "//***@", text)
+    # word by word: to search for `//` and an `@` behind it in one go takes as long as the square of the text
+    return re.sub(r"\S+", lambda word: _hide_password(word[0]), text)
+
+
+def _hide_password(word: str) -> str:
+    begin, end = word.find("//"), word.rfind("@")
+    return f"{word[:begin]}//***@{word[end + 1 :]}" if 0 <= begin < end - 1 else word
 
 
 def _run(arguments: list[str]) -> None:

@@ -22,7 +22,9 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from config.settings import Settings
+from config.text import printable
 from scheduler_app.bypass import Bypass
+from scheduler_app.log import Once
 from scheduler_app.management import CommandError
 from scheduler_app.outage import Backoff, OutageLog
 from scheduler_app.packets import INVALID_TOPIC, Message
@@ -94,6 +96,7 @@ class Connection:
         self._acknowledging = threading.Lock()
         self._waiting: dict[int, Callable[[Puback], object] | None] = {}
         self._early: dict[int, Puback] = {}
+        self._refusals = Once()
 
     def start(self, on_connect: Callable[[], object] = lambda: None) -> None:
         """Begin to connect; returns at once. `on_connect` is called whenever that has worked."""
@@ -123,7 +126,7 @@ class Connection:
         when_acknowledged: Callable[[Puback], object] | None = None,
         number: int | None = None,
     ) -> bool:
-        """Publish at QoS 1; return whether there was a connection to do it on.
+        """Publish at QoS 1; return whether it could be, and there was a connection to do it on.
 
         `when_acknowledged` is called when the PUBACK has come. If the connection is lost before,
         it is never called. `number`, if given, is that of the one connection to publish on.
@@ -131,7 +134,12 @@ class Connection:
         client = self._client
         if client is None or not self.connected or number not in (None, self.number):
             return False
-        packet_id = client.publish(topic, payload, qos=1, retain=retain).mid
+        try:
+            packet_id = client.publish(topic, payload, qos=1, retain=retain).mid
+        except ValueError as error:  # the library knows that no broker would take it
+            if self._refusals.allows("topic") is not None:
+                logger.error("nothing can be published on {}: {}", printable(topic[:200]), error)
+            return False
         with self._acknowledging:
             if client is not self._client:
                 return False  # it was lost meanwhile, and the packet id may be another's

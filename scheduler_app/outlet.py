@@ -7,14 +7,20 @@ from collections.abc import Callable, Mapping
 from loguru import logger
 
 from config.settings import Settings
+from config.text import printable
+from config.topics import unpublishable
 from models.series_message import SeriesMessage
 from scheduler_app.log import Once
 from scheduler_app.messages import OFFLINE, ONLINE, write_averages, write_metrics, write_series
 from scheduler_app.mqtt import Connection, Puback, Retained
-from scheduler_app.packets import Message
+from scheduler_app.packets import INVALID_TOPIC, Message
 
 # Seconds between two times that we say again that we are there.
 _ASSERT_INTERVAL = 1.0
+# The first levels below STATS_TOPIC that are no series.
+_OWN = ("$state", "$metrics", "$check", "$proof")
+# MQTT 5 section 3.4.2.1
+_NO_SUCH_TOPIC = "Topic name invalid"
 
 
 class Outlet:
@@ -27,6 +33,8 @@ class Outlet:
     """
 
     def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._warnings = Once()
         self._topic = settings.stats_topic
         self._metrics_topic = metrics_topic(settings)
         self._state_topic = state_topic(settings)
@@ -39,7 +47,6 @@ class Outlet:
             state=self._offline,
             quiet=True,
         )
-        self._warnings = Once()
         # Held while the state is published: nothing may say `online` once we are about to go.
         self._asserting = threading.Lock()
         self._stopping = False
@@ -67,17 +74,27 @@ class Outlet:
         self._connection.publish(self._topic, write_averages(means), retain=True)
 
     def publish_series(self, message: SeriesMessage) -> bool:
-        """Publish the statistics of a series, retained; return whether there was a connection."""
+        """Publish the statistics of a series, retained; return whether that was possible."""
+        why = unpublishable_name(self._settings, message.series)
+        if why is not None:  # an earlier version took it
+            if self._warnings.allows("name") is not None:
+                logger.warning(
+                    "the statistics of {} cannot be published: {}", printable(message.series[:200]), why
+                )
+            return False
         return self._connection.publish(f"{self._topic}/{message.series}", write_series(message), retain=True)
 
     def clear_series(self, name: str, when_cleared: Callable[[], object]) -> None:
         """Have the broker forget what was published of a series. `when_cleared` is called if that has worked.
 
-        It is called on another thread.
+        It is called on another thread; at once if nothing can have been published of it.
         """
+        if unpublishable_name(self._settings, name) is not None:
+            when_cleared()
+            return
 
         def answered(puback: Puback) -> None:
-            if puback.accepted:
+            if puback.accepted or puback.reason == _NO_SUCH_TOPIC:
                 when_cleared()
 
         self._connection.publish(f"{self._topic}/{name}", "", retain=True, when_acknowledged=answered)
@@ -115,6 +132,16 @@ class Outlet:
             )
         if pause <= 0:
             self._announce()
+
+
+def unpublishable_name(settings: Settings, name: str) -> str | None:
+    """Say why the statistics of a series of that name cannot be published, None if they can."""
+    first, _, _ = name.partition("/")
+    if first in _OWN:
+        return f"what we tell of ourselves is published on {first}"
+    if first == INVALID_TOPIC:
+        return f"{INVALID_TOPIC!a} stands for a topic that is not UTF-8"
+    return unpublishable(f"{settings.stats_topic}/{name}")
 
 
 def metrics_topic(settings: Settings) -> str:

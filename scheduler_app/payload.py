@@ -8,7 +8,9 @@ from hashlib import blake2b
 from typing import Any, NamedTuple, NoReturn
 
 MAX_PAYLOAD = 65536
-_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
+# No digit can be matched in two ways, and none is given back (`++`, `*+`): what a sensor sends must not
+# be able to keep the search busy for longer than it takes to read it once.
+_NUMBER = re.compile(r"[+-]?(?:\d++(?:\.\d*+)?|\.\d++)(?:[eE][+-]?\d++)?", re.ASCII)
 _NOT_FINITE = re.compile(r"[+-]?(?:nan|inf|infinity)", re.IGNORECASE)
 _LONGEST_INTEGER = 40
 # Longer ids are stored as a digest.

@@ -6,6 +6,7 @@ from contextlib import ExitStack, closing
 from functools import partial
 
 from config.settings import Settings
+from config.text import printable
 from jobs.prune import INTERVAL, Pruner
 from jobs.publish_averages import publish_averages
 from jobs.publish_metrics import publish_metrics
@@ -17,6 +18,7 @@ from scheduler_app.ingest import Ingest
 from scheduler_app.inventory import open_catalog, rolling_statistics
 from scheduler_app.lifecycle import background, role, serve
 from scheduler_app.locked_database import when_unlocked
+from scheduler_app.log import Once, attempt, log_unexpected
 from scheduler_app.management import CommandError
 from scheduler_app.monitor import Monitor, last_presence
 from scheduler_app.mqtt import IngestSession
@@ -51,7 +53,11 @@ def run_subscriber(options: argparse.Namespace, settings: Settings) -> None:
         statistics.when_loaded = lambda newest: ingest.submit(partial(catalog.learn, newest))
         monitor = Monitor(settings.db_file, ingest, session, catalog, statistics)
         outlet = Outlet(settings)
-        series_publisher = SeriesPublisher(outlet.publish_series)
+        errors = Once()
+        series_publisher = SeriesPublisher(
+            outlet.publish_series,
+            lambda name: log_unexpected(errors, "publishing the statistics of a series", printable(name)),
+        )
         ageing = Ageing(
             Pruner(store, catalog),
             max(stream.retention for stream in settings.streams) + 2 * INTERVAL,
@@ -60,13 +66,24 @@ def run_subscriber(options: argparse.Namespace, settings: Settings) -> None:
             when_removed=statistics.remove,
         )
 
+        windows = [window.name for window in settings.windows]
+
         def tick() -> None:
-            statistics.advance(time.time())
-            publish_averages(
-                statistics, [window.name for window in settings.windows], outlet.publish_averages
+            """Publish all there is to publish; what fails keeps nothing else from going out."""
+            taken = attempt(errors, "taking the statistics", lambda: statistics.advance(time.time()))
+            if taken:
+                attempt(
+                    errors,
+                    "publishing the averages",
+                    lambda: publish_averages(statistics, windows, outlet.publish_averages),
+                )
+            attempt(
+                errors,
+                "publishing the counters",
+                lambda: publish_metrics(monitor.counters, monitor.present, outlet.publish_metrics, time.time),
             )
-            publish_metrics(monitor.counters, monitor.present, outlet.publish_metrics, time.time)
-            series_publisher.publish(statistics)
+            if taken:
+                attempt(errors, "publishing the series", lambda: series_publisher.publish(statistics))
 
         def take_in() -> None:
             with closing(store):  # by the thread that opened it

@@ -10,8 +10,9 @@ from config.topics import is_at_or_below
 from models.catalog import LONGEST_NAME, Catalog, NoSuchSeries, SeriesRow
 from models.message_id import Packed, unpack
 from models.store import Batch, NewReading, NewRejected, Store, StoredReading
+from models.transaction import NotStored, StoreUnavailable
 from scheduler_app.fields import decode_fields
-from scheduler_app.log import Once
+from scheduler_app.log import Once, log_unexpected
 from scheduler_app.packets import Message
 from scheduler_app.payload import Rejected, decode
 from scheduler_app.redelivery import Redeliveries
@@ -21,6 +22,8 @@ _KEPT_PAYLOAD = 4096
 # Of so many topics it is remembered which stream they belong to; those too long for a series are not.
 _REMEMBERED_TOPICS = 50_000
 _REMEMBERED_DUPLICATES = 10_000
+# Why a message is rejected that we fail on: that is our fault, and must not end the service.
+_INTERNAL_ERROR = "internal error"
 
 
 class Writer:
@@ -49,8 +52,8 @@ class Writer:
         self._duplicates: dict[tuple[int, Packed], float] = {}
         self._warnings = Once()
 
-    def sort(self, messages: Sequence[Message]) -> Batch:
-        """Return what is to be stored of `messages`.
+    def sort(self, messages: Sequence[Message], *, unstorable: bool = False) -> Batch:
+        """Return what is to be stored of `messages`; if they are `unstorable`, that they are rejected.
 
         Each message, and each reading of one that holds several, counts as received, and as exactly
         one of stored, duplicates, late, rejected, retained. What belongs to no stream is no input,
@@ -61,9 +64,17 @@ class Writer:
         batch = Batch()
         self._begun = batch.series
         for message in messages:
-            stream = self._stream(message.topic)
-            if stream is not None:
-                self._sort(message, stream, batch)
+            try:
+                stream = self._stream(message.topic)
+                if unstorable:
+                    self._reject(message, _INTERNAL_ERROR, "it cannot be stored", batch)
+                elif stream is not None:
+                    self._sort(message, stream, batch)
+            except MemoryError:
+                raise  # no fault of the message
+            except Exception as error:  # noqa: BLE001 - it would come again with the message after a restart
+                log_unexpected(self._warnings, "reading a message")
+                self._reject(message, _INTERNAL_ERROR, type(error).__name__, batch)
         received = len(batch.readings) + batch.counts.total()
         if received:
             batch.counts["received"] = received
@@ -74,10 +85,15 @@ class Writer:
         return batch
 
     def commit(self, batch: Batch) -> None:
-        """Store `batch` in one transaction, or raise StoreUnavailable and change nothing."""
+        """Store `batch` in one transaction, or raise StoreUnavailable or NotStored and change nothing."""
         if not batch.counts:
             return
-        stored = self._store.add(batch)
+        try:
+            stored = self._store.add(batch)
+        except (StoreUnavailable, MemoryError):
+            raise
+        except Exception as error:
+            raise NotStored from error
         self._begun = []
         if batch.delivery:
             self._redeliveries.record(*batch.delivery)

@@ -25,8 +25,11 @@ class FakeOutlet:
 
     def __init__(self) -> None:
         self.clearing: list[tuple[str, Callable[[], object]]] = []
+        self.failing = ""
 
     def clear_series(self, name: str, when_cleared: Callable[[], object]) -> None:
+        if name == self.failing:
+            raise ValueError(name)
         self.clearing.append((name, when_cleared))
 
     def answer(self) -> list[str]:
@@ -179,3 +182,18 @@ def test_a_jump_between_the_start_and_the_first_job_is_seen(service: Service) ->
     service.ageing.begin()
     service.run_steps()
     assert service.times == [NOW]
+
+
+def test_a_series_that_cannot_be_cleared_keeps_no_other_from_going(
+    service: Service, log_lines: list[str]
+) -> None:
+    service.add(1, NOW - 9000)
+    service.add(2, NOW - 9000)
+    service.outlet.failing = "a"
+    for _ in range(2):
+        service.ageing.begin()
+        service.run_steps()
+    assert service.outlet.answer() == ["b", "b"]
+    service.run_steps()
+    assert service.names == ["a"]
+    assert len([line for line in log_lines if "clearing a series failed" in line]) == 1

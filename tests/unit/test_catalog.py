@@ -160,3 +160,27 @@ def test_a_catalog_that_changes_can_be_read_meanwhile() -> None:
         names.append(row.name)
         known.begin(f"{row.name}/more", "", 0, 1)
     assert names == ["a", "b"]
+
+
+def no_plus(name: str) -> str | None:
+    return "it has a plus" if "+" in name else None
+
+
+def test_a_name_that_cannot_be_published_begins_no_series() -> None:
+    known = Catalog([], 100, no_plus)
+    assert refusal(known, "w/+") == refusal(known, "w", "+") == ("name not allowed", "it has a plus")
+    assert known.begin("w/a", "", 0, 1).name == "w/a"
+
+
+def test_a_stored_series_that_cannot_be_published_gets_no_more_readings_and_ages_out() -> None:
+    """Earlier versions took such names."""
+    old, good = series_row(1, "w/+"), series_row(2, "a")
+    known = Catalog([old, good], 100, no_plus)
+    assert list(known) == [old, good]
+    assert (known.find("w/+"), known.find("a")) == (None, 2)
+    assert refusal(known, "w/+") == ("name not allowed", "it has a plus")
+    known.saw([(1, 50.0)])
+    known.set_pruned(2100, 100.0)
+    assert known.is_aged(old)
+    known.remove(old)
+    assert list(known) == [good]

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 import pytest
 
 from models.store import Batch
-from models.transaction import StoreUnavailable
+from models.transaction import NotStored, StoreUnavailable
 from scheduler_app.ingest import MAX_BATCH, Ingest
 from scheduler_app.packets import Message
 from tests.unit.messages import message
@@ -107,7 +107,7 @@ class FakeWriter:
         self.latest_delivery = 0
         self.remembers_deliveries = False
 
-    def sort(self, messages: Sequence[Message]) -> Batch:
+    def sort(self, messages: Sequence[Message], *, unstorable: bool = False) -> Batch:
         self.sorted = text(messages)
         return Batch()
 
@@ -209,6 +209,77 @@ def test_an_error_that_is_no_trouble_of_the_store_ends_the_loop_without_an_ackno
     with pytest.raises(UnicodeDecodeError):
         ingest_of(session).run()
     assert session.events == ["disconnect"]
+
+
+class FailingWriter(FakeWriter):
+    """Cannot store messages with an `x`, unless it is told to reject them; nor, if `broken`, that either."""
+
+    def __init__(self, session: FakeSession, *, broken: bool = False) -> None:
+        super().__init__(session)
+        self.broken = broken
+
+    def sort(self, messages: Sequence[Message], *, unstorable: bool = False) -> Batch:
+        self.sorted = f"rejected {text(messages)}" if unstorable else text(messages)
+        return Batch()
+
+    def commit(self, batch: Batch) -> None:
+        if "x" in self.sorted and (self.broken or not self.sorted.startswith("rejected")):
+            raise NotStored from OverflowError("too large")
+        super().commit(batch)
+
+
+X = message(b"x", packet_id=9)
+
+
+@pytest.mark.parametrize("batch", [[A, B, X, C], [X, A, B, C], [A, B, C, X]])
+def test_a_message_that_cannot_be_stored_is_found_and_rejected(
+    batch: list[Message], log_lines: list[str]
+) -> None:
+    """It would end us, come again after the restart, and end us again."""
+    session = FakeSession(batch, [X], [A])
+    ingest = Ingest(session, FailingWriter(session))
+    session.when_empty = ingest.stop
+    ingest.run()
+    first = session.events.index(f"acknowledge {text(batch)}")
+    assert " ".join(session.events[:first]).replace("store ", "").replace("rejected ", "") == text(batch)
+    assert "store rejected x" in session.events[:first]
+    assert session.events[first + 1 :] == [
+        *["store rejected x", "acknowledge x"],
+        *["store a", "acknowledge a", "disconnect"],
+    ]
+    assert [line for line in log_lines if line.startswith("ERROR")] == [log_lines[0]]
+    assert log_lines[0].startswith("ERROR: storing a message failed\n")
+    assert "OverflowError: too large" in log_lines[0]
+
+
+def test_what_can_neither_be_stored_nor_rejected_is_never_acknowledged() -> None:
+    session = FakeSession([A, X])
+    with pytest.raises(NotStored):
+        Ingest(session, FailingWriter(session, broken=True)).run()
+    assert session.events == ["store a", "disconnect"]
+
+
+def test_a_step_that_fails_is_dropped_and_readings_are_taken_in(log_lines: list[str]) -> None:
+    session = FakeSession([A], [B], [C])
+    ingest = ingest_of(session)
+
+    def fail() -> bool:
+        session.events.append("step")
+        raise ValueError("never expected")
+
+    ingest.submit(fail)
+    ingest.submit(fail)
+    ingest.submit(steps(session.events, "prune", 1))
+    ingest.run()
+    assert session.events == [
+        *["store a", "acknowledge a", "step"],
+        *["store b", "acknowledge b", "step"],
+        *["store c", "acknowledge c", "prune 0 left"],
+        *["disconnect"],
+    ]
+    [line] = log_lines
+    assert line.startswith("ERROR: a piece of work on the database failed\nTraceback")
+    assert "never expected" in line
 
 
 def test_stopping_and_submitting_end_a_wait() -> None:

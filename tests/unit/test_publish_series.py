@@ -52,7 +52,8 @@ class Broker:
     def __init__(self) -> None:
         self.connected = True
         self.published: list[tuple[str, str]] = []
-        self.publisher = SeriesPublisher(self.publish)
+        self.failed: list[str] = []
+        self.publisher = SeriesPublisher(self.publish, self.failed.append)
 
     def publish(self, message: SeriesMessage) -> bool:
         if self.connected:
@@ -230,3 +231,17 @@ def test_real_statistics_are_published_as_they_are(broker: Broker, tmp_path: Pat
             },
         },
     )
+
+
+class BrokenSeries(FakeSeries):
+    def windows(self, at: float) -> list[tuple[str, dict[str, float | int | None]]]:
+        raise OverflowError
+
+
+def test_a_series_that_fails_keeps_no_other_from_being_published(broker: Broker) -> None:
+    broken = BrokenSeries(2, "broken")
+    statistics = FakeStatistics(FakeSeries(1, "a"), broken, FakeSeries(3, "c"))
+    assert broker.names_at(statistics, NOW) == ["a", "c"]
+    assert broker.failed == ["broken"]
+    assert broker.names_at(statistics, NOW + 60) == ["a", "c"]
+    assert broker.failed == ["broken"] * 2

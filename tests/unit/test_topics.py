@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from config.topics import check_topic, check_topic_filter, disjoint, is_at_or_below, matches
+from config.topics import check_topic, check_topic_filter, disjoint, is_at_or_below, matches, unpublishable
 
 NAMES = ["DATA", "a/b/c", "/", "a//b", "/a", "a/", "a b", "müll/temperatur", "$SYS/x", "a" * 65535]
 UNUSABLE = ["", "a\0b", "a" * 65536, "ü" * 32768]
@@ -181,3 +181,30 @@ def test_what_overlaps_nowhere_stays_as_it_is(one: str, other: str) -> None:
     overlap = any(matches(one, topic) and matches(other, topic) for topic in topics)
     if not overlap:
         assert disjoint([one, other]) == (one, other)
+
+
+@pytest.mark.parametrize("topic", [*NAMES, "/" * 200, "\ufffd", "ü" * 32767])
+def test_what_any_broker_takes_can_be_published(topic: str) -> None:
+    assert unpublishable(topic) is None
+
+
+@pytest.mark.parametrize("sign", ["+", "#", "\0", "\x1f", "\x7f", "\x9f", "\ud800", "\ufdd0", "\uffff"])
+def test_what_a_broker_may_close_the_connection_for_cannot_be_published(sign: str) -> None:
+    assert unpublishable(f"a/{sign}") == f"no topic may hold {sign!a}"
+    with pytest.raises(ValueError, match=r"without (the wildcards|control characters)|UTF-8 without NUL"):
+        check_topic(f"a/{sign}")
+
+
+@pytest.mark.parametrize(
+    ("topic", "why"),
+    [
+        ("a" * 65536, "aaaa… has 65536 bytes, 1 to 65535 are allowed in a topic"),
+        ("ü" * 32768, "üüüü… has 65536 bytes, 1 to 65535 are allowed in a topic"),
+        ("/" * 201, "////… has more than 201 levels"),
+        ("", "… has 0 bytes, 1 to 65535 are allowed in a topic"),
+    ],
+)
+def test_a_topic_that_is_too_long_cannot_be_published(topic: str, why: str) -> None:
+    found = unpublishable(topic)
+    assert found is not None
+    assert found.endswith(why)

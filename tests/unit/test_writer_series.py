@@ -10,7 +10,7 @@ import pytest
 from models.catalog import Catalog
 from models.database import prepare, writing_database
 from models.store import Store, StoredReading
-from models.transaction import StoreUnavailable
+from models.transaction import NotStored, StoreUnavailable
 from scheduler_app.packets import Message
 from scheduler_app.writer import Writer
 from tests.unit.messages import NOW, message
@@ -237,3 +237,45 @@ def test_topics_of_any_length_without_end_do_not_fill_the_memory(tmp_path: Path)
     tracemalloc.stop()
     service.store.close()
     assert kept < 5_000_000  # 600 topics are 36 MB
+
+
+def test_an_error_of_ours_rejects_the_message_and_takes_the_others_in(
+    service: Service, monkeypatch: pytest.MonkeyPatch, log_lines: list[str]
+) -> None:
+    """It would come again with the message after each restart."""
+    find = service.catalog.find
+
+    def fail(topic: str, field: str = "") -> int | None:
+        if topic == "home/bad":
+            raise KeyError("never expected")
+        return find(topic, field)
+
+    monkeypatch.setattr(service.catalog, "find", fail)
+    service.take(sent("home/a", 1), sent("home/bad", 2, packet_id=2), sent("home/b", 3, packet_id=3))
+    service.take(sent("home/bad", 4, packet_id=4))
+    assert [name for name, *_ in rows(service.path, READINGS)] == ["home/a", "home/b"]
+    assert rows(service.path, REJECTED) == [("home/bad", "internal error", "KeyError")] * 2
+    assert service.counts == {"received": 4, "stored": 2, "rejected": 2}
+    [line] = [line for line in log_lines if line.startswith("ERROR")]
+    assert line.startswith("ERROR: reading a message failed\nTraceback")
+
+
+def test_a_lack_of_memory_is_no_fault_of_a_message(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> int:
+        raise MemoryError
+
+    monkeypatch.setattr(service.catalog, "find", fail)
+    with pytest.raises(MemoryError):
+        service.writer.sort([sent("home/a", 1)])
+
+
+def test_what_sqlite_cannot_bind_is_told_from_a_store_that_is_unavailable(service: Service) -> None:
+    batch = service.writer.sort([sent("home/a", 1)])
+    batch.counts["received"] = 2**64
+    with pytest.raises(NotStored) as caught:
+        service.writer.commit(batch)
+    assert isinstance(caught.value.__cause__, OverflowError)
+    assert rows(service.path, READINGS) == rows(service.path, SERIES) == []
+    service.writer.commit(service.writer.sort([sent("home/a", 1)], unstorable=True))
+    assert rows(service.path, REJECTED) == [("home/a", "internal error", "it cannot be stored")]
+    assert service.counts == {"received": 1, "rejected": 1}

@@ -1,0 +1,108 @@
+"""What the subscriber publishes and what it never tries to, with no broker there."""
+
+import pytest
+
+from config.settings import load_settings
+from models.series_message import SeriesMessage
+from scheduler_app.mqtt import Connection, Puback
+from scheduler_app.outlet import Outlet, unpublishable_name
+from scheduler_app.packets import INVALID_TOPIC
+
+BAD = [
+    "w/+",
+    "#",
+    "a\0b",
+    "\x1b",
+    "\ud800",
+    "$state",
+    "$metrics",
+    "$check/1",
+    INVALID_TOPIC,
+    f"{INVALID_TOPIC}/x",
+]
+
+
+class FakeConnection:
+    """Takes what is published, and notes it."""
+
+    def __init__(self, puback: Puback) -> None:
+        self.puback = puback
+        self.published: list[str] = []
+
+    def publish(self, topic: str, payload: str, *, retain: bool, when_acknowledged: object = None) -> bool:
+        self.published.append(topic)
+        if callable(when_acknowledged):
+            when_acknowledged(self.puback)
+        return True
+
+
+def statistics_of(name: str) -> SeriesMessage:
+    return SeriesMessage(name, 100.0, 1, 21.5, 99.0, {"1min": {"count": 1, "coverage": 1.0, "avg": 21.5}})
+
+
+def outlet_with(connection: FakeConnection, **settings: str) -> Outlet:
+    outlet = Outlet(load_settings(settings))
+    outlet._connection = connection  # type: ignore[assignment]
+    return outlet
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_name_that_cannot_be_published_is_not_tried_and_gone_at_once(
+    name: str, log_lines: list[str]
+) -> None:
+    """A broker may close the connection for it, and `$state` is not to be cleared."""
+    connection = FakeConnection(Puback(accepted=True, reason="Success"))
+    outlet = outlet_with(connection)
+    cleared: list[str] = []
+    assert [outlet.publish_series(statistics_of(name)) for _ in range(2)] == [False, False]
+    outlet.clear_series(name, lambda: cleared.append(name))
+    assert connection.published == []
+    assert cleared == [name]
+    [line] = log_lines
+    assert line.isprintable()
+    assert "cannot be published" in line
+
+
+@pytest.mark.parametrize("name", ["a/b", "$SYS/load", "a/$state", "$stated", "a//b", "ü"])
+def test_any_other_name_is_published_and_cleared(name: str) -> None:
+    connection = FakeConnection(Puback(accepted=True, reason="Success"))
+    outlet = outlet_with(connection)
+    cleared: list[str] = []
+    assert outlet.publish_series(statistics_of(name))
+    outlet.clear_series(name, lambda: cleared.append(name))
+    assert connection.published == [f"STATS/{name}"] * 2
+    assert cleared == [name]
+
+
+@pytest.mark.parametrize(("reason", "gone"), [("Topic name invalid", True), ("Not authorized", False)])
+def test_a_series_that_the_broker_has_no_topic_for_goes_and_one_that_it_refuses_stays(
+    reason: str, gone: bool
+) -> None:
+    outlet = outlet_with(FakeConnection(Puback(accepted=False, reason=reason)))
+    cleared: list[str] = []
+    outlet.clear_series("a", lambda: cleared.append("a"))
+    assert cleared == ["a"] * gone
+
+
+def test_a_name_must_fit_behind_the_topic_of_the_statistics() -> None:
+    settings = load_settings({"stats_topic": "s" * 65_000})
+    assert unpublishable_name(settings, "a" * 534) is None
+    why = unpublishable_name(settings, "a" * 535)
+    assert why is not None
+    assert why.endswith("has 65536 bytes, 1 to 65535 are allowed in a topic")
+    deep = load_settings({"stats_topic": "s" + "/" * 150})
+    assert unpublishable_name(deep, "/" * 49) is None
+    assert unpublishable_name(deep, "/" * 50) is not None
+
+
+def test_a_topic_that_the_library_refuses_is_no_error_and_told_once(
+    log_lines: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from paho.mqtt.client import Client
+    from paho.mqtt.enums import CallbackAPIVersion
+
+    monkeypatch.setattr(Connection, "connected", True)
+    connection = Connection(load_settings({}), "test")
+    connection._client = Client(CallbackAPIVersion.VERSION2)
+    assert [connection.publish(topic, "1") for topic in ("w/+", "x" * 65536, "\ud800")] == [False] * 3
+    assert log_lines == ["ERROR: nothing can be published on w/+: Publish topic cannot contain wildcards."]
