@@ -21,6 +21,7 @@ from tests.support.waiting import stays, wait_for
 
 SHIPPED = ROOT / "config" / "mosquitto"
 OURS, DEVICE, OTHER = Login("averages", "one"), Login("kitchen", "two"), Login("cellar", "three")
+VIEWER = Login("viewer", "four")
 SUBSCRIBER = "averages-subscriber"
 
 
@@ -41,7 +42,7 @@ class SecuredMosquitto(Broker):
     def _process(self) -> Process:
         passwords = self._folder / "passwords"
         passwords.touch()
-        for login in (OURS, DEVICE, OTHER):
+        for login in (OURS, DEVICE, OTHER, VIEWER):
             subprocess.run([find_program("mosquitto_passwd"), "-b", str(passwords), *login], check=True)
         acl = self._folder / "acl"
         acl.write_text((SHIPPED / "acl").read_text())
@@ -123,7 +124,7 @@ def test_a_device_cannot_publish_statistics_nor_for_another_device(mosquitto: Se
 def test_a_restart_while_we_are_away_loses_nothing(
     mosquitto: SecuredMosquitto, make_role: MakeRole, database: Path
 ) -> None:
-    """After a restart, Mosquitto has no user's topics for a session that is away; a pattern it has."""
+    """Mosquitto knows after a restart what the user of a session that is away may read, and keeps it."""
     settings = {"TOPIC": "DATA/#"}
     subscriber = make_role("subscriber", broker=mosquitto, **settings).start_and_wait()
     subscriber.stop()
@@ -145,3 +146,24 @@ def test_all_commands_work_with_it(mosquitto: SecuredMosquitto, make_role: MakeR
         done = manage(command, folder=tmp_path, environment=mosquitto.environment | settings)
         assert done.returncode == 0, done.stdout + done.stderr
         assert "FAIL" not in done.stdout
+
+
+def test_who_only_looks_can_forge_nothing_and_a_device_can_read_nothing(mosquitto: SecuredMosquitto) -> None:
+    with (
+        Peer(mosquitto.access) as ours,
+        Peer(mosquitto.device(VIEWER)) as viewer,
+        Peer(mosquitto.device(DEVICE)) as device,
+    ):
+        viewer.subscribe("#")
+        device.subscribe("#")
+        for topic in ("STATS", "STATS/$state", "DATA/kitchen"):
+            viewer.publish(topic, "forged", retain=True)
+        ours.publish("DATA/kitchen", "1")
+        ours.publish("STATS", "ours")
+        ours.publish("STATS/$state", "online")
+        viewer.wait_for_message("STATS/$state")
+        assert [(message.topic, message.payload) for message in viewer.messages] == [
+            ("STATS", b"ours"),
+            ("STATS/$state", b"online"),
+        ]
+        stays(lambda: not device.messages, "nothing comes to the device", 0.5)
