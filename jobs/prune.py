@@ -16,6 +16,8 @@ STEP = 1000
 _LAST = 2**62
 # Rejected messages are kept this long, in seconds. How many of them the store bounds by itself.
 REJECTED_RETENTION = 7 * 86400.0
+# Of rejected messages a step deletes fewer than of readings: one may take two pages of the file.
+REJECTED_STEP = 100
 
 
 class SteadyClock:
@@ -74,7 +76,7 @@ class Pruner:
                     self._catalog.set_pruned(retention, until)
                     waiting.pop()
                 return True
-            if self._store.delete_rejected(now - REJECTED_RETENTION, STEP) == STEP:
+            if self._store.delete_rejected(now - REJECTED_RETENTION, REJECTED_STEP) == REJECTED_STEP:
                 return True
             if pruned:
                 logger.info("pruned {} readings", pruned)

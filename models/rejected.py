@@ -13,8 +13,8 @@ from models.transaction import insert_sql, sql
 # many bytes of topics and payloads in all.
 MOST_ROWS = 10_000
 MOST_BYTES = 20_000_000
-# A transaction deletes as many as it inserts, and at most so many more: it stays as short as it was.
-STEP = 1000
+# A transaction deletes as many as it inserts, and at most so many more: it takes milliseconds.
+STEP = 100
 
 # What a row takes of MOST_BYTES. It can be told without reading what lies behind a long payload.
 _BYTES = fn.LENGTH(RejectedMessage.topic.cast("BLOB")) + fn.LENGTH(RejectedMessage.payload)
@@ -41,8 +41,8 @@ class Amount(NamedTuple):
 class RejectedMessages:
     """Inserts and deletes them in the transactions of the one who writes.
 
-    `amount` is how much is kept, so that nobody has to count it again. Each method returns what it
-    will be when the transaction is committed; only then it may be set.
+    `amount` is how much is kept, so that it need not be counted again. Each method returns what it
+    will be when the transaction is committed; only then may it be set.
     """
 
     def __init__(self, database: SqliteDatabase) -> None:
@@ -63,14 +63,16 @@ class RejectedMessages:
         return amount
 
     def delete(self, connection: sqlite3.Connection, until: float, limit: int) -> tuple[int, Amount]:
-        """Delete what arrived at or before `until` (UTC epoch seconds), and the oldest where there are too many.
+        """Delete the oldest of too many, and what arrived at or before `until` (UTC epoch seconds).
 
-        Deletes `limit` at most; returns how many first.
+        Deletes `limit` at most. Returns how many it deleted, and how much is kept then.
         """
-        old = self._oldest(limit).where(RejectedMessage.arrived <= until)
-        aged, amount = self._delete_rows(connection, self._amount(), self._database.execute(old).fetchall())
-        more, amount = self._delete_excess(connection, amount, limit - aged)
-        return aged + more, amount
+        excess, amount = self._delete_excess(connection, self._amount(), limit)
+        if excess == limit:
+            return excess, amount  # and the next time again, before all rows are looked at
+        old = self._oldest(limit - excess).where(RejectedMessage.arrived <= until)
+        aged, amount = self._delete_rows(connection, amount, self._database.execute(old).fetchall())
+        return excess + aged, amount
 
     def _amount(self) -> Amount:
         if self.amount is not None:
@@ -99,6 +101,6 @@ class RejectedMessages:
         connection.executemany(self._delete, [(number,) for number, _ in rows])
         return len(rows), Amount(amount.rows - len(rows), amount.bytes - sum(size for _, size in rows))
 
-    def _oldest(self, limit: int) -> ModelSelect:
+    def _oldest(self, limit: int) -> "ModelSelect[RejectedMessage]":
         """Return a query for the oldest ones: id, and bytes."""
         return RejectedMessage.select(RejectedMessage.id, _BYTES).order_by(RejectedMessage.id).limit(limit)

@@ -194,7 +194,7 @@ class Store:
         return Deleted(deleted, last)
 
     def delete_rejected(self, until: float, limit: int) -> int:
-        """Delete rejected messages that arrived at or before `until`, and the oldest of too many.
+        """Delete the oldest rejected messages of too many, and those that arrived at or before `until`.
 
         Deletes `limit` at most; returns how many.
         """
