@@ -1,6 +1,7 @@
 """The series there are."""
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import count
 from typing import NamedTuple
@@ -9,6 +10,8 @@ from typing import NamedTuple
 LONGEST_NAME = 1024
 # For the same reason: Mosquitto closes the connection of who publishes to a topic of more than 200.
 MOST_LEVELS = 190
+# One branch of the topics may have all series but this part of the limit, which is left to the others.
+LEFT_TO_OTHERS = 0.25
 _NEVER = float("-inf")
 # Seconds that a series stays without readings: a tick that was under way may still publish it.
 _SETTLING = 10.0
@@ -40,10 +43,17 @@ class Catalog:
     Changed by the thread that takes in readings; others may look up what is there.
     """
 
-    def __init__(self, rows: Iterable[SeriesRow], limit: int) -> None:
-        """`limit`: how many there may be."""
+    def __init__(self, rows: Iterable[SeriesRow], limit: int, branch_levels: int = 1) -> None:
+        """`limit`: how many there may be.
+
+        Topics that share their first `branch_levels` levels are a branch. One device that makes up
+        topics without end fills what a branch may have, and others still begin theirs.
+        """
         self._limit = limit
+        self._branch_limit = limit - int(limit * LEFT_TO_OTHERS)
+        self._branch_levels = branch_levels
         self._rows = {row.id: row for row in rows}
+        self._in_branch = Counter(self._branch(row.topic) for row in self._rows.values())
         self._ids = {(row.topic, row.field): row.id for row in self._rows.values()}
         self._names = {row.name for row in self._rows.values()}
         self._new_ids = count(max(self._rows, default=0) + 1)
@@ -70,15 +80,25 @@ class Catalog:
         """Return a new series, which is still to be stored. Raises NoSuchSeries."""
         name = f"{topic}/{field}" if field else topic
         if len(self._rows) >= self._limit:
-            raise NoSuchSeries("too many series", f"MAX_SERIES={self._limit}")
+            raise NoSuchSeries(
+                "too many series", f"there are {len(self._rows)}, and MAX_SERIES={self._limit} allows no more"
+            )
         if len(name.encode(errors="surrogatepass")) > LONGEST_NAME:
             raise NoSuchSeries("name too long", f"{LONGEST_NAME} bytes are allowed for a series")
         if name.count("/") >= MOST_LEVELS:
             raise NoSuchSeries("name too long", f"{MOST_LEVELS} levels are allowed for a series")
         if name in self._names:
             raise NoSuchSeries("name taken", f"{name} is another series")
+        branch = self._branch(topic)
+        if self._in_branch[branch] >= self._branch_limit:
+            raise NoSuchSeries(
+                "too many series",
+                f"there are {self._in_branch[branch]} at or below {branch}, and what is left of "
+                f"MAX_SERIES={self._limit} is kept for other topics",
+            )
         row = SeriesRow(next(self._new_ids), name, topic, field, since, retention)
         self._rows[row.id] = row
+        self._in_branch[branch] += 1
         self._ids[topic, field] = row.id
         self._names.add(name)
         return row
@@ -86,6 +106,10 @@ class Catalog:
     def remove(self, row: SeriesRow) -> None:
         del self._rows[row.id], self._ids[row.topic, row.field]
         self._names.discard(row.name)
+        branch = self._branch(row.topic)
+        self._in_branch[branch] -= 1
+        if not self._in_branch[branch]:
+            del self._in_branch[branch]
         self.newest.pop(row.id, None)
 
     def learn(self, newest: Mapping[int, float]) -> bool:
@@ -118,6 +142,10 @@ class Catalog:
         """Whether a series has had no readings for some time: all are so old that they were deleted."""
         newest = self.newest.get(row.id)
         return newest is not None and newest + _SETTLING <= self.pruned(row.retention)
+
+    def _branch(self, topic: str) -> str:
+        """Return the levels that say which branch a topic is of."""
+        return "/".join(topic.split("/", self._branch_levels)[: self._branch_levels])
 
     def _saw_old(self, retention: float, time: float) -> None:
         """Note that there is a reading which may be older than what is deleted: a clock was set back."""

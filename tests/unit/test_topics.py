@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from config.topics import check_topic, check_topic_filter, disjoint, is_at_or_below, matches
+from config.topics import check_topic, check_topic_filter, disjoint, is_at_or_below, matches, shared_levels
 
 NAMES = ["DATA", "a/b/c", "/", "a//b", "/a", "a/", "a b", "müll/temperatur", "$SYS/x", "a" * 65535]
 UNUSABLE = ["", "a\0b", "a" * 65536, "ü" * 32768]
@@ -181,3 +181,24 @@ def test_what_overlaps_nowhere_stays_as_it_is(one: str, other: str) -> None:
     overlap = any(matches(one, topic) and matches(other, topic) for topic in topics)
     if not overlap:
         assert disjoint([one, other]) == (one, other)
+
+
+@pytest.mark.parametrize(
+    ("topic_filters", "levels"),
+    [
+        (["#"], 0),
+        (["+/x"], 0),
+        (["DATA"], 1),
+        (["zigbee2mqtt/+"], 1),
+        (["home/#", "home/attic/+"], 1),
+        (["a/b/+", "a/b/#", "a/b"], 2),
+        (["a/b", "a/c"], 1),
+        (["zigbee2mqtt/+", "home/#"], 0),
+        (["+/a", "+/a"], 0),
+        (["/a/#"], 2),
+    ],
+)
+def test_levels_that_all_topics_share_are_those_before_any_wildcard(
+    topic_filters: list[str], levels: int
+) -> None:
+    assert shared_levels(topic_filters) == levels
