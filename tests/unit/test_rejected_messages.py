@@ -147,3 +147,5 @@ def test_what_was_deleted_for_its_age_makes_room(
     store.delete_rejected(until=2, limit=99)
     add(store, 4, 5)
     assert kept(path) == [3, 4, 5]
+    add(store, 6)
+    assert kept(path) == [4, 5, 6]
