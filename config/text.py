@@ -26,3 +26,14 @@ def printable(text: str) -> str:
         else character.encode("unicode_escape").decode()
         for character in text
     )
+
+
+def shortened(text: str, longest: int) -> str:
+    """Return `text`, with an ellipsis in its middle where it has more than `longest` characters.
+
+    Names differ at their ends as often as at their beginnings.
+    """
+    if len(text) <= longest:
+        return text
+    end = (longest - 1) // 2
+    return f"{text[: longest - 1 - end]}…{text[len(text) - end :]}"

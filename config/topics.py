@@ -81,6 +81,16 @@ def is_at_or_below(topic: str, root: str) -> bool:
     return topic == root or topic.startswith(f"{root}/")
 
 
+def shared_levels(topic_filters: Iterable[str]) -> int:
+    """Return how many levels are the same in whatever matches one of `topic_filters`."""
+    number = 0
+    for levels in zip(*(topic_filter.split("/") for topic_filter in topic_filters), strict=False):
+        if len(set(levels)) > 1 or levels[0] in ("+", "#"):
+            break
+        number += 1
+    return number
+
+
 def _check_text(text: str) -> str:
     try:
         size = len(text.encode())

@@ -14,9 +14,10 @@ INTERVAL = 60.0
 STEP = 1000
 # Behind all readings of one event time.
 _LAST = 2**62
-# Rejected messages are kept this long (seconds), and this many.
+# Rejected messages are kept this long, in seconds. How many of them the store bounds by itself.
 REJECTED_RETENTION = 7 * 86400.0
-REJECTED_KEPT = 10_000
+# Of rejected messages a step deletes fewer than of readings: one may take two pages of the file.
+REJECTED_STEP = 100
 
 
 class SteadyClock:
@@ -75,7 +76,7 @@ class Pruner:
                     self._catalog.set_pruned(retention, until)
                     waiting.pop()
                 return True
-            if self._store.delete_rejected(now - REJECTED_RETENTION, REJECTED_KEPT, STEP) == STEP:
+            if self._store.delete_rejected(now - REJECTED_RETENTION, REJECTED_STEP) == REJECTED_STEP:
                 return True
             if pruned:
                 logger.info("pruned {} readings", pruned)

@@ -1,6 +1,7 @@
 """The series there are."""
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import count
 from typing import NamedTuple
@@ -9,6 +10,8 @@ from typing import NamedTuple
 LONGEST_NAME = 1024
 # For the same reason: Mosquitto closes the connection of who publishes to a topic of more than 200.
 MOST_LEVELS = 190
+# One branch of the topics may have all series but this part of the limit, which is left to the others.
+LEFT_TO_OTHERS = 0.25
 _NEVER = float("-inf")
 # Seconds that a series stays without readings: a tick that was under way may still publish it.
 _SETTLING = 10.0
@@ -44,12 +47,20 @@ class Catalog:
         self,
         rows: Iterable[SeriesRow],
         limit: int,
+        branch_levels: int = 1,
         unpublishable: Callable[[str], str | None] = lambda name: None,
     ) -> None:
-        """`limit`: how many there may be. `unpublishable` says why a name cannot be published, if so."""
+        """`limit`: how many there may be. `unpublishable` says why a name cannot be published, if so.
+
+        Topics that share their first `branch_levels` levels are a branch. One device that makes up
+        topics without end fills what a branch may have, and others still begin theirs.
+        """
         self._limit = limit
+        self._branch_limit = limit - int(limit * LEFT_TO_OTHERS)
+        self._branch_levels = branch_levels
         self._unpublishable = unpublishable
         self._rows = {row.id: row for row in rows}
+        self._in_branch = Counter(self._branch(row.topic) for row in self._rows.values())
         # An earlier version took names that cannot be published. What comes for them now is refused like
         # that of new ones, so that those series age out.
         self._ids = {
@@ -80,7 +91,9 @@ class Catalog:
         """Return a new series, which is still to be stored. Raises NoSuchSeries."""
         name = f"{topic}/{field}" if field else topic
         if len(self._rows) >= self._limit:
-            raise NoSuchSeries("too many series", f"MAX_SERIES={self._limit}")
+            raise NoSuchSeries(
+                "too many series", f"there are {len(self._rows)}, and MAX_SERIES={self._limit} allows no more"
+            )
         if len(name.encode(errors="surrogatepass")) > LONGEST_NAME:
             raise NoSuchSeries("name too long", f"{LONGEST_NAME} bytes are allowed for a series")
         if name.count("/") >= MOST_LEVELS:
@@ -89,8 +102,16 @@ class Catalog:
             raise NoSuchSeries("name not allowed", why)
         if name in self._names:
             raise NoSuchSeries("name taken", f"{name} is another series")
+        branch = self._branch(topic)
+        if self._in_branch[branch] >= self._branch_limit:
+            raise NoSuchSeries(
+                "too many series",
+                f"there are {self._in_branch[branch]} at or below {branch}, and what is left of "
+                f"MAX_SERIES={self._limit} is kept for other topics",
+            )
         row = SeriesRow(next(self._new_ids), name, topic, field, since, retention)
         self._rows[row.id] = row
+        self._in_branch[branch] += 1
         self._ids[topic, field] = row.id
         self._names.add(name)
         return row
@@ -99,6 +120,10 @@ class Catalog:
         del self._rows[row.id]
         self._ids.pop((row.topic, row.field), None)
         self._names.discard(row.name)
+        branch = self._branch(row.topic)
+        self._in_branch[branch] -= 1
+        if not self._in_branch[branch]:
+            del self._in_branch[branch]
         self.newest.pop(row.id, None)
 
     def learn(self, newest: Mapping[int, float]) -> bool:
@@ -131,6 +156,10 @@ class Catalog:
         """Whether a series has had no readings for some time: all are so old that they were deleted."""
         newest = self.newest.get(row.id)
         return newest is not None and newest + _SETTLING <= self.pruned(row.retention)
+
+    def _branch(self, topic: str) -> str:
+        """Return the levels that say which branch a topic is of."""
+        return "/".join(topic.split("/", self._branch_levels)[: self._branch_levels])
 
     def _saw_old(self, retention: float, time: float) -> None:
         """Note that there is a reading which may be older than what is deleted: a clock was set back."""

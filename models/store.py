@@ -6,13 +6,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from peewee import EXCLUDED, SqliteDatabase, Tuple, fn
+from peewee import EXCLUDED, SqliteDatabase, Tuple
 
 from models.catalog import SeriesRow
 from models.history import latest_sequence
 from models.message_id import Packed, pack
+from models.rejected import NewRejected, RejectedMessages
 from models.series_history import all_series
-from models.tables import Counter, Delivery, MessageId, Reading, RejectedMessage, Series, Subscription
+from models.tables import Counter, Delivery, MessageId, Reading, Series, Subscription
 from models.transaction import close, insert_sql, sql, transaction
 
 
@@ -27,17 +28,6 @@ class NewReading(NamedTuple):
 
 # A reading as it is stored: time, sequence, series, value, id of its message.
 StoredReading = tuple[float, int, int, float, Packed | None]
-
-
-class NewRejected(NamedTuple):
-    """A message to be kept as rejected, in the order of the table's columns."""
-
-    arrived: float
-    topic: str
-    payload: bytes
-    size: int
-    reason: str
-    detail: str
 
 
 @dataclass
@@ -102,9 +92,7 @@ class Store:
         self._insert_series = insert_sql(
             database, Series, *(getattr(Series, name) for name in SeriesRow._fields)
         )
-        self._insert_rejected = insert_sql(
-            database, RejectedMessage, *(getattr(RejectedMessage, name) for name in NewRejected._fields)
-        )
+        self._rejected = RejectedMessages(database)
         self._insert_delivery = insert_sql(database, Delivery, Delivery.id, Delivery.packets)
         self._count_up = insert_sql(
             database,
@@ -126,8 +114,7 @@ class Store:
                 connection.executemany(self._insert_series, batch.series)
             rows, duplicates = self._apart(connection, taken)
             connection.executemany(self._insert_reading, rows)
-            if batch.rejected:
-                connection.executemany(self._insert_rejected, batch.rejected)
+            rejected = self._rejected.insert(connection, batch.rejected) if batch.rejected else None
             if batch.delivery:
                 connection.execute(self._insert_delivery, batch.delivery)
             if batch.forget_until:
@@ -138,6 +125,7 @@ class Store:
             connection.executemany(self._count_up, counts.items())
         # only now is it certain that these are stored
         self._sequence = first + len(taken) - 1
+        self._rejected.amount = rejected or self._rejected.amount
         return Stored(rows, duplicates, self._sequence)
 
     def series(self) -> list[SeriesRow]:
@@ -205,18 +193,15 @@ class Store:
                 connection.execute(self._count_up, ("pruned", deleted))
         return Deleted(deleted, last)
 
-    def delete_rejected(self, until: float, keep: int, limit: int) -> int:
-        """Delete rejected messages that arrived at or before `until`, and all but the newest `keep`.
+    def delete_rejected(self, until: float, limit: int) -> int:
+        """Delete the oldest rejected messages of too many, and those that arrived at or before `until`.
 
-        Deletes `limit` at most, the oldest; returns how many.
+        Deletes `limit` at most; returns how many.
         """
-        newest = RejectedMessage.select(RejectedMessage.id).order_by(RejectedMessage.id.desc())
-        too_many = RejectedMessage.id <= fn.COALESCE(newest.limit(1).offset(keep), 0)
-        old = RejectedMessage.select(RejectedMessage.id).where((RejectedMessage.arrived <= until) | too_many)
-        oldest = old.order_by(RejectedMessage.id).limit(limit)
-        with transaction(self._database):
-            query = RejectedMessage.delete().where(RejectedMessage.id.in_(oldest))
-            return int(query.execute(self._database))
+        with transaction(self._database) as connection:
+            deleted, rejected = self._rejected.delete(connection, until, limit)
+        self._rejected.amount = rejected
+        return deleted
 
     def close(self) -> None:
         close(self._database)

@@ -5,6 +5,7 @@ from functools import partial
 from config.quantities import whole_milliseconds
 from config.settings import Settings
 from config.streams import DEFAULT_STATISTICS, stream_of
+from config.topics import shared_levels
 from models.catalog import Catalog, SeriesRow
 from models.database import reading_database
 from models.grid import Grid
@@ -25,7 +26,9 @@ def open_catalog(settings: Settings, store: Store) -> Catalog:
         if retention != row.retention:
             store.set_retention(row.id, retention)
         rows.append(row._replace(retention=retention))
-    return Catalog(rows, settings.max_series, partial(unpublishable_name, settings))
+    # what all topics have in common sets none of them apart
+    branch_levels = shared_levels(stream.topic for stream in settings.streams) + 1
+    return Catalog(rows, settings.max_series, branch_levels, partial(unpublishable_name, settings))
 
 
 def rolling_statistics(settings: Settings, catalog: Catalog) -> RollingStatistics:

@@ -1,26 +1,28 @@
-"""Tables for people: the one file that knows tabulate. Whatever text is put in, it is printable."""
+"""Tables for people: the one file that knows tabulate. Whatever text is put in is printable, and bounded."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from tabulate import tabulate, tabulate_formats
 
-from config.text import printable
+from config.text import printable, shortened
 
 FORMATS: tuple[str, ...] = tuple(tabulate_formats)
+# Characters of a text in a cell. One name of 1,024 bytes would make every row as wide.
+WIDEST_CELL = 80
 
 
 def render(averages: Mapping[str, float | None], table_format: str) -> str:
     """Return the averages as one row under its headings; an empty window is a dash."""
     return str(
         tabulate(
-            [averages.values()], headers=list(map(printable, averages)), tablefmt=table_format, missingval="-"
+            [averages.values()], headers=list(map(_text, averages)), tablefmt=table_format, missingval="-"
         )
     )
 
 
 def render_table(rows: Sequence[Sequence[object]], headings: Sequence[str]) -> str:
     """Return rows under their headings, texts as they are."""
-    return str(tabulate(map(_texts, rows), headers=list(map(printable, headings)), disable_numparse=True))
+    return str(tabulate(map(_texts, rows), headers=list(map(_text, headings)), disable_numparse=True))
 
 
 def render_columns(
@@ -31,7 +33,7 @@ def render_columns(
     return str(
         tabulate(
             map(_texts, rows),
-            headers=list(map(printable, headings)),
+            headers=list(map(_text, headings)),
             tablefmt=table_format,
             disable_numparse=True,
             colalign=sides,
@@ -46,4 +48,8 @@ def render_pairs(pairs: Mapping[str, object]) -> str:
 
 def _texts(cells: Iterable[object]) -> list[object]:
     """Return cells with all text in them on one line, and nothing in it that a terminal obeys."""
-    return [cell if cell is None or isinstance(cell, int | float) else printable(str(cell)) for cell in cells]
+    return [cell if cell is None or isinstance(cell, int | float) else _text(str(cell)) for cell in cells]
+
+
+def _text(text: str) -> str:
+    return shortened(printable(text), WIDEST_CELL)

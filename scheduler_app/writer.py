@@ -9,16 +9,19 @@ from config.streams import Stream, stream_of
 from config.topics import is_at_or_below
 from models.catalog import LONGEST_NAME, Catalog, NoSuchSeries, SeriesRow
 from models.message_id import Packed, unpack
-from models.store import Batch, NewReading, NewRejected, Store, StoredReading
+from models.rejected import NewRejected
+from models.store import Batch, NewReading, Store, StoredReading
 from models.transaction import NotStored, StoreUnavailable
 from scheduler_app.fields import decode_fields
 from scheduler_app.log import Once, log_unexpected
 from scheduler_app.packets import Message
 from scheduler_app.payload import Rejected, decode
 from scheduler_app.redelivery import Redeliveries
+from scheduler_app.sample import Sample
 
-# How much of a rejected payload is kept, in bytes.
+# How much is kept of a rejected payload, in bytes, and of what there is to say of it, in characters.
 _KEPT_PAYLOAD = 4096
+_KEPT_DETAIL = 500
 # Of so many topics it is remembered which stream they belong to; those too long for a series are not.
 _REMEMBERED_TOPICS = 50_000
 _REMEMBERED_DUPLICATES = 10_000
@@ -51,6 +54,7 @@ class Writer:
         # The values of the latest duplicates, by series and id.
         self._duplicates: dict[tuple[int, Packed], float] = {}
         self._warnings = Once()
+        self._sample = Sample()
 
     def sort(self, messages: Sequence[Message], *, unstorable: bool = False) -> Batch:
         """Return what is to be stored of `messages`; if they are `unstorable`, that they are rejected.
@@ -180,17 +184,19 @@ class Writer:
 
     def _reject(self, message: Message, reason: str, detail: str, batch: Batch) -> None:
         batch.counts["rejected"] += 1
-        batch.rejected.append(
-            NewRejected(
-                message.arrived,
-                # SQLite takes no lone surrogates
-                message.topic.encode(errors="replace").decode(),
-                message.payload[:_KEPT_PAYLOAD],
-                len(message.payload),
-                reason,
-                detail.encode(errors="replace").decode(),
+        size = len(message.topic) + min(len(message.payload), _KEPT_PAYLOAD)
+        if self._sample.takes(message.arrived, message.topic, reason, size):
+            batch.rejected.append(
+                NewRejected(
+                    message.arrived,
+                    # SQLite takes no lone surrogates
+                    message.topic.encode(errors="replace").decode(),
+                    message.payload[:_KEPT_PAYLOAD],
+                    len(message.payload),
+                    reason,
+                    detail[:_KEPT_DETAIL].encode(errors="replace").decode(),
+                )
             )
-        )
         held = self._warnings.allows(reason)
         if held is not None:
             logger.warning(

@@ -6,7 +6,7 @@ import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from config.text import printable
+from config.text import printable, shortened
 from scheduler_app.arguments import positive
 from scheduler_app.management import BaseCommand
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from models.history import RejectedRow
 
 _SHOWN_TEXT = 60
+_KEPT = ("kept", "reason", "topic")
 
 
 class Command(BaseCommand):
@@ -39,23 +40,21 @@ class Command(BaseCommand):
                 for row in history.rejected_messages(database):
                     print(json.dumps(as_json(row)))
                 return
-            counts = history.rejected_counts(database)
+            kept = history.rejected_counts(database)
             newest = list(history.rejected_messages(database, newest=options.limit))
-        if not counts:
-            print("no messages were rejected")
+            counters = history.counters(database)
+        print(summary(counters.get("rejected", 0), counters["since"], sum(number for number, _, _ in kept)))
+        if not kept:
             return
-        print(
-            render_table(
-                [(n, reason, shown(topic)) for n, reason, topic in counts], ("count", "reason", "topic")
-            )
-        )
+        print()
+        print(render_table([(number, reason, shown_topic(topic)) for number, reason, topic in kept], _KEPT))
         rows = [
             (
                 f"{datetime.fromtimestamp(row.arrived, UTC):%Y-%m-%d %H:%M:%S}",
-                shown(row.topic),
+                shown_topic(row.topic),
                 row.reason + (f": {row.detail}" if row.detail else ""),
                 row.size,
-                shown(row.payload.decode(errors="backslashreplace")),
+                shown_payload(row.payload.decode(errors="backslashreplace")),
             )
             for row in newest
         ]
@@ -63,8 +62,22 @@ class Command(BaseCommand):
         print(render_table(rows, ("arrived (UTC)", "topic", "reason", "bytes", "payload")))
 
 
-def shown(text: str) -> str:
-    """Return `text` on one line, without anything a terminal might obey, and not too long."""
+def summary(counted: int, since: int, kept: int) -> str:
+    """Return in one line how many were counted since then (UTC epoch seconds), and how many are kept."""
+    from scheduler_app.figures import time_text
+
+    if not counted and not kept:
+        return "no messages were rejected"
+    return f"rejected since {time_text(since)} UTC: {counted:,}, of which {kept:,} are kept"
+
+
+def shown_topic(topic: str) -> str:
+    """Return a topic on one line, without anything a terminal might obey, and not too long."""
+    return shortened(printable(topic), _SHOWN_TEXT)
+
+
+def shown_payload(text: str) -> str:
+    """Return the beginning of a payload in the same way."""
     safe = printable(text)
     return safe if len(safe) <= _SHOWN_TEXT else f"{safe[: _SHOWN_TEXT - 1]}…"
 

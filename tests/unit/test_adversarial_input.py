@@ -162,7 +162,7 @@ READERS: dict[str, Callable[[str], object]] = {
     "BrokerAddress": BrokerAddress.parse,
     "hide_password": hide_password,
     "printable": printable,
-    "a series": lambda text: Catalog([], 1, unpublishable).begin(text, "", 0, 1),
+    "a series": lambda text: Catalog([], 1, unpublishable=unpublishable).begin(text, "", 0, 1),
     "an argument": lambda text: build_parser("stats", load_command("stats")).parse_args([f"//{text}"]),
 }
 

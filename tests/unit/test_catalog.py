@@ -1,6 +1,9 @@
+from collections.abc import Iterable
+from contextlib import suppress
+
 import pytest
 
-from models.catalog import LONGEST_NAME, MOST_LEVELS, Catalog, NoSuchSeries, SeriesRow
+from models.catalog import LEFT_TO_OTHERS, LONGEST_NAME, MOST_LEVELS, Catalog, NoSuchSeries, SeriesRow
 from tests.unit.stored import series_row
 
 
@@ -52,16 +55,77 @@ def test_there_may_be_so_many_series_and_no_more() -> None:
     known = catalog(series_row(1, "a"), limit=3)
     known.begin("b", "", 0, 1)
     last = known.begin("c", "", 0, 1)
-    assert refusal(known, "d") == ("too many series", "MAX_SERIES=3")
+    assert refusal(known, "d") == ("too many series", "there are 3, and MAX_SERIES=3 allows no more")
     known.remove(last)
     known.begin("d", "", 0, 1)
-    assert refusal(known, "c") == ("too many series", "MAX_SERIES=3")
+    assert refusal(known, "c")[0] == "too many series"
 
 
 def test_more_series_than_are_allowed_by_now_are_kept_and_no_other_begins() -> None:
     known = catalog(series_row(1, "a"), series_row(2, "b"), limit=1)
     assert len(known) == 2
-    assert refusal(known, "c")[0] == "too many series"
+    assert refusal(known, "c") == ("too many series", "there are 2, and MAX_SERIES=1 allows no more")
+
+
+def begin_all(known: Catalog, topics: Iterable[str]) -> int:
+    """Return how many series could begin."""
+    begun = 0
+    for topic in topics:
+        with suppress(NoSuchSeries):
+            known.begin(topic, "", 0, 1)
+            begun += 1
+    return begun
+
+
+def test_one_device_that_makes_up_topics_leaves_a_quarter_to_others() -> None:
+    assert LEFT_TO_OTHERS == 0.25
+    known = catalog(series_row(1, "home/old"), limit=20)
+    assert begin_all(known, [f"home/{number}" for number in range(100)]) == 14
+    assert refusal(known, "home/new") == (
+        "too many series",
+        "there are 15 at or below home, and what is left of MAX_SERIES=20 is kept for other topics",
+    )
+    assert refusal(known, "home", "new")[0] == "too many series"
+    assert begin_all(known, ["garden/1", "garden/2", "homestead", "/home", "x"]) == 5
+    assert refusal(known, "y") == ("too many series", "there are 20, and MAX_SERIES=20 allows no more")
+
+
+def test_fields_of_one_topic_are_bounded_like_topics() -> None:
+    known = catalog(limit=8)
+    for number in range(6):
+        known.begin("home", f"x{number}", 0, 1)
+    assert refusal(known, "home", "x6")[0] == "too many series"
+    known.begin("garden", "x", 0, 1)
+
+
+def test_what_is_gone_makes_room_for_others_of_its_branch() -> None:
+    known = catalog(limit=4)
+    first, *_ = [known.begin(f"home/{number}", "", 0, 1) for number in range(3)]
+    assert refusal(known, "home/new")[0] == "too many series"
+    known.remove(first)
+    known.begin("home/new", "", 0, 1)
+    assert refusal(known, "home/newer")[0] == "too many series"
+
+
+def test_a_branch_that_has_more_than_is_allowed_by_now_keeps_what_it_has() -> None:
+    known = catalog(*(series_row(number, f"home/{number}") for number in range(1, 10)), limit=10)
+    assert len(known) == 9
+    assert refusal(known, "home/new")[0] == "too many series"
+    known.begin("garden/1", "", 0, 1)
+
+
+def test_a_branch_is_told_by_as_many_levels_as_say_something() -> None:
+    """Where all topics begin with `zigbee2mqtt`, each device is a branch, and they may have all series."""
+    known = Catalog([], 4, branch_levels=2)
+    assert begin_all(known, [f"zigbee2mqtt/{number}" for number in range(9)]) == 4
+    known = Catalog([], 4, branch_levels=2)
+    assert begin_all(known, [f"zigbee2mqtt/bad/{number}" for number in range(9)]) == 3
+    known.begin("zigbee2mqtt/good", "", 0, 1)
+
+
+@pytest.mark.parametrize(("limit", "of_one_branch"), [(1, 1), (2, 2), (3, 3), (4, 3), (7, 6), (8, 6)])
+def test_where_few_series_may_be_nothing_or_little_is_left_to_others(limit: int, of_one_branch: int) -> None:
+    assert begin_all(catalog(limit=limit), [f"home/{number}" for number in range(9)]) == of_one_branch
 
 
 @pytest.mark.parametrize(("topic", "field"), [("a" * 1024, ""), ("ü" * 512, ""), ("a" * 1000, "b" * 23)])
@@ -167,7 +231,7 @@ def no_plus(name: str) -> str | None:
 
 
 def test_a_name_that_cannot_be_published_begins_no_series() -> None:
-    known = Catalog([], 100, no_plus)
+    known = Catalog([], 100, unpublishable=no_plus)
     assert refusal(known, "w/+") == refusal(known, "w", "+") == ("name not allowed", "it has a plus")
     assert known.begin("w/a", "", 0, 1).name == "w/a"
 
@@ -175,7 +239,7 @@ def test_a_name_that_cannot_be_published_begins_no_series() -> None:
 def test_a_stored_series_that_cannot_be_published_gets_no_more_readings_and_ages_out() -> None:
     """Earlier versions took such names."""
     old, good = series_row(1, "w/+"), series_row(2, "a")
-    known = Catalog([old, good], 100, no_plus)
+    known = Catalog([old, good], 100, unpublishable=no_plus)
     assert list(known) == [old, good]
     assert (known.find("w/+"), known.find("a")) == (None, 2)
     assert refusal(known, "w/+") == ("name not allowed", "it has a plus")

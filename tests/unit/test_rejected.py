@@ -1,11 +1,15 @@
 import base64
 import json
+import sqlite3
+from collections import Counter
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from models.database import prepare, writing_database
-from models.store import Batch, NewRejected, Store
+from models.rejected import NewRejected
+from models.store import Batch, Store
 from scheduler_app.management import main
 from tests.unit.messages import NOW
 from tests.unit.rows import rows
@@ -20,15 +24,20 @@ def path(tmp_path: Path) -> Path:
     return path
 
 
-def reject(path: Path, *messages: tuple[str, bytes, str, str]) -> None:
-    """Store rejected messages: topic, payload, reason, detail; each a second after the one before."""
+def reject(path: Path, *messages: tuple[str, bytes, str, str], not_kept: int = 0) -> None:
+    """Store rejected messages: topic, payload, reason, detail; each a second after the one before.
+
+    So many more are counted as `not_kept`. Counting begins a second before the first message.
+    """
     store = Store(writing_database(path))
     rejected = [
         NewRejected(NOW + second, topic, payload, len(payload), reason, detail)
         for second, (topic, payload, reason, detail) in enumerate(messages)
     ]
-    store.add(Batch(rejected=rejected))
+    store.add(Batch(rejected=rejected, counts=Counter(rejected=len(rejected) + not_kept)))
     store.close()
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("UPDATE counter SET value = ? WHERE name = 'since'", (int(NOW) - 1,))
 
 
 def shown(capsys: pytest.CaptureFixture[str], path: Path, *arguments: str) -> str:
@@ -41,8 +50,8 @@ def shown(capsys: pytest.CaptureFixture[str], path: Path, *arguments: str) -> st
 
 def tables(text: str) -> tuple[list[list[str]], list[list[str]]]:
     """Return the cells of both tables, without headings; no cell may hold two spaces."""
-    counts, newest = text.split("\n\n")
-    return cells(counts), cells(newest)
+    _, kept, newest = text.split("\n\n")
+    return cells(kept), cells(newest)
 
 
 def cells(table: str) -> list[list[str]]:
@@ -133,7 +142,7 @@ def test_nothing_that_was_sent_can_give_orders_to_a_terminal(
     reject(path, (f"a{orders}", f"x{orders}".encode(), "not JSON", ""), ("b", b"\xff\x1b", "not UTF-8", ""))
     text = shown(capsys, path, *arguments)
     assert [character for character in text if not character.isprintable() and character != "\n"] == []
-    assert len(text.splitlines()) == (2 if arguments else 9)
+    assert len(text.splitlines()) == (2 if arguments else 11)
 
 
 def test_bytes_that_are_no_text_are_shown_as_escapes(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -141,11 +150,36 @@ def test_bytes_that_are_no_text_are_shown_as_escapes(path: Path, capsys: pytest.
     assert r"\xff\x1b21.5" in shown(capsys, path)
 
 
-def test_a_long_topic_or_payload_is_cut(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    reject(path, ("t" * 61, b"p" * 60, "not JSON", ""), ("t", b"p" * 5000, "not JSON", ""))
-    _, newest = tables(shown(capsys, path))
+def test_a_long_topic_is_cut_in_the_middle_and_a_long_payload_at_its_end(
+    path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    reject(path, ("t" * 30 + "u" * 31, b"p" * 60, "not JSON", ""), ("t" * 60, b"p" * 5000, "not JSON", ""))
+    kept, newest = tables(shown(capsys, path))
     assert [row[-2:] for row in stripped(newest)] == [["5000", "p" * 59 + "…"], ["60", "p" * 60]]
-    assert stripped(newest)[1][1] == "t" * 59 + "…"
+    cut = "t" * 30 + "…" + "u" * 29
+    assert [row[1] for row in stripped(newest)] == ["t" * 60, cut]
+    assert [row[2] for row in stripped(kept)] == ["t" * 60, cut]
+
+
+def test_no_message_widens_the_tables_without_bound(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    reject(path, ("t" * 60_000, b"p" * 4096, "name taken", "n" * 1024), ("t", b"p", "not JSON", ""))
+    assert max(map(len, shown(capsys, path).splitlines())) < 300
+    assert "t" * 60_000 in shown(capsys, path, "--json")
+
+
+def test_how_many_were_counted_and_how_many_are_kept_is_told(
+    path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    reject(path, ("a", b"x", "not JSON", ""), ("a", b"x", "not JSON", ""), not_kept=12_345)
+    first, *_ = shown(capsys, path).splitlines()
+    assert first == "rejected since 2023-11-14 22:13:19 UTC: 12,347, of which 2 are kept"
+
+
+def test_what_was_counted_is_told_when_nothing_of_it_is_kept_any_more(
+    path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    reject(path, not_kept=3)
+    assert shown(capsys, path) == "rejected since 2023-11-14 22:13:19 UTC: 3, of which 0 are kept\n"
 
 
 def test_a_file_that_does_not_exist_is_not_made(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

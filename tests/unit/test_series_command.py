@@ -77,6 +77,21 @@ def test_json_is_an_object_a_line(path: Path, capsys: pytest.CaptureFixture[str]
     }
 
 
+def test_a_long_name_is_cut_in_a_table_and_whole_in_json(
+    path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    long = f"a/{'x' * 1000}/end"
+    store_readings(path, {long: [(NOW, 1.0)]})
+    text = shown(capsys, path)
+    assert max(map(len, text.splitlines())) < 160
+    assert "…" in text
+    assert "xxx/end " in text
+    names_in_json = [
+        json.loads(line)["series"] for line in shown(capsys, path, "--format", "json").splitlines()
+    ]
+    assert long in names_in_json
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

@@ -8,7 +8,8 @@ from peewee import SqliteDatabase
 
 from models.catalog import SeriesRow
 from models.database import prepare, writing_database
-from models.store import Batch, Deleted, NewReading, NewRejected, Place, Store
+from models.rejected import NewRejected
+from models.store import Batch, Deleted, NewReading, Place, Store
 from models.transaction import StoreUnavailable
 from tests.unit.rows import locked, rows
 from tests.unit.stored import RETENTION, series_row
@@ -364,28 +365,13 @@ def test_what_was_deleted_is_counted(store: Store, path: Path) -> None:
     assert ("pruned", 3) in rows(path, COUNTS)
 
 
-def test_deleting_rejected_messages_takes_the_old_ones(store: Store, path: Path) -> None:
-    store.add(Batch(rejected=[rejected(time) for time in (1, 2, 3)]))
-    assert store.delete_rejected(until=2, keep=10, limit=99) == 2
-    assert [row[0] for row in rows(path, REJECTED)] == [3]
-
-
-def test_deleting_rejected_messages_leaves_the_newest_of_many(store: Store, path: Path) -> None:
-    store.add(Batch(rejected=[rejected(time) for time in range(10, 20)]))
-    assert store.delete_rejected(until=0, keep=10, limit=99) == 0
-    assert store.delete_rejected(until=0, keep=4, limit=99) == 6
-    assert [row[0] for row in rows(path, REJECTED)] == [16, 17, 18, 19]
-    assert store.delete_rejected(until=0, keep=0, limit=3) == 3
-    assert [row[0] for row in rows(path, REJECTED)] == [19]
-
-
 def test_deleting_from_a_locked_database_deletes_nothing(store: Store, path: Path) -> None:
     store.add(Batch(readings=[reading(1)], series=[series_row(1)], rejected=[rejected(1)]))
     with locked(path):
         with pytest.raises(StoreUnavailable):
             delete(store, until=10, limit=10)
         with pytest.raises(StoreUnavailable):
-            store.delete_rejected(until=10, keep=0, limit=99)
+            store.delete_rejected(until=10, limit=99)
         with pytest.raises(StoreUnavailable):
             store.delete_series(1)
     assert (len(rows(path, READINGS)), len(rows(path, REJECTED))) == (1, 1)

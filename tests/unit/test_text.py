@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from config.text import printable
+from config.text import printable, shortened
 
 
 @pytest.mark.parametrize("text", ["", "plain text", "größe °C 温度", "with \\ backslash"])
@@ -55,3 +55,12 @@ def test_no_character_that_acts_without_being_seen_gets_through(character: str) 
 @given(st.text(st.characters()))
 def test_what_has_been_made_printable_stays_as_it_is(text: str) -> None:
     assert printable(printable(text)) == printable(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "longest", "shown"),
+    [("", 5, ""), ("abcde", 5, "abcde"), ("abcdef", 5, "ab…ef"), ("abcdefg", 6, "abc…fg"), ("ab", 1, "…")],
+)
+def test_what_is_too_long_is_cut_in_its_middle(text: str, longest: int, shown: str) -> None:
+    assert shortened(text, longest) == shown
+    assert len(shown) <= longest

@@ -5,7 +5,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from config.topics import check_topic, check_topic_filter, disjoint, is_at_or_below, matches, unpublishable
+from config.topics import (
+    check_topic,
+    check_topic_filter,
+    disjoint,
+    is_at_or_below,
+    matches,
+    shared_levels,
+    unpublishable,
+)
 
 NAMES = ["DATA", "a/b/c", "/", "a//b", "/a", "a/", "a b", "müll/temperatur", "$SYS/x", "a" * 65535]
 UNUSABLE = ["", "a\0b", "a" * 65536, "ü" * 32768]
@@ -208,3 +216,24 @@ def test_a_topic_that_is_too_long_cannot_be_published(topic: str, why: str) -> N
     found = unpublishable(topic)
     assert found is not None
     assert found.endswith(why)
+
+
+@pytest.mark.parametrize(
+    ("topic_filters", "levels"),
+    [
+        (["#"], 0),
+        (["+/x"], 0),
+        (["DATA"], 1),
+        (["zigbee2mqtt/+"], 1),
+        (["home/#", "home/attic/+"], 1),
+        (["a/b/+", "a/b/#", "a/b"], 2),
+        (["a/b", "a/c"], 1),
+        (["zigbee2mqtt/+", "home/#"], 0),
+        (["+/a", "+/a"], 0),
+        (["/a/#"], 2),
+    ],
+)
+def test_levels_that_all_topics_share_are_those_before_any_wildcard(
+    topic_filters: list[str], levels: int
+) -> None:
+    assert shared_levels(topic_filters) == levels

@@ -11,6 +11,7 @@ from models.store import Store
 from models.transaction import StoreUnavailable
 from scheduler_app.packets import Message
 from scheduler_app.redelivery import Redeliveries
+from scheduler_app.sample import INTERVAL, KEPT_BYTES, KEPT_OF_A_KIND
 from scheduler_app.writer import Writer
 from tests.unit.messages import NOW, message
 from tests.unit.rows import locked, rows
@@ -105,6 +106,28 @@ def test_a_message_that_is_no_reading_is_kept_with_its_reason(writer: Writer, pa
     ]
     assert rows(path, READINGS) == [("d", NOW, 5)]
     assert counts(path) == {"received": 3, "stored": 1, "rejected": 2}
+
+
+def test_a_flood_of_rejected_messages_is_counted_and_leaves_a_sample(writer: Writer, path: Path) -> None:
+    """All of them are acknowledged, and nobody who sends readings waits for what is not kept."""
+    flood = [message(b"x" * 4096, "bad", packet_id=number) for number in range(1, 1001)]
+    store_all(writer, [*flood, message(b"1", "good", packet_id=1001), message(b"y", "other", packet_id=1002)])
+    assert counts(path) == {"received": 1002, "rejected": 1001, "stored": 1}
+    topics = [topic for topic, *_ in rows(path, REJECTED)]
+    assert topics == ["bad"] * KEPT_OF_A_KIND + ["other"]
+    later = NOW + INTERVAL
+    store_all(writer, [message(b"x", "bad", packet_id=number, arrived=later) for number in range(1, 201)])
+    assert counts(path) == {"received": 1202, "rejected": 1201, "stored": 1}
+    assert len(rows(path, REJECTED)) == 2 * KEPT_OF_A_KIND + 1
+
+
+def test_a_payload_that_takes_its_share_of_a_minute_is_measured_as_it_is_kept(
+    writer: Writer, path: Path
+) -> None:
+    count = KEPT_BYTES // (4096 + 4) + 10
+    store_all(writer, [message(b"x" * 60_000, f"{number:04}") for number in range(count)])
+    assert len(rows(path, REJECTED)) == count - 10
+    assert counts(path) == {"received": count, "rejected": count}
 
 
 def test_of_a_long_rejected_payload_the_start_is_kept_and_the_size(writer: Writer, path: Path) -> None:

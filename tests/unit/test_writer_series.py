@@ -177,9 +177,35 @@ def test_what_would_begin_one_series_too_many_is_rejected_and_the_others_go_on(t
     service.store.close()
     assert [name for name, *_ in rows(service.path, READINGS)] == ["home/1", "home/2", "home/3", "home/1"]
     assert rows(service.path, REJECTED) == [
-        (f"home/{number}", "too many series", "MAX_SERIES=3") for number in (4, 5, 9)
+        (f"home/{number}", "too many series", "there are 3, and MAX_SERIES=3 allows no more")
+        for number in (4, 5, 9)
     ]
     assert service.counts == {"received": 7, "stored": 4, "rejected": 3}
+
+
+def test_one_device_that_makes_up_topics_keeps_no_other_from_beginning(tmp_path: Path) -> None:
+    service = Service(tmp_path, max_series="8")
+    service.take(*(message(b"1", f"home/{number}", packet_id=number + 1) for number in range(50)))
+    service.take(sent("zigbee/kitchen", {"temperature": 2}, packet_id=99), message(b"3", "home/1"))
+    service.store.close()
+    assert [name for name, *_ in rows(service.path, SERIES)] == [
+        *(f"home/{number}" for number in range(6)),
+        "zigbee/kitchen/temperature",
+    ]
+    assert service.counts == {"received": 52, "stored": 8, "rejected": 44}
+    assert {(reason, detail) for _, reason, detail in rows(service.path, REJECTED)} == {
+        (
+            "too many series",
+            "there are 6 at or below home, and what is left of MAX_SERIES=8 is kept for other topics",
+        )
+    }
+
+
+def test_of_what_there_is_to_say_of_a_message_the_beginning_is_kept(service: Service) -> None:
+    """The name of a field may be as long as the payload."""
+    for length in (500, 501):
+        service.take(message(b'{"%b":1e999}' % (b"x" * length), "zigbee/a/b", packet_id=length))
+    assert rows(service.path, REJECTED) == [("zigbee/a/b", "not finite", "x" * 500)] * 2
 
 
 def test_a_name_that_cannot_be_is_rejected_with_its_reason(service: Service) -> None:
