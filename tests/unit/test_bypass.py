@@ -297,7 +297,7 @@ def test_after_a_packet_that_paho_has_read_the_masses_do_not_pass_through_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """It reads what comes in parts, and no more than that."""
-    by_paho: list[bytes] = []
+    by_paho: list[bytes | bytearray] = []
     convert = mqtt._convert
 
     def note(sent: MQTTMessage) -> Message:

@@ -607,3 +607,80 @@ def test_what_is_refused_is_not_tried_again_before_its_pause_is_over(
     assert timeout is not None
     assert HOUR / 2 < timeout <= HOUR
     assert link.sent == ["t 1"]
+
+
+def test_after_a_second_try_the_sender_waits_as_before(
+    sender: OutboxSender, link: FakeLink, waits: Waits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outbox_sender, "_REFUSED_PAUSE", 0.0)
+    monkeypatch.setattr(outbox_sender, "_SETTLING", HOUR)
+    timeouts: list[float | None] = []
+
+    def stop(timeout: float | None) -> None:
+        timeouts.append(timeout)
+        sender.stop()
+
+    waits.when_idle = stop
+    link.when_published = lambda: link.answer(-1, REFUSED if len(link.sent) == 1 else ACCEPTED)
+    connect(sender, link)
+    put(sender, 1)
+    run(sender)
+    assert link.sent == ["t 1", "t 1"]
+    [timeout] = timeouts
+    assert timeout is not None
+    assert timeout > HOUR / 2
+
+
+def test_what_was_acknowledged_is_not_sent_again_with_what_was_refused(
+    sender: OutboxSender, link: FakeLink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It stays in the outbox for a while, as the other does."""
+    monkeypatch.setattr(outbox_sender, "_REFUSED_PAUSE", 0.0)
+
+    def answer() -> None:
+        if len(link.sent) == 2:
+            link.answer(0)
+            link.answer(1, REFUSED)
+        elif len(link.sent) == 3:
+            sender.stop()
+
+    link.when_published = answer
+    connect(sender, link)
+    put(sender, 1, 2)
+    run(sender)
+    assert link.sent == ["t 1", "t 2", "t 2"]
+
+
+def test_what_was_refused_is_found_behind_a_window_of_others_that_are_on_their_way(
+    sender: OutboxSender, link: FakeLink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outbox_sender, "_REFUSED_PAUSE", 0.0)
+    last = WINDOW - 1
+
+    def answer() -> None:
+        if len(link.sent) == WINDOW:
+            link.answer(last, REFUSED)
+        elif len(link.sent) > WINDOW:
+            sender.stop()
+
+    link.when_published = answer
+    connect(sender, link)
+    put(sender, *range(WINDOW))
+    run(sender)
+    assert link.sent[WINDOW:] == [f"t {last}"]
+
+
+def test_the_outbox_is_closed_at_the_end(
+    sender: OutboxSender, outbox: Outbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that SQLite writes its log back, and one file can be copied."""
+    close, closed = outbox.close, []
+
+    def note() -> None:
+        closed.append(True)
+        close()
+
+    monkeypatch.setattr(outbox, "close", note)
+    sender.stop()
+    run(sender)
+    assert closed
