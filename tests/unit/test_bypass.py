@@ -3,14 +3,16 @@
 import random
 import select
 import socket
+import struct
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from paho.mqtt.client import MQTTMessage
 
 from config.settings import load_settings
 from scheduler_app import bypass, mqtt
@@ -52,6 +54,16 @@ class ScriptedBroker:
         taken: list[Message] = []
         while batch := self.session.receive(1000, wait):
             taken += batch
+        return taken
+
+    def take_until(self, end: Callable[[list[Message]], bool]) -> list[Message]:
+        """Return what the session receives until `end` says that it is all."""
+        taken: list[Message] = []
+        deadline = time.monotonic() + TIMEOUT
+        while not end(taken):
+            assert self.session.connected, f"the connection is lost after {len(taken)} messages"
+            assert time.monotonic() < deadline, f"only {len(taken)} messages came"
+            taken += self.session.receive(1000, 1)
         return taken
 
     def read(self, count: int) -> bytes:
@@ -122,8 +134,8 @@ def test_any_packets_cut_anywhere_give_the_same_messages(
             for start, end in pairwise([0, *cuts, len(stream)]):
                 broker.send(stream[start:end])
                 taken += broker.session.receive(1000, 1)
-            while not taken or taken[-1].payload != b"end":
-                taken += broker.session.receive(1000, 1)
+            if not taken or taken[-1].payload != b"end":
+                taken += broker.take_until(lambda more: bool(more) and more[-1].payload == b"end")
             assert contents(taken) == contents([*messages, message(b"end")])
 
         cut_anywhere()
@@ -176,6 +188,16 @@ def test_a_broker_that_goes_is_noticed() -> None:
         broker.connection.close()
         assert [each.payload for each in broker.take(0.1)] == [b"1"]
         assert not broker.session.connected
+
+
+def test_a_connection_that_is_reset_is_noticed(log_lines: list[str]) -> None:
+    """Then reading fails, where after a goodbye it only brings nothing."""
+    with scripted() as broker:
+        broker.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        broker.connection.close()
+        assert broker.take(0.1) == []
+        assert not broker.session.connected
+    assert "lost the connection" in "".join(log_lines)
 
 
 def test_acknowledgements_and_other_packets_come_whole_and_in_order() -> None:
@@ -235,3 +257,60 @@ def test_a_broker_that_takes_nothing_does_not_hold_us_up() -> None:
         broker.session.acknowledge([message(b"", packet_id=1)] * 100_000)
         assert broker.session.receive(1000, 0) == []
         broker.session.disconnect()  # in about a second
+
+
+# The payload of one message, and the bytes of others: whoever reads from the middle of it is deceived.
+DECEPTIVE = 4 * packet(message(b"no message", packet_id=3))
+
+
+def test_the_rest_of_a_packet_that_paho_has_begun_is_left_to_it() -> None:
+    """Wherever the packet was cut, and even if its rest looks like packets."""
+    stream = packet(message(DECEPTIVE, packet_id=4))
+    with scripted() as broker:
+        for cut in range(1, len(stream)):
+            broker.send(stream[:cut])
+            assert broker.session.receive(1000, TIMEOUT) == []
+            broker.send(stream[cut:])
+            taken = broker.take_until(bool)
+            assert [each.payload for each in taken] == [DECEPTIVE], f"cut after {cut} bytes"
+
+
+def test_after_a_qos_2_message_paho_may_stop_in_the_middle_of_any_packet() -> None:
+    """With two of them on their way it reads two packets at a time, also half of the second."""
+    stream = packet(message(DECEPTIVE, packet_id=4))
+    for cut in (1, 2, len(stream) - len(DECEPTIVE), len(stream) - len(DECEPTIVE) // 2):
+        with scripted() as broker:
+            for packet_id in (7, 8):
+                qos_2 = bytearray(packet(message(b"2", packet_id=packet_id)))
+                qos_2[0] = 0x34
+                broker.send(bytes(qos_2))
+                assert broker.session.receive(1000, TIMEOUT) == []
+            assert broker.read(8) == b"\x50\2\0\7\x50\2\0\x08"  # a PUBREC for each
+            broker.send(b"\x62\2\0\7" + stream[:cut])  # the first PUBREL, and a part
+            taken = broker.take_until(bool)
+            broker.send(stream[cut:])
+            taken += broker.take_until(bool)
+            assert [each.payload for each in taken] == [b"2", DECEPTIVE], f"cut after {cut} bytes"
+
+
+def test_after_a_packet_that_paho_has_read_the_masses_do_not_pass_through_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It reads what comes in parts, and no more than that."""
+    by_paho: list[bytes | bytearray] = []
+    convert = mqtt._convert
+
+    def note(sent: MQTTMessage) -> Message:
+        by_paho.append(sent.payload)
+        return convert(sent)
+
+    monkeypatch.setattr(mqtt, "_convert", note)
+    with scripted() as broker:
+        in_parts = packet(message(b"in parts"))
+        broker.send(in_parts[:5])
+        assert broker.session.receive(1000, TIMEOUT) == []
+        broker.send(in_parts[5:])
+        assert len(broker.take_until(bool)) == 1
+        broker.send(500 * packet(message(b"at once")))
+        broker.take_until(lambda taken: len(taken) == 500)
+    assert by_paho == [b"in parts"]

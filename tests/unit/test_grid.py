@@ -21,6 +21,8 @@ DURATIONS = st.lists(st.integers(1000, 366 * 86_400_000), max_size=4)
 @example([1001], 0.1)
 @example([1001], -0.001)
 @example([1001], 0.0)
+@example([1001], 0.043000000000000003)  # the division rounds down to a step that has ended
+@example([1010], 4.03)  # and here up, to one that has not begun
 def test_a_time_lies_in_the_step_between_its_two_edges(durations: list[int], time: float) -> None:
     grid = Grid(durations)
     step = grid.step(time)

@@ -1,8 +1,8 @@
 import argparse
-import os
 import re
 import signal
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -19,6 +19,7 @@ from scheduler_app.management import (
     load_command,
     main,
 )
+from tests.support.waiting import TIMEOUT
 
 ALL = [
     *("audit", "broker", "check", "history", "publisher", "runbroker-clients", "series", "stats"),
@@ -358,15 +359,21 @@ def test_a_signal_to_stop_waits_until_the_settings_are_imported(
 
         def __getattr__(self, name: str) -> object:
             if not told:
-                os.kill(os.getpid(), number)
+                # to this thread: the process may have others, that an earlier test has left behind
+                signal.raise_signal(number)
                 told.append("imported")
             return getattr(settings, name)
 
     monkeypatch.setitem(sys.modules, "config.settings", Import())
     former = signal.signal(number, lambda *_: told.append("stopped"))
+    bystander = threading.Event()
+    thread = threading.Thread(target=bystander.wait, args=[TIMEOUT])
+    thread.start()
     try:
         build_parser("stats", load_command("stats"))
     finally:
+        bystander.set()
+        thread.join()
         signal.signal(number, former)
     assert told == ["imported", "stopped"]
 

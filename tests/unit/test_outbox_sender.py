@@ -1,13 +1,15 @@
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from queue import SimpleQueue
 
 import pytest
 from loguru import logger
 
 from models.database import OUTBOX, prepare, writing_database
 from models.outbox import Outbox
+from models.transaction import StoreUnavailable
 from scheduler_app import outbox_sender
 from scheduler_app.mqtt import Puback
 from scheduler_app.outbox_sender import OutboxSender
@@ -449,3 +451,236 @@ def test_waiting_counts_what_no_broker_has_acknowledged(outbox: Outbox, link: Fa
     assert link.sent == ["t 1", "t 2", "t 3", "t 4", "t 5"]
     assert counts == [2, 4, 4, 4, 4, 4, 3]
     assert (sender.waiting, in_outbox(path)) == (1, ["2"])
+
+
+class Waits(SimpleQueue[Callable[[], None]]):
+    """Notes of the sender that tell when it has nothing to do, and for how long it would wait then."""
+
+    def __init__(self) -> None:
+        # Seconds, or None for ever; the tests put in what happens then.
+        self.when_idle: Callable[[float | None], object] = lambda timeout: None
+
+    def get(self, block: bool = True, timeout: float | None = None) -> Callable[[], None]:
+        if block and self.empty():
+            self.when_idle(timeout)
+        return super().get(block, timeout)
+
+
+@pytest.fixture
+def waits(sender: OutboxSender) -> Waits:
+    sender._notes = Waits()
+    return sender._notes
+
+
+def failing(outbox: Outbox, times: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the next `times` attempts to write to the outbox fail."""
+    add, left = outbox.add, times
+
+    def add_at_last(readings: Sequence[tuple[str, str]]) -> None:
+        nonlocal left
+        left -= 1
+        if left >= 0:
+            raise StoreUnavailable("no space left")
+        add(readings)
+
+    monkeypatch.setattr(outbox, "add", add_at_last)
+
+
+def test_an_acknowledged_reading_is_deleted_when_its_time_has_come_with_nothing_else_to_do(
+    sender: OutboxSender, outbox: Outbox, link: FakeLink, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not only with the next reading, or at the end."""
+    monkeypatch.setattr(outbox_sender, "_SETTLING", 0.0)
+    remove = outbox.remove
+
+    def remove_and_stop(readings: Iterable[int]) -> None:
+        remove(readings)
+        sender.stop()
+
+    monkeypatch.setattr(outbox, "remove", remove_and_stop)
+    link.when_published = lambda: link.answer(0)
+    connect(sender, link)
+    put(sender, 1)
+    run(sender)
+    assert (in_outbox(path), sender.waiting) == ([], 0)
+
+
+def test_a_reading_that_was_deleted_is_not_taken_back_with_the_next_connection(
+    sender: OutboxSender, outbox: Outbox, link: FakeLink, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outbox_sender, "_SETTLING", 0.0)
+    removed: list[list[int]] = []
+    remove = outbox.remove
+
+    def remove_and_connect_anew(readings: Iterable[int]) -> None:
+        removed.append(list(readings))
+        remove(removed[-1])
+        connect(sender, link)
+        sender.stop()
+
+    monkeypatch.setattr(outbox, "remove", remove_and_connect_anew)
+    link.when_published = lambda: link.answer(0)
+    connect(sender, link)
+    put(sender, 1)
+    run(sender)
+    assert removed == [[1]]
+    assert (link.sent, in_outbox(path), sender.waiting) == (["t 1"], [], 0)
+
+
+def test_an_acknowledged_reading_is_kept_for_a_while(
+    sender: OutboxSender, link: FakeLink, path: Path, waits: Waits
+) -> None:
+    """The broker may be killed before it has saved it."""
+    kept: list[list[str]] = []
+
+    def look(timeout: float | None) -> None:
+        assert timeout is not None
+        assert timeout <= outbox_sender._SETTLING
+        kept.append(in_outbox(path))
+        sender.stop()
+
+    waits.when_idle = look
+    link.when_published = lambda: link.answer(0)
+    connect(sender, link)
+    put(sender, 1)
+    run(sender)
+    assert kept == [["1"]]
+
+
+def test_an_outbox_that_cannot_be_written_is_told_at_once_and_only_once(
+    sender: OutboxSender,
+    outbox: Outbox,
+    link: FakeLink,
+    log_lines: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(outbox_sender, "_STORE_PAUSE", 0.0)
+    failing(outbox, 3, monkeypatch)
+    link.when_published = sender.stop
+    connect(sender, link)
+    put(sender, 1)
+    run(sender)
+    assert link.sent == ["t 1"]
+    assert log_lines == ["ERROR: the outbox cannot be written (no space left); trying again"]
+
+
+HOUR = 3600.0
+
+
+def test_between_two_tries_to_write_the_sender_waits(
+    sender: OutboxSender, outbox: Outbox, link: FakeLink, waits: Waits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or a full disk would cost a whole core."""
+    monkeypatch.setattr(outbox_sender, "_STORE_PAUSE", HOUR)
+    failing(outbox, 1, monkeypatch)
+    timeouts: list[float | None] = []
+
+    def stop(timeout: float | None) -> None:
+        timeouts.append(timeout)
+        sender.stop()
+
+    waits.when_idle = stop
+    connect(sender, link)
+    put(sender, 1)
+    run(sender)
+    [timeout] = timeouts
+    assert timeout is not None
+    assert HOUR / 2 < timeout <= HOUR
+
+
+def test_what_is_refused_is_not_tried_again_before_its_pause_is_over(
+    sender: OutboxSender, link: FakeLink, waits: Waits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outbox_sender, "_REFUSED_PAUSE", HOUR)
+    timeouts: list[float | None] = []
+
+    def stop(timeout: float | None) -> None:
+        timeouts.append(timeout)
+        sender.stop()
+
+    waits.when_idle = stop
+    link.when_published = lambda: link.answer(0, REFUSED)
+    connect(sender, link)
+    put(sender, 1)
+    run(sender)
+    [timeout] = timeouts
+    assert timeout is not None
+    assert HOUR / 2 < timeout <= HOUR
+    assert link.sent == ["t 1"]
+
+
+def test_after_a_second_try_the_sender_waits_as_before(
+    sender: OutboxSender, link: FakeLink, waits: Waits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outbox_sender, "_REFUSED_PAUSE", 0.0)
+    monkeypatch.setattr(outbox_sender, "_SETTLING", HOUR)
+    timeouts: list[float | None] = []
+
+    def stop(timeout: float | None) -> None:
+        timeouts.append(timeout)
+        sender.stop()
+
+    waits.when_idle = stop
+    link.when_published = lambda: link.answer(-1, REFUSED if len(link.sent) == 1 else ACCEPTED)
+    connect(sender, link)
+    put(sender, 1)
+    run(sender)
+    assert link.sent == ["t 1", "t 1"]
+    [timeout] = timeouts
+    assert timeout is not None
+    assert timeout > HOUR / 2
+
+
+def test_what_was_acknowledged_is_not_sent_again_with_what_was_refused(
+    sender: OutboxSender, link: FakeLink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It stays in the outbox for a while, as the other does."""
+    monkeypatch.setattr(outbox_sender, "_REFUSED_PAUSE", 0.0)
+
+    def answer() -> None:
+        if len(link.sent) == 2:
+            link.answer(0)
+            link.answer(1, REFUSED)
+        elif len(link.sent) == 3:
+            sender.stop()
+
+    link.when_published = answer
+    connect(sender, link)
+    put(sender, 1, 2)
+    run(sender)
+    assert link.sent == ["t 1", "t 2", "t 2"]
+
+
+def test_what_was_refused_is_found_behind_a_window_of_others_that_are_on_their_way(
+    sender: OutboxSender, link: FakeLink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outbox_sender, "_REFUSED_PAUSE", 0.0)
+    last = WINDOW - 1
+
+    def answer() -> None:
+        if len(link.sent) == WINDOW:
+            link.answer(last, REFUSED)
+        elif len(link.sent) > WINDOW:
+            sender.stop()
+
+    link.when_published = answer
+    connect(sender, link)
+    put(sender, *range(WINDOW))
+    run(sender)
+    assert link.sent[WINDOW:] == [f"t {last}"]
+
+
+def test_the_outbox_is_closed_at_the_end(
+    sender: OutboxSender, outbox: Outbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that SQLite writes its log back, and one file can be copied."""
+    close, closed = outbox.close, []
+
+    def note() -> None:
+        closed.append(True)
+        close()
+
+    monkeypatch.setattr(outbox, "close", note)
+    sender.stop()
+    run(sender)
+    assert closed

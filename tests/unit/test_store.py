@@ -376,3 +376,17 @@ def test_deleting_from_a_locked_database_deletes_nothing(store: Store, path: Pat
             store.delete_series(1)
     assert (len(rows(path, READINGS)), len(rows(path, REJECTED))) == (1, 1)
     assert delete(store, until=10, limit=10) == (1, None)
+
+
+@pytest.mark.usefixtures("data")
+def test_deleting_readings_takes_no_more_than_it_is_told_though_all_have_one_time(
+    store: Store, path: Path
+) -> None:
+    """Or one step could delete a million rows, and every acknowledgement would wait for it."""
+    store.add(Batch(readings=[reading(2.0) for _ in range(5)]))
+    rows_deleted, last = delete(store, until=2.0, limit=2)
+    assert (rows_deleted, last, len(times(path))) == (2, (2.0, 2), 3)
+    assert last is not None
+    assert delete(store, until=2.0, limit=2, after=last) == (2, (2.0, 4))
+    assert delete(store, until=2.0, limit=2, after=(2.0, 4)) == (1, None)
+    assert times(path) == []

@@ -1,0 +1,64 @@
+"""To which stream a topic belongs is found once, not for each message; and what is remembered is bounded."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from config.streams import Stream, stream_of
+from models.catalog import LONGEST_NAME
+from models.database import prepare, writing_database
+from models.store import Store
+from scheduler_app import writer as writer_module
+from scheduler_app.writer import Writer
+from tests.unit.messages import message
+from tests.unit.writers import writer_on
+
+
+@pytest.fixture
+def writer(tmp_path: Path) -> Iterator[Writer]:
+    prepare(tmp_path / "test.db")
+    store = Store(writing_database(tmp_path / "test.db"))
+    yield writer_on(store)
+    store.close()
+
+
+@pytest.fixture
+def searched(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Note the topics whose stream is looked for among all streams, in order."""
+    topics: list[str] = []
+
+    def note(streams: tuple[Stream, ...], topic: str) -> Stream | None:
+        topics.append(topic)
+        return stream_of(streams, topic)
+
+    monkeypatch.setattr(writer_module, "stream_of", note)
+    return topics
+
+
+def test_the_stream_of_a_topic_is_looked_for_once(writer: Writer, searched: list[str]) -> None:
+    for _ in range(2):
+        writer.sort([message(b"1", "a"), message(b"2", "b"), message(b"3", "a")])
+    assert searched == ["a", "b"]
+
+
+@pytest.mark.parametrize(("length", "times"), [(LONGEST_NAME, 1), (LONGEST_NAME + 1, 2)])
+def test_a_topic_too_long_for_a_series_is_not_remembered(
+    writer: Writer, searched: list[str], length: int, times: int
+) -> None:
+    for _ in range(2):
+        writer.sort([message(b"1", "t" * length)])
+    assert len(searched) == times
+
+
+def test_only_so_many_topics_are_remembered(
+    writer: Writer, searched: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or whoever makes up topics could fill the memory."""
+    monkeypatch.setattr(writer_module, "_REMEMBERED_TOPICS", 3)
+    for topic in "abcabc":
+        writer.sort([message(b"1", topic)])
+    assert searched == ["a", "b", "c"]
+    writer.sort([message(b"1", "d")])  # one too many: all are forgotten but this
+    writer.sort([message(b"1", "d"), message(b"1", "a")])
+    assert searched == ["a", "b", "c", "d", "a"]
