@@ -11,6 +11,7 @@ import sys
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, NoReturn
 
 from config.text import printable
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from config.settings import Settings
 
 PROGRAM = "manage.py"
+_ROOT = Path(__file__).resolve().parents[1]
 # What every command that connects to the broker uses.
 BROKER_SETTINGS = (
     "broker",
@@ -88,6 +90,8 @@ def main(argv: Sequence[str]) -> int:
         status = _tell(error)
     except BrokenPipeError:
         pass  # whoever read our output has gone: `manage.py stats | head`
+    except ModuleNotFoundError as error:
+        status = _tell(_not_installed(error))
     try:
         print(end="", flush=True)
     except OSError as error:
@@ -102,6 +106,25 @@ def _tell(error: CommandError) -> int:
     for line in str(error).split("\n"):
         print(f"Error: {printable(line)}", file=sys.stderr)
     return error.status
+
+
+def _not_installed(error: ModuleNotFoundError) -> CommandError:
+    """Return what to tell of a library that is missing; raises `error` if it is no library but ours.
+
+    Commands import their libraries when they run, so that this is where one turns out to be missing.
+    """
+    name = (error.name or "").partition(".")[0]
+    if (_ROOT / name).exists() or (_ROOT / f"{name}.py").exists() or name in sys.stdlib_module_names:
+        raise error
+    cure = (
+        f"type '.venv/bin/python {PROGRAM}'"
+        if (_ROOT / ".venv").is_dir() and not Path(sys.prefix).is_relative_to(_ROOT)
+        else "type 'python3 -m venv .venv && .venv/bin/pip install -r requirements.txt' and then "
+        f"'.venv/bin/python {PROGRAM}'"
+    )
+    return CommandError(
+        f"the library {name} is not installed for {sys.executable}. In the folder {_ROOT}, {cure}"
+    )
 
 
 def command_names() -> list[str]:
@@ -183,6 +206,10 @@ def _run(arguments: list[str]) -> None:
     match arguments:
         case [] | ["help" | "-h" | "--help"]:
             _print_commands()
+        case ["--version"]:
+            from scheduler_app.version import version_line
+
+            print(version_line())
         case ["help", name, *_]:
             build_parser(name, load_command(name)).print_help()
         case [name, *rest]:

@@ -1,6 +1,6 @@
 """Each statistic of a window in the plain way, from all its readings. It shares no code with what it audits.
 
-The definitions are those of the README. `times` are UTC epoch seconds, in order; readings of the
+The definitions are those of docs/statistics.md. `times` are UTC epoch seconds, in order; readings of the
 same time are in the order in which they were taken in.
 """
 

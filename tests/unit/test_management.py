@@ -135,7 +135,7 @@ def test_an_unknown_command_suggests_the_nearest(
     assert line == f"Error: unknown command '{typed}'. Did you mean {meant}?\n"
 
 
-@pytest.mark.parametrize("typed", ["xyzzy", "", "/etc", "__init__", "--version"])
+@pytest.mark.parametrize("typed", ["xyzzy", "", "/etc", "__init__", "--nonsense"])
 def test_a_command_like_no_other_is_pointed_to_the_list(
     capsys: pytest.CaptureFixture[str], typed: str
 ) -> None:

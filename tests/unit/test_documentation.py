@@ -1,0 +1,214 @@
+"""The documents say what is so: their tables, links, command lines and examples are held against the code."""
+
+import argparse
+import json
+import re
+import shlex
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import NamedTuple
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from config.settings import Settings, default_text, load_settings
+from config.streams import STATISTICS_FORM, is_percentile, load_streams
+from scheduler_app.management import build_parser, command_names, load_command
+from tests.support.reference import agrees, reference
+
+ROOT = Path(__file__).parents[2]
+LARGEST_README = 14_000  # bytes
+README = ROOT / "README.md"
+DOCUMENTS = [
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md")),
+    *sorted((ROOT / "docs").rglob("*.md")),
+]
+PICTURES = sorted((ROOT / "docs").rglob("*.svg"))
+
+
+def name_of(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def blocks(path: Path, language: str) -> list[str]:
+    """Return the fenced blocks of a document that are in a language."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", path.read_text(), re.MULTILINE | re.DOTALL)
+
+
+def spans(path: Path) -> list[str]:
+    """Return what stands between single backticks in a document."""
+    text = re.sub(r"^```.*?^```$", "", path.read_text(), flags=re.MULTILINE | re.DOTALL)
+    return re.findall(r"`([^`]+)`", text)
+
+
+def table(path: Path, *headings: str) -> list[list[str]]:
+    """Return the rows of the table with these headings, as the texts of their cells."""
+    lines = iter(path.read_text().splitlines())
+    wanted = f"| {' | '.join(headings)} |"
+    assert wanted in lines, f"{name_of(path)} has no table {wanted}"
+    assert set(next(lines)) == set("|-")
+    rows = []
+    for line in lines:
+        if not line.startswith("|"):
+            break
+        rows.append([cell.strip() for cell in line.strip("|").split("|")])
+        assert len(rows[-1]) == len(headings), line
+    return rows
+
+
+class Call(NamedTuple):
+    """One command line with manage.py, and the settings that stand before it."""
+
+    arguments: list[str]
+    environment: dict[str, str]
+
+
+def calls(text: str) -> Iterator[Call]:
+    """Yield what is called in a line of a shell; text with COMMAND or … is no call but a pattern."""
+    for part in re.split(r" && | \|\| | \| |; ", text):
+        if "manage.py" not in part or "…" in part or "COMMAND" in part:
+            continue
+        words = shlex.split(part.partition(" > ")[0], comments=True)
+        place = next(index for index, word in enumerate(words) if word.endswith("manage.py"))
+        before = (word.partition("=") for word in words[:place] if re.match(r"[A-Z_]+=", word))
+        yield Call(words[place + 1 :], {name: value for name, _, value in before})
+
+
+def documented_calls() -> Iterator[tuple[str, Call]]:
+    for path in DOCUMENTS:
+        lines = [line for block in blocks(path, "sh") for line in block.splitlines()]
+        for line in [*lines, *spans(path)]:
+            yield from ((name_of(path), call) for call in calls(line))
+    for path in PICTURES:
+        title = ET.parse(path).getroot()[0]
+        yield from ((name_of(path), call) for call in calls(str(title.text)))
+
+
+CALLS = list(documented_calls())
+
+
+def parser_of(command: str) -> argparse.ArgumentParser:
+    return build_parser(command, load_command(command))
+
+
+@pytest.fixture(autouse=True)
+def in_a_folder_with_what_is_named(tmp_path: Path) -> None:
+    (tmp_path / "config").symlink_to(ROOT / "config")
+
+
+def test_the_readme_is_short() -> None:
+    assert len(README.read_bytes()) <= LARGEST_README
+
+
+def test_the_calls_are_found_wherever_they_stand() -> None:
+    assert list(calls("cd x && A_B='c d' .venv/bin/python manage.py stats --sort -5min > tables.txt")) == [
+        Call(["stats", "--sort", "-5min"], {"A_B": "c d"})
+    ]
+    assert list(calls("python manage.py help COMMAND")) == []
+    for name in ("README.md", "docs/many-sensors.md", "docs/running-it.md", "docs/pictures/history.svg"):
+        assert any(where == name for where, _ in CALLS)
+
+
+@pytest.mark.parametrize(("where", "call"), CALLS, ids=lambda value: str(value)[:60])
+def test_each_command_line_of_the_documents_is_understood(where: str, call: Call) -> None:
+    match call.arguments:
+        case [] | ["help"] | ["--version"]:
+            pass
+        case ["help", name] | [name, "--help"]:
+            load_command(name)
+        case [name, *rest]:
+            parser = parser_of(name)
+            if name == "history" and not rest:
+                rest = ["SERIES"]  # where a command is only named
+            joined = re.sub(r"--sort -", "--sort=-", shlex.join(rest))
+            options = vars(parser.parse_args(shlex.split(joined)))
+            flags = {key: value for key, value in options.items() if key in Settings.model_fields}
+            load_settings({key.lower(): value for key, value in call.environment.items()} | flags)
+    assert {key.lower() for key in call.environment} <= Settings.model_fields.keys()
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=name_of)
+def test_each_file_that_a_command_line_names_is_there(path: Path) -> None:
+    named = r"(?:tests|config|docs)/[\w./-]+|requirements[\w-]*\.txt|docker-compose[\w-]*\.yml|\.ci/run"
+    for block in blocks(path, "sh"):
+        for name in re.findall(rf"(?<![\w./-])(?:{named})", block):
+            assert (ROOT / name).exists(), name
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=name_of)
+def test_each_link_leads_somewhere(path: Path) -> None:
+    for target in re.findall(r"\]\(([^)\s]+)\)", path.read_text()):
+        if re.match(r"https?://", target):
+            continue
+        name, _, anchor = target.partition("#")
+        linked = (path.parent / name).resolve() if name else path
+        assert linked.is_file(), target
+        if anchor:
+            headings = re.findall(r"^#+ (.+)$", linked.read_text(), re.MULTILINE)
+            assert anchor in {re.sub(r"[^\w -]", "", text).lower().replace(" ", "-") for text in headings}
+
+
+def test_each_document_is_linked_from_another() -> None:
+    linked = {
+        (path.parent / target.partition("#")[0]).resolve()
+        for path in DOCUMENTS
+        for target in re.findall(r"\]\(([^)\s]+)\)", path.read_text())
+    }
+    assert set(DOCUMENTS) - linked <= {README}
+    assert set(PICTURES) <= linked
+
+
+def test_the_table_of_commands_has_each_command_and_no_flag_that_there_is_not() -> None:
+    rows = table(README, "command", "what it does")
+    assert sorted(row[0].strip("`") for row in rows) == command_names()
+    for name, text in rows:
+        known = parser_of(name.strip("`")).format_help()
+        for flag in re.findall(r"`(--[a-z-]+)", text):
+            assert re.search(rf"{flag}(?![\w-])", known), f"{name} {flag}"
+
+
+def test_the_table_of_settings_has_each_setting_with_its_default() -> None:
+    rows = table(README, "setting", "default", "meaning")
+    assert {name.strip("`").lower(): default.strip("`") for name, default, _ in rows} == {
+        name: default_text(name) for name in Settings.model_fields
+    }
+
+
+def test_the_settings_of_the_readme_are_allowed() -> None:
+    lines = [line for block in blocks(README, "sh") for line in block.splitlines() if re.match("[A-Z]", line)]
+    settings = dict(line.split("=", 1) for line in lines)
+    assert settings["BROKER"].startswith("mqtts://")  # or the password went out in clear
+    loaded = load_settings({name.lower(): value for name, value in settings.items()})
+    assert loaded.topic == settings["TOPIC"]
+
+
+def test_the_stream_files_of_the_documents_can_be_loaded(tmp_path: Path) -> None:
+    found = [block for path in DOCUMENTS for block in blocks(path, "toml")]
+    assert found
+    for block in found:
+        path = tmp_path / "streams.toml"
+        path.write_text(block)
+        assert load_streams(path, Settings().windows, 2100.0, "STATS")
+
+
+def test_the_json_of_the_documents_is_json() -> None:
+    found = [block for path in DOCUMENTS for block in blocks(path, "json")]
+    assert found
+    assert all(json.loads(block) for block in found)
+
+
+def test_each_statistic_is_defined_with_an_example_that_is_right() -> None:
+    path = ROOT / "docs" / "statistics.md"
+    at = datetime.fromisoformat("2026-11-26T12:01:00Z").timestamp()
+    readings = [
+        (datetime.fromisoformat(f"2026-11-26T{time}Z").timestamp(), float(value))
+        for time, value in table(path, "time", "value")
+    ]
+    assert len(readings) == 4
+    examples = {row[0].strip("`"): row[2] for row in table(path, "statistic", "definition", "example")}
+    names = set(STATISTICS_FORM.partition(", or ")[0].split(", "))
+    assert {name for name in examples if not is_percentile(name)} == names
+    assert any(map(is_percentile, examples))
+    for name, example in examples.items():
+        assert agrees(name, float(example), reference(name, at, readings), 26.0), name
