@@ -10,7 +10,7 @@ from typing import Protocol
 from loguru import logger
 
 from models.store import Batch
-from models.transaction import StoreUnavailable
+from models.transaction import DamagedStore, StoreUnavailable
 from scheduler_app.log import Once
 from scheduler_app.mqtt import RECEIVE_MAXIMUM
 from scheduler_app.outage import Backoff
@@ -21,6 +21,8 @@ MAX_BATCH = RECEIVE_MAXIMUM
 # Seconds.
 _IDLE_WAIT = 1.0
 _STORE_BACKOFF = (0.05, 1.0)
+# So long a commit may take on a slow disk without anything being wrong.
+_LONGEST_COMMIT = 5.0
 
 # Does one bounded piece of work on the store; returns whether there is more to do.
 Step = Callable[[], bool]
@@ -88,6 +90,18 @@ class Ingest:
         # For whoever watches from another thread.
         self.held = Held()
         self.last_commit: float | None = None
+        # Since when the database has failed, or been busy, with what it was given (monotonic time).
+        self._failing = False
+        self._storing_since: float | None = None
+
+    @property
+    def stores(self) -> bool:
+        """Whether what arrives is stored: the latest try has worked, or has not taken long so far.
+
+        Safe in any thread.
+        """
+        since = self._storing_since
+        return not self._failing and (since is None or time.monotonic() - since < _LONGEST_COMMIT)
 
     def run(self) -> None:
         """Run until `stop`; then everything received is either stored and acknowledged, or neither."""
@@ -125,11 +139,13 @@ class Ingest:
 
     def _take_in(self, messages: Sequence[Message]) -> None:
         self.held = Held(len(messages), messages[0].arrived)
+        self._storing_since = time.monotonic()
         batch = self._writer.sort(messages)
         if self._persist(lambda: self._writer.commit(batch)):
             self.last_commit = time.time()
             self._session.acknowledge(messages)
         self.held = Held()
+        self._storing_since = None
 
     def _tidy(self) -> None:
         """Nothing has come: see to the connection, and forget the deliveries that are proven."""
@@ -174,8 +190,10 @@ class Ingest:
         try:
             write()
         except StoreUnavailable as error:
+            self._failing = True
             self._complain(error)
             return False
+        self._failing = False
         return True
 
     def _run_step(self) -> None:
@@ -189,5 +207,9 @@ class Ingest:
             self._complain(error)  # the job hands it in again when it is due again
 
     def _complain(self, error: StoreUnavailable) -> None:
-        if self._errors.allows("store") is not None:
+        if self._errors.allows("store") is None:
+            return
+        if isinstance(error, DamagedStore):
+            logger.error("{}; until then what arrives is neither stored nor acknowledged", error)
+        else:
             logger.error("the database cannot be written ({}); holding what arrives, trying again", error)
