@@ -1,11 +1,12 @@
 """The database file: how it is opened, created, checked, and owned by one process."""
 
+import errno
 import fcntl
 import os
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +28,8 @@ from models.tables import (
 _RETENTION_1 = 2100.0
 # Seconds one statement waits for a lock. Short, so that whoever waits can ping the broker between.
 _LOCK_TIMEOUT = 0.25
+# Nobody but us has anything to do with our files. SQLite gives -wal and -shm the mode of the database.
+_OWNER_ONLY = 0o600
 
 
 @dataclass(frozen=True)
@@ -63,17 +66,99 @@ class UnusableDatabase(Exception):
     """The database file cannot be used; the text says which file and why, in one line."""
 
 
-def writing_database(path: Path) -> peewee.SqliteDatabase:
-    """Return the database for the one connection that writes. Nothing is opened yet.
+class DatabaseGone(UnusableDatabase):
+    """The file that is open is no longer the one at its path: what is committed now would be lost."""
 
-    `synchronous=FULL` makes a commit survive a power cut, which is what lets us acknowledge.
+
+class Database(peewee.SqliteDatabase):
+    """A database file, under the name that a user knows it by. A connection never creates the file.
+
+    An empty file in the place of one that is gone would be taken for a database without tables.
     """
-    return _database(path, {"journal_mode": "wal", "synchronous": "full"}, lock_type="IMMEDIATE")
+
+    def __init__(
+        self, path: Path, schema: Schema, pragmas: dict[str, object], lock_type: str | None = None
+    ) -> None:
+        super().__init__(
+            f"{path.absolute().as_uri()}?mode=rw",
+            uri=True,
+            pragmas=pragmas,
+            lock_type=lock_type,
+            timeout=_LOCK_TIMEOUT,
+        )
+        self.name = f"{schema.setting}={path}"
 
 
-def reading_database(path: Path) -> peewee.SqliteDatabase:
+# Device and inode, which no other file has as long as this one is open.
+_Identity = tuple[int, int]
+
+
+class WritingDatabase(Database):
+    """The database for the one connection that writes, which knows the file that it has open.
+
+    SQLite itself goes on writing into a file that was deleted, moved or replaced.
+    """
+
+    def __init__(self, path: Path, schema: Schema) -> None:
+        # `synchronous=FULL` makes a commit survive a power cut, which is what lets us acknowledge
+        super().__init__(path, schema, {"journal_mode": "wal", "synchronous": "full"}, lock_type="IMMEDIATE")
+        self._path = str(path.absolute())
+        # SQLite has it beside the file itself, where the path is a symbolic link
+        self._log_path = f"{os.path.realpath(path)}-wal"
+        # Of the file since it was opened first; of its write-ahead log since it was opened last.
+        self._file: _Identity | None = None
+        self._log: _Identity | None = None
+
+    @property
+    def loss(self) -> str | None:
+        """Say in one line that the open files are not those at their paths any more; None if they are.
+
+        Takes about 3 µs. Another thread than the connection's may be told of a loss while that one
+        connects.
+        """
+        if self._file is not None and _identity(self._path) != self._file:
+            return _lost(self.name)
+        if self._log is not None and _identity(self._log_path, least=0) != self._log:
+            return (
+                f"{self.name} has lost its write-ahead log: "
+                f"{self._log_path} was deleted, moved or replaced while it was in use"
+            )
+        return None
+
+    def check_files(self) -> None:
+        """Raise DatabaseGone if the open files are not those at their paths any more."""
+        loss = self.loss
+        if loss is not None:
+            raise DatabaseGone(loss)
+
+    def connect(self, reuse_if_open: bool = False) -> bool:
+        """Connect as peewee does. Raises DatabaseGone if another file is there than at the first time."""
+        if not self.is_closed():
+            return super().connect(reuse_if_open=reuse_if_open)
+        before = _identity(self._path)
+        super().connect()
+        if self._file is None:
+            self._file = before
+        # None where the file system allows no such log
+        self._log = _identity(self._log_path, least=0)
+        if before != self._file or self.loss is not None:
+            self.close()
+            raise DatabaseGone(_lost(self.name))
+        return True
+
+    def close(self) -> bool:
+        self._log = None  # the last connection to a file takes the log away with it
+        return super().close()
+
+
+def writing_database(path: Path, schema: Schema = READINGS) -> WritingDatabase:
+    """Return the database for the one connection that writes. Nothing is opened yet."""
+    return WritingDatabase(path, schema)
+
+
+def reading_database(path: Path, schema: Schema = READINGS) -> Database:
     """Return the database for a connection that only reads. Nothing is opened yet."""
-    return _database(path, {"query_only": 1, "wal_autocheckpoint": 0})
+    return Database(path, schema, {"query_only": 1, "wal_autocheckpoint": 0})
 
 
 def prepare(path: Path, schema: Schema = READINGS) -> None:
@@ -89,9 +174,9 @@ def prepare(path: Path, schema: Schema = READINGS) -> None:
         raise UnusableDatabase(f"{name}: its folder cannot be created: {error.strerror}") from None
     if path.is_dir():
         raise UnusableDatabase(f"{name} is a folder, and must be a file")
-    reader, writer = reading_database(path), writing_database(path)
+    reader, writer = reading_database(path, schema), writing_database(path, schema)
     try:
-        if path.exists():
+        if not _create_file(path):
             # before anything is changed: even the journal mode is another program's, if the file is
             with reader.connection_context():
                 _check(reader, name, schema)
@@ -108,6 +193,30 @@ def prepare(path: Path, schema: Schema = READINGS) -> None:
         if "locked" in str(error):
             raise LockedDatabase(f"{name} is locked by another program") from None
         raise UnusableDatabase(f"{name} {_explain(error, path)}") from None
+    except OSError as error:
+        raise UnusableDatabase(f"{name} {_not_writable(path)} ({error.strerror})") from None
+
+
+def is_damage(text: str) -> bool:
+    """Whether an error of SQLite's, or of its driver's, says that the file is no whole database."""
+    return any(sign in text for sign in ("malformed", "not a database", "Could not decode to UTF-8"))
+
+
+def what_to_do_with_a_damaged(name: str, text: str) -> str:
+    """Return what to tell of the damaged file called `name`, of which SQLite says `text`."""
+    return (
+        f"{name} is damaged ({text}): stop what uses it, "
+        "move it away with its -wal and -shm, and start again with a new one"
+    )
+
+
+def first_damage(database: Database) -> str | None:
+    """Return what SQLite finds first that is wrong with the file, None if all is well.
+
+    It reads the whole file: seconds, where that is large.
+    """
+    [found] = database.execute_sql("PRAGMA quick_check(1)").fetchone()
+    return None if found == "ok" else " ".join(str(found).split())
 
 
 @dataclass(frozen=True)
@@ -138,12 +247,13 @@ def sole_owner(path: Path, schema: Schema = READINGS) -> Iterator[None]:
     """
     real_path = path.resolve()  # the same for every name of the file
     lock_path = real_path.with_name(f"{real_path.name}.lock")
+    # of a symbolic link, which anybody may have put there, not the target
+    flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
     try:
-        descriptor = os.open(lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        descriptor = os.open(lock_path, flags, _OWNER_ONLY)
     except OSError as error:
-        raise UnusableDatabase(
-            f"{schema.setting}={path}: {lock_path} cannot be opened: {error.strerror}"
-        ) from None
+        reason = "it is a symbolic link" if error.errno == errno.ELOOP else error.strerror
+        raise UnusableDatabase(f"{schema.setting}={path}: {lock_path} cannot be opened: {reason}") from None
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -153,6 +263,8 @@ def sole_owner(path: Path, schema: Schema = READINGS) -> Iterator[None]:
                 f"{schema.setting}={path} is in use by another one of us (process {owner}): "
                 f"stop that one, or set another {schema.setting} and CLIENT_ID"
             ) from None
+        with suppress(OSError):  # of an earlier version, or of another user
+            os.fchmod(descriptor, _OWNER_ONLY)
         os.ftruncate(descriptor, 0)
         os.write(descriptor, str(os.getpid()).encode())
         yield
@@ -160,10 +272,31 @@ def sole_owner(path: Path, schema: Schema = READINGS) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _database(path: Path, pragmas: dict[str, object], lock_type: str | None = None) -> peewee.SqliteDatabase:
-    return peewee.SqliteDatabase(
-        str(path.absolute()), pragmas=pragmas, lock_type=lock_type, timeout=_LOCK_TIMEOUT
-    )
+def _lost(name: str) -> str:
+    return f"{name} was deleted, moved, replaced or emptied while it was in use"
+
+
+def _identity(path: str, least: int = 1) -> _Identity | None:
+    """Return what tells this file from others, None if none of `least` bytes can be found there."""
+    try:
+        status = os.stat(path)  # noqa: PTH116 - once a commit, and a Path takes longer
+    except OSError:
+        return None
+    return (status.st_dev, status.st_ino) if status.st_size >= least else None
+
+
+def _create_file(path: Path) -> bool:
+    """Create the file, which SQLite would let others read; return whether it was missing."""
+    if path.exists():
+        return False
+    try:
+        # through a symbolic link, as SQLite would
+        os.close(
+            os.open(os.path.realpath(path), os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _OWNER_ONLY)
+        )
+    except FileExistsError:  # another one of us was quicker
+        return False
+    return True
 
 
 def _check(database: peewee.SqliteDatabase, name: str, schema: Schema) -> None:
@@ -230,8 +363,12 @@ def _upgrade(database: peewee.SqliteDatabase, schema: Schema) -> None:
 
 def _explain(error: peewee.DatabaseError, path: Path) -> str:
     text = str(error)
-    if "not a database" in text or "malformed" in text:
+    if is_damage(text):
         return f"is not an SQLite database, or is damaged ({text}): name a new file instead"
     if "readonly" in text or "unable to open" in text:
-        return f"cannot be written: check the permissions of the file and of {path.parent}"
+        return _not_writable(path)
     return f"cannot be opened: {text}"
+
+
+def _not_writable(path: Path) -> str:
+    return f"cannot be written: check the permissions of the file and of {path.parent}"

@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from peewee import SqliteDatabase, fn
+from peewee import fn
 
+from models.database import WritingDatabase
 from models.tables import Outgoing
 from models.transaction import close, insert_sql, transaction
 
@@ -23,7 +24,7 @@ class Outbox:
     Each method raises StoreUnavailable if the file cannot be written now, and changes nothing.
     """
 
-    def __init__(self, database: SqliteDatabase) -> None:
+    def __init__(self, database: WritingDatabase) -> None:
         self._database = database
         self._last_id = 0
         self._insert = insert_sql(database, Outgoing, Outgoing.id, Outgoing.topic, Outgoing.payload)

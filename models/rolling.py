@@ -9,16 +9,16 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from peewee import SqliteDatabase
-
 from models import history
 from models.catalog import Catalog, SeriesRow
+from models.database import Database
 from models.exact import expansion
 from models.grid import Edges, Grid
 from models.ordered import At, Ordered, TimeEdges
 from models.statistics import Content, accumulators, compute, needs_order
 from models.store import StoredReading
 from models.sums import Sums
+from models.transaction import reading
 
 # So many readings of a series are taken apart at once: Python's own numbers take several times their memory.
 _CHUNK = 10_000
@@ -180,7 +180,7 @@ class RollingStatistics:
 
     def __init__(
         self,
-        database: SqliteDatabase,
+        database: Database,
         catalog: Catalog,
         *,
         plan_of: Callable[[SeriesRow], Plan],
@@ -223,7 +223,7 @@ class RollingStatistics:
     def advance(self, now: float) -> None:
         """Move all windows to the latest whole step before `now` (UTC epoch seconds).
 
-        If it raises, the next call begins anew, from the database.
+        Raises UnreadableDatabase. If it raises, the next call begins anew, from the database.
         """
         step = self._grid.last_edge(now)
         try:
@@ -333,7 +333,7 @@ class RollingStatistics:
         self._step = step
         self._pooled_frame.move(step)
         # one transaction: all queries see the same rows
-        with self._database.connection_context(), self._database.atomic():
+        with reading(self._database), self._database.atomic():
             self.sequence = history.latest_sequence(self._database)
             self._read(history.StoredReadings(self._database))
         with self._lock:

@@ -10,9 +10,6 @@ from models.catalog import SeriesRow
 from models.history import latest_sequence
 from models.tables import Reading, Series
 
-# For those who ask, and need not know peewee.
-Database = SqliteDatabase
-
 
 @dataclass(frozen=True)
 class SeriesSummary:

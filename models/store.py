@@ -6,9 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from peewee import EXCLUDED, SqliteDatabase, Tuple
+from peewee import EXCLUDED, Tuple
 
 from models.catalog import SeriesRow
+from models.database import WritingDatabase
 from models.history import latest_sequence
 from models.message_id import Packed, pack
 from models.rejected import NewRejected, RejectedMessages
@@ -71,7 +72,7 @@ class Deleted(NamedTuple):
 class Store:
     """The one writing connection. Used by one thread; opens by itself, and again after an error."""
 
-    def __init__(self, database: SqliteDatabase) -> None:
+    def __init__(self, database: WritingDatabase) -> None:
         self._database = database
         # Of the last reading taken in; None: the database must tell.
         self._sequence: int | None = None
@@ -202,6 +203,19 @@ class Store:
             deleted, rejected = self._rejected.delete(connection, until, limit)
         self._rejected.amount = rejected
         return deleted
+
+    @property
+    def file_may_be_gone(self) -> bool:
+        """Whether `check_file` should look for the file at its path. Safe in any thread."""
+        return self._database.loss is not None
+
+    def check_file(self) -> bool:
+        """Raise DatabaseGone if the file that is open is not at its path any more.
+
+        A step for the thread that writes: there is no more to do after it.
+        """
+        with transaction(self._database):
+            return False
 
     def close(self) -> None:
         close(self._database)

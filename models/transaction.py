@@ -1,4 +1,4 @@
-"""A transaction on the writing connection, and what it raises when there can be none."""
+"""A transaction on the writing connection, a look through a reading one, and what they raise."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -6,6 +6,8 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 import peewee
+
+from models.database import Database, DatabaseGone, WritingDatabase, is_damage, what_to_do_with_a_damaged
 
 # peewee's own errors, and the driver's where its connection is used directly.
 _ERRORS = (peewee.DatabaseError, sqlite3.Error)
@@ -19,18 +21,53 @@ class NotStored(Exception):
     """What it was to write cannot be written, whatever state the file is in. Nothing was changed."""
 
 
+class DamagedStore(StoreUnavailable):
+    """The file is damaged: somebody must replace it. Nothing was changed."""
+
+
+class UnreadableDatabase(Exception):
+    """The file cannot be read now; the text says which file and why, in one line."""
+
+
 @contextmanager
-def transaction(database: peewee.SqliteDatabase) -> Iterator[sqlite3.Connection]:
-    """Commit the body on leaving, or raise StoreUnavailable; connects if it must."""
+def transaction(database: WritingDatabase) -> Iterator[sqlite3.Connection]:
+    """Commit the body on leaving, or raise StoreUnavailable; connects if it must.
+
+    Raises DatabaseGone if the file is not at its path any more: what was committed may be lost.
+    """
     try:
         database.connect(reuse_if_open=True)
         with database.atomic():
             yield database.connection()
+        database.check_files()
+    except DatabaseGone:
+        with suppress(*_ERRORS):
+            close(database)
+        raise
     except _ERRORS as error:
+        text = str(_first(error))
+        loss = database.loss
         # After a full disk or an I/O error a connection may be in any state: take a new one.
         with suppress(*_ERRORS):
             close(database)
-        raise StoreUnavailable(str(_first(error))) from None
+        if loss is not None:
+            raise DatabaseGone(loss) from None
+        if is_damage(text):
+            raise DamagedStore(what_to_do_with_a_damaged(database.name, text)) from None
+        raise StoreUnavailable(text) from None
+
+
+@contextmanager
+def reading(database: Database) -> Iterator[None]:
+    """Have a connection while inside. Raises UnreadableDatabase for what SQLite cannot do there."""
+    try:
+        with database.connection_context():
+            yield
+    except _ERRORS as error:
+        text = str(_first(error))
+        if is_damage(text):
+            raise UnreadableDatabase(what_to_do_with_a_damaged(database.name, text)) from None
+        raise UnreadableDatabase(f"{database.name} cannot be read: {text}") from None
 
 
 def _first(error: BaseException) -> BaseException:
@@ -58,7 +95,13 @@ def sql(database: peewee.SqliteDatabase, query: peewee.Query) -> str:
     return str(database.get_sql_context().sql(query).query()[0])
 
 
-def close(database: peewee.SqliteDatabase) -> None:
+def close(database: WritingDatabase) -> None:
     """Close this thread's connection, if there is one."""
-    if not database.is_closed():
-        database.close()
+    if database.is_closed():
+        return
+    if database.loss is not None:
+        # SQLite leaves the log of a moved file behind, where it would be taken for the next file's.
+        # So the file gets all that was committed, wherever it is now, and the log becomes empty.
+        with suppress(*_ERRORS):
+            database.execute_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    database.close()

@@ -14,7 +14,16 @@ from typing import NamedTuple
 from config.quantities import format_duration
 from config.settings import Settings
 from models import history
-from models.database import LockedDatabase, UnusableDatabase, prepare, reading_database, writing_settings
+from models.database import (
+    LockedDatabase,
+    UnusableDatabase,
+    first_damage,
+    prepare,
+    reading_database,
+    what_to_do_with_a_damaged,
+    writing_settings,
+)
+from models.transaction import UnreadableDatabase, reading
 from scheduler_app.figures import time_text
 from scheduler_app.lifecycle import wait_until
 from scheduler_app.management import CLEAR_PASSWORD
@@ -89,10 +98,13 @@ def _check_database(settings: Settings) -> Finding:
         prepare(settings.db_file)
         pragmas = writing_settings(settings.db_file)
         database = reading_database(settings.db_file)
-        with database.connection_context():
+        with reading(database):
+            damage = first_damage(database)
             readings = history.reading_count(database)
-    except (LockedDatabase, UnusableDatabase) as error:
+    except (LockedDatabase, UnusableDatabase, UnreadableDatabase) as error:
         return Finding(Level.FAIL, "database", str(error))
+    if damage is not None:
+        return Finding(Level.FAIL, "database", what_to_do_with_a_damaged(database.name, damage))
     text = (
         f"{settings.db_file}: {readings} readings, SQLite {pragmas.version}, journal {pragmas.journal_mode}"
     )
@@ -130,9 +142,13 @@ def _free(folder: Path) -> str:
 def _check_messages(settings: Settings) -> Iterator[Finding]:
     """Look at what has come so far: clocks that differ, devices that send only retained messages."""
     database = reading_database(settings.db_file)
-    with database.connection_context():
-        counts = history.counters(database)
-        newest = history.newest_time(database)
+    try:
+        with reading(database):
+            counts = history.counters(database)
+            newest = history.newest_time(database)
+    except UnreadableDatabase as error:
+        yield Finding(Level.FAIL, "messages", str(error))
+        return
     if newest is not None and newest > time.time() + 1:
         ahead = newest - time.time()
         yield Finding(Level.WARN, "clock", f"the newest reading is {ahead:.0f} s ahead of our clock")

@@ -9,8 +9,9 @@ from typing import Protocol
 
 from loguru import logger
 
+from models.database import DatabaseGone
 from models.store import Batch
-from models.transaction import NotStored, StoreUnavailable
+from models.transaction import DamagedStore, NotStored, StoreUnavailable
 from scheduler_app.figures import time_text
 from scheduler_app.log import Once, log_unexpected
 from scheduler_app.mqtt import RECEIVE_MAXIMUM
@@ -22,6 +23,8 @@ MAX_BATCH = RECEIVE_MAXIMUM
 # Seconds.
 _IDLE_WAIT = 1.0
 _STORE_BACKOFF = (0.05, 1.0)
+# So long a commit may take on a slow disk without anything being wrong.
+_LONGEST_COMMIT = 5.0
 
 # Does one bounded piece of work on the store; returns whether there is more to do.
 Step = Callable[[], bool]
@@ -95,6 +98,18 @@ class Ingest:
         self._present_until = present_until
         self.session_lost_at: float | None = None
         self.session_lost_since: float | None = None
+        # Since when the database has failed, or been busy, with what it was given (monotonic time).
+        self._failing = False
+        self._storing_since: float | None = None
+
+    @property
+    def stores(self) -> bool:
+        """Whether what arrives is stored: the latest try has worked, or has not taken long so far.
+
+        Safe in any thread.
+        """
+        since = self._storing_since
+        return not self._failing and (since is None or time.monotonic() - since < _LONGEST_COMMIT)
 
     def run(self) -> None:
         """Run until `stop`; then everything received is either stored and acknowledged, or neither."""
@@ -133,10 +148,12 @@ class Ingest:
 
     def _take_in(self, messages: Sequence[Message]) -> None:
         self.held = Held(len(messages), messages[0].arrived)
+        self._storing_since = time.monotonic()
         if self._store(messages):
             self.last_commit = time.time()
             self._session.acknowledge(messages)
         self.held = Held()
+        self._storing_since = None
 
     def _store(self, messages: Sequence[Message]) -> bool:
         """Store `messages`, however long the database takes; False if we were stopped before it could.
@@ -212,8 +229,10 @@ class Ingest:
         try:
             write()
         except StoreUnavailable as error:
+            self._failing = True
             self._complain(error)
             return False
+        self._failing = False
         return True
 
     def _run_step(self) -> None:
@@ -225,9 +244,15 @@ class Ingest:
                 self._steps.append(step)
         except StoreUnavailable as error:
             self._complain(error)  # the job hands it in again when it is due again
+        except DatabaseGone:
+            raise
         except Exception:  # noqa: BLE001 - whatever it is, readings are taken in
             log_unexpected(self._errors, "a piece of work on the database")
 
     def _complain(self, error: StoreUnavailable) -> None:
-        if self._errors.allows("store") is not None:
+        if self._errors.allows("store") is None:
+            return
+        if isinstance(error, DamagedStore):
+            logger.error("{}; until then what arrives is neither stored nor acknowledged", error)
+        else:
             logger.error("the database cannot be written ({}); holding what arrives, trying again", error)

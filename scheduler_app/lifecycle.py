@@ -16,6 +16,7 @@ from typing import Self
 
 from loguru import logger
 
+from scheduler_app.log import Once
 from scheduler_app.management import CommandError
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -88,16 +89,35 @@ def stop_at_end_of_input(stop: StopSignal) -> None:
 
 
 def serve(stop: StopSignal, healthy: Callable[[], bool], health_file: Path | None) -> None:
-    """Wait until `stop`, touching `health_file` every few seconds while `healthy()`."""
+    """Wait until `stop`, touching `health_file` every few seconds while `healthy()`.
+
+    A file that cannot be touched is told, and ends nothing.
+    """
     if health_file is None:
         stop.wait()
         return
-    health_file.unlink(missing_ok=True)
+    with suppress(OSError):  # which touching it will tell
+        health_file.unlink(missing_ok=True)
+    complaints = Once()
     while not stop.requested:
         is_healthy = healthy()
         if is_healthy:
-            health_file.touch()
+            try:
+                _touch(health_file)
+            except OSError as error:
+                if complaints.allows("health") is not None:
+                    logger.error("HEALTH_FILE={} cannot be written: {}", health_file, error.strerror)
         stop.wait(_HEALTH_INTERVAL if is_healthy else _HEALTH_POLL)
+
+
+def _touch(path: Path) -> None:
+    """Set the time of a file that nobody else may write; of no other that a symbolic link leads to."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+    descriptor = os.open(path, flags, 0o600)
+    try:
+        os.utime(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def wait_until(condition: Callable[[], bool], timeout: float = float("inf")) -> bool:

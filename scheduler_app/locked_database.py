@@ -5,8 +5,8 @@ from typing import TypeVar
 
 from loguru import logger
 
-from models.database import LockedDatabase
-from models.transaction import StoreUnavailable
+from models.database import LockedDatabase, UnusableDatabase
+from models.transaction import DamagedStore, StoreUnavailable
 from scheduler_app.lifecycle import Stopped, StopSignal
 
 # Seconds between two tries.
@@ -15,11 +15,16 @@ Result = TypeVar("Result")
 
 
 def when_unlocked(use: Callable[[], Result], stop: StopSignal) -> Result:
-    """Return what `use` returns; while the database is locked, try again. Raises Stopped."""
+    """Return what `use` returns; while the database is locked, try again.
+
+    Raises Stopped, and UnusableDatabase if the database is damaged.
+    """
     told = False
     while True:
         try:
             return use()
+        except DamagedStore as error:
+            raise UnusableDatabase(str(error)) from None
         except (LockedDatabase, StoreUnavailable) as error:
             if not told:
                 logger.error("the database cannot be used ({}); trying again", error)

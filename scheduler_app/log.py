@@ -108,10 +108,17 @@ def log_unexpected(errors: Once, what: str, detail: str = "") -> None:
         logger.exception("{} failed{}{}", what, f": {detail}" if detail else "", more)
 
 
-def attempt(errors: Once, what: str, work: Callable[[], object]) -> bool:
-    """Call `work`, which must not keep what comes after it from being done; return whether it succeeded."""
+def attempt(
+    errors: Once, what: str, work: Callable[[], object], *, but: tuple[type[Exception], ...] = ()
+) -> bool:
+    """Call `work`, which must not keep what comes after it from being done; return whether it succeeded.
+
+    Raises only the errors named in `but`, which the caller knows how to tell.
+    """
     try:
         work()
+    except but:
+        raise
     except Exception:  # noqa: BLE001 - whatever it is, the rest must go on
         log_unexpected(errors, what)
         return False

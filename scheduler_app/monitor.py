@@ -1,14 +1,36 @@
 """What the subscriber can tell of itself."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+from loguru import logger
 
 from models import history
 from models.catalog import Catalog
 from models.database import reading_database
 from models.rolling import RollingStatistics
+from models.transaction import UnreadableDatabase, reading
 from scheduler_app.ingest import Ingest
+from scheduler_app.log import Once
 from scheduler_app.mqtt import IngestSession
+
+
+class Reader:
+    """Says once a minute that the database cannot be read, for work that comes again by itself."""
+
+    def __init__(self) -> None:
+        self._errors = Once()
+
+    @contextmanager
+    def told(self) -> Iterator[None]:
+        """Leave the body, and say why, where it finds the database unreadable."""
+        try:
+            yield
+        except UnreadableDatabase as error:
+            if self._errors.allows("read") is not None:
+                logger.error("{}; nothing can be published of what is in it", error)
 
 
 class Monitor:
@@ -29,9 +51,9 @@ class Monitor:
         self._statistics = statistics
 
     def counters(self) -> dict[str, int]:
-        """Return what is counted in the database, and `since` when."""
+        """Return what is counted in the database, and `since` when. Raises UnreadableDatabase."""
         database = reading_database(self._db_file)
-        with database.connection_context():
+        with reading(database):
             return history.counters(database)
 
     def present(self) -> dict[str, object]:

@@ -4,14 +4,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from models.database import LockedDatabase, UnusableDatabase, prepare, reading_database
-from models.series_history import Database
+from models.database import Database, LockedDatabase, UnusableDatabase, prepare, reading_database
+from models.transaction import UnreadableDatabase, reading
 from scheduler_app.management import CommandError
 
 
 @contextmanager
 def stored_readings(db_file: Path) -> Iterator[Database]:
-    """Have a reading connection while inside. Raises CommandError if there is nothing to read."""
+    """Have a reading connection while inside. Raises CommandError if there is nothing that can be read."""
     if not db_file.exists():
         raise CommandError(f"DB_FILE={db_file} does not exist: has a subscriber run?")
     try:
@@ -19,5 +19,8 @@ def stored_readings(db_file: Path) -> Iterator[Database]:
     except (LockedDatabase, UnusableDatabase) as error:
         raise CommandError(str(error)) from None
     database = reading_database(db_file)
-    with database.connection_context():
-        yield database
+    try:
+        with reading(database):
+            yield database
+    except UnreadableDatabase as error:
+        raise CommandError(str(error)) from None

@@ -2,6 +2,7 @@
 
 import argparse
 import time
+from collections.abc import Callable
 from contextlib import ExitStack, closing
 from functools import partial
 
@@ -11,22 +12,29 @@ from jobs.prune import INTERVAL, Pruner
 from jobs.publish_averages import publish_averages
 from jobs.publish_metrics import publish_metrics
 from jobs.publish_series import SeriesPublisher
-from models.database import UnusableDatabase, prepare, sole_owner, writing_database
+from models.database import DatabaseGone, UnusableDatabase, prepare, sole_owner, writing_database
 from models.store import Store
+from models.transaction import UnreadableDatabase
 from scheduler_app.ageing import Ageing
 from scheduler_app.ingest import Ingest
 from scheduler_app.inventory import open_catalog, rolling_statistics
-from scheduler_app.lifecycle import background, role, serve
+from scheduler_app.lifecycle import StopSignal, background, role, serve
 from scheduler_app.locked_database import when_unlocked
 from scheduler_app.log import Once, attempt, log_unexpected
 from scheduler_app.management import CommandError
-from scheduler_app.monitor import Monitor, last_presence
+from scheduler_app.monitor import Monitor, Reader, last_presence
 from scheduler_app.mqtt import IngestSession
 from scheduler_app.outlet import Outlet
 from scheduler_app.redelivery import Redeliveries
 from scheduler_app.scheduler import Every, Scheduler
 from scheduler_app.subscriptions import Subscriptions
 from scheduler_app.writer import Writer
+
+# What becomes of readings whose file is gone.
+_WHAT_THEN = (
+    "What has come since then is not acknowledged, and comes again; what was stored before is in the file "
+    "that was there. Start again, to go on with what is there now"
+)
 
 
 def run_subscriber(options: argparse.Namespace, settings: Settings) -> None:
@@ -66,28 +74,31 @@ def run_subscriber(options: argparse.Namespace, settings: Settings) -> None:
             when_removed=statistics.remove,
         )
 
+        reader = Reader()
         windows = [window.name for window in settings.windows]
+
+        def succeeds(what: str, work: Callable[[], object]) -> bool:
+            with reader.told():
+                return attempt(errors, what, work, but=(UnreadableDatabase,))
+            return False
 
         def tick() -> None:
             """Publish all there is to publish; what fails keeps nothing else from going out."""
-            taken = attempt(errors, "taking the statistics", lambda: statistics.advance(time.time()))
+            if store.file_may_be_gone:
+                ingest.submit(store.check_file)
+                return
+            taken = succeeds("taking the statistics", lambda: statistics.advance(time.time()))
             if taken:
-                attempt(
-                    errors,
+                succeeds(
                     "publishing the averages",
                     lambda: publish_averages(statistics, windows, outlet.publish_averages),
                 )
-            attempt(
-                errors,
+            succeeds(
                 "publishing the counters",
                 lambda: publish_metrics(monitor.counters, monitor.present, outlet.publish_metrics, time.time),
             )
             if taken:
-                attempt(errors, "publishing the series", lambda: series_publisher.publish(statistics))
-
-        def take_in() -> None:
-            with closing(store):  # by the thread that opened it
-                ingest.run()
+                succeeds("publishing the series", lambda: series_publisher.publish(statistics))
 
         scheduler = Scheduler()
 
@@ -97,10 +108,21 @@ def run_subscriber(options: argparse.Namespace, settings: Settings) -> None:
 
         scheduler.add("statistics", tick, Every(settings.stats_interval))
         scheduler.add("prune", ageing.begin, Every(INTERVAL))
-        thread = stack.enter_context(background("ingest", take_in, ingest.stop, stop))
+        thread = stack.enter_context(
+            background("ingest", partial(_take_in, ingest, store, stop), ingest.stop, stop)
+        )
         scheduler.start()
         stack.callback(outlet.stop)
         stack.callback(scheduler.shutdown)
         stack.callback(ingest.stop)  # at once, so that both connections end at the same time
         outlet.start(on_connect=begin_publishing)
-        serve(stop, lambda: thread.is_alive() and session.subscribed, settings.health_file)
+        serve(stop, lambda: thread.is_alive() and session.subscribed and ingest.stores, settings.health_file)
+
+
+def _take_in(ingest: Ingest, store: Store, stop: StopSignal) -> None:
+    """Run `ingest` in this thread. What it has in memory belongs to its file: without that it ends."""
+    with closing(store):  # by the thread that opened it
+        try:
+            ingest.run()
+        except DatabaseGone as error:
+            stop.request(failure=f"{error}. {_WHAT_THEN}")

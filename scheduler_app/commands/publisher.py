@@ -3,7 +3,7 @@
 import argparse
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING
 
 from scheduler_app.arguments import pause, positive, rate, sensor_count
@@ -53,7 +53,14 @@ class Command(BaseCommand):
     def handle(self, options: argparse.Namespace, settings: "Settings") -> None:
         from loguru import logger
 
-        from models.database import OUTBOX, UnusableDatabase, prepare, sole_owner, writing_database
+        from models.database import (
+            OUTBOX,
+            DatabaseGone,
+            UnusableDatabase,
+            prepare,
+            sole_owner,
+            writing_database,
+        )
         from models.outbox import Outbox
         from scheduler_app.lifecycle import background, role, serve, wait_until
         from scheduler_app.locked_database import when_unlocked
@@ -65,7 +72,7 @@ class Command(BaseCommand):
 
         with ExitStack() as stack:
             stop = stack.enter_context(role(options))
-            outbox = Outbox(writing_database(settings.outbox_file))
+            outbox = Outbox(writing_database(settings.outbox_file, OUTBOX))
             try:
                 when_unlocked(lambda: prepare(settings.outbox_file, OUTBOX), stop)
                 stack.enter_context(sole_owner(settings.outbox_file, OUTBOX))
@@ -85,11 +92,20 @@ class Command(BaseCommand):
                 sender.put(topic, payload)
                 published += 1
 
+            def send() -> None:
+                with closing(outbox):  # by the thread that opened it
+                    try:
+                        sender.run()
+                    except DatabaseGone as error:
+                        stop.request(
+                            failure=f"{error}. {sender.waiting} readings in it were not acknowledged yet"
+                        )
+
             scheduler = Scheduler()
             add_job(scheduler, options, settings.topic, publish)
             connection.start(sender.on_connect)
             stack.callback(connection.stop)
-            stack.enter_context(background("outbox", sender.run, sender.stop, stop))
+            stack.enter_context(background("outbox", send, sender.stop, stop))
             # what is on its way may still arrive; the rest waits in the outbox for the next start
             stack.callback(wait_until, lambda: sender.waiting == 0 or not connection.connected, timeout=1.0)
             scheduler.start()

@@ -2,6 +2,7 @@ import fcntl
 import os
 import re
 import sqlite3
+import stat
 import subprocess
 import sys
 import tempfile
@@ -186,6 +187,7 @@ def test_making_a_database_opens_nothing(tmp_path: Path) -> None:
 
 def test_a_commit_survives_a_power_cut(tmp_path: Path) -> None:
     """SQLite's WAL syncs on commit only with synchronous=FULL (2)."""
+    prepare(tmp_path / "test.db")
     database = writing_database(tmp_path / "test.db")
     with database.connection_context():
         assert database.execute_sql("PRAGMA synchronous").fetchone() == (2,)
@@ -196,6 +198,7 @@ def test_a_commit_survives_a_power_cut(tmp_path: Path) -> None:
 def test_no_statement_waits_so_long_for_a_lock_that_pings_are_late(
     tmp_path: Path, kind: Callable[[Path], peewee.SqliteDatabase]
 ) -> None:
+    prepare(tmp_path / "test.db")
     database = kind(tmp_path / "test.db")
     with database.connection_context():
         [milliseconds] = database.execute_sql("PRAGMA busy_timeout").fetchone()
@@ -204,6 +207,7 @@ def test_no_statement_waits_so_long_for_a_lock_that_pings_are_late(
 
 def test_only_the_writing_connection_checkpoints(tmp_path: Path) -> None:
     """SQLite before 3.51.3 can lose data when two connections reset the log at once."""
+    prepare(tmp_path / "test.db")
     database = reading_database(tmp_path / "test.db")
     with database.connection_context():
         assert database.execute_sql("PRAGMA wal_autocheckpoint").fetchone() == (0,)
@@ -284,6 +288,69 @@ def test_a_database_is_free_again_when_its_owner_is_killed(tmp_path: Path) -> No
             owner.kill()
     with sole_owner(path):
         pass
+
+
+def test_nobody_else_may_read_what_is_stored(tmp_path: Path) -> None:
+    """Or hold the lock. SQLite alone would let everybody."""
+    path = tmp_path / "test.db"
+    prepare(path)
+    store = Store(writing_database(path))
+    with sole_owner(path):
+        add(store, 1.0)
+        modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in tmp_path.iterdir()}
+    store.close()
+    assert modes == dict.fromkeys(("test.db", "test.db-shm", "test.db-wal", "test.db.lock"), 0o600)
+
+
+def test_the_mode_that_a_user_has_given_a_database_stays(tmp_path: Path) -> None:
+    path = tmp_path / "test.db"
+    prepare(path)
+    path.chmod(0o640)
+    prepare(path)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o640
+
+
+def test_a_lock_that_others_could_hold_is_taken_from_them(tmp_path: Path) -> None:
+    lock = tmp_path / "test.db.lock"
+    lock.touch()
+    lock.chmod(0o644)
+    with sole_owner(tmp_path / "test.db"):
+        assert stat.S_IMODE(lock.stat().st_mode) == 0o600
+
+
+def test_a_lock_that_is_a_link_is_not_followed(tmp_path: Path) -> None:
+    target, lock = tmp_path / "target", tmp_path / "test.db.lock"
+    target.write_text("of value")
+    lock.symlink_to(target)
+    line = f"{lock} cannot be opened: it is a symbolic link$"
+    with pytest.raises(UnusableDatabase, match=line), sole_owner(tmp_path / "test.db"):
+        pass
+    assert target.read_text() == "of value"
+
+
+def test_a_link_to_a_file_that_is_missing_yet_makes_it(tmp_path: Path) -> None:
+    """Such as one that leads to another disk."""
+    path, target = tmp_path / "test.db", tmp_path / "target.db"
+    path.symlink_to(target)
+    prepare(path)
+    assert rows(target, "SELECT count(*) FROM reading") == [(0,)]
+
+
+@pytest.mark.parametrize("kind", [writing_database, reading_database])
+def test_a_connection_makes_no_file(tmp_path: Path, kind: Callable[[Path], peewee.SqliteDatabase]) -> None:
+    """An empty one would be taken for a database without tables."""
+    database = kind(tmp_path / "test.db")
+    with pytest.raises(peewee.OperationalError, match="unable to open"), database.connection_context():
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["a b%20?mode=memory#.db", "ä'\".db", "file:x.db", "\udcff.db"])
+def test_any_name_is_that_of_a_file(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    prepare(path)
+    assert path.is_file()
+    assert rows(path, "SELECT count(*) FROM reading") == [(0,)]
 
 
 def test_an_owner_that_has_not_yet_said_who_it_is_is_respected(tmp_path: Path) -> None:

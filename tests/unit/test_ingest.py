@@ -3,8 +3,9 @@ from types import SimpleNamespace
 
 import pytest
 
+from models.database import DatabaseGone
 from models.store import Batch
-from models.transaction import NotStored, StoreUnavailable
+from models.transaction import DamagedStore, NotStored, StoreUnavailable
 from scheduler_app.ingest import MAX_BATCH, Ingest
 from scheduler_app.packets import Message
 from tests.unit.messages import message
@@ -454,6 +455,68 @@ def test_what_is_held_can_be_seen_while_the_store_fails() -> None:
     assert seen == [2]
     assert ingest.held.count == 0
     assert ingest.last_commit is not None
+
+
+def test_it_stores_unless_the_latest_try_has_failed() -> None:
+    session = FakeSession([A], [B])
+    ingest = ingest_of(session, failures=2)
+    seen: list[bool] = []
+    session.when_sleeping = lambda: seen.append(ingest.stores)
+    session.when_empty = lambda: (seen.append(ingest.stores), ingest.stop())[0]  # type: ignore[func-returns-value]
+    assert ingest.stores
+    ingest.run()
+    assert seen == [False, False, True]
+
+
+@pytest.mark.parametrize(("seconds", "stores"), [(0.0, True), (4.9, True), (5.1, False)])
+def test_a_commit_that_takes_very_long_is_none(
+    monkeypatch: pytest.MonkeyPatch, seconds: float, *, stores: bool
+) -> None:
+    """It may hang in the kernel for as long as a disk does not answer."""
+    clock = [1000.0]
+    monkeypatch.setattr("scheduler_app.ingest.time.monotonic", lambda: clock[0])
+    session = FakeSession([A])
+    ingest = ingest_of(session)
+    seen: list[bool] = []
+
+    def commit(batch: Batch) -> None:
+        clock[0] += seconds
+        seen.append(ingest.stores)
+
+    ingest._writer.commit = commit  # type: ignore[method-assign]
+    ingest.run()
+    assert seen == [stores]
+    clock[0] += 100
+    assert ingest.stores
+
+
+def test_a_damaged_database_is_told_with_what_to_do_and_nothing_is_acknowledged(log_lines: list[str]) -> None:
+    session = FakeSession([A])
+    ingest = ingest_of(session)
+
+    def commit(batch: Batch) -> None:
+        raise DamagedStore("DB_FILE=x is damaged: do this")
+
+    ingest._writer.commit = commit  # type: ignore[method-assign]
+    session.when_sleeping = lambda: ingest.stop() if len(session.sleeps) == 3 else None
+    ingest.run()
+    assert session.events == ["hold"] * 3 + ["disconnect"]
+    assert log_lines == [
+        "ERROR: DB_FILE=x is damaged: do this; until then what arrives is neither stored nor acknowledged"
+    ]
+
+
+def test_a_database_that_is_gone_ends_the_loop_without_an_acknowledgement() -> None:
+    session = FakeSession([A], [B])
+    ingest = ingest_of(session)
+
+    def commit(batch: Batch) -> None:
+        raise DatabaseGone("DB_FILE=x was deleted")
+
+    ingest._writer.commit = commit  # type: ignore[method-assign]
+    with pytest.raises(DatabaseGone):
+        ingest.run()
+    assert session.events == ["disconnect"]
 
 
 class RememberingWriter(FakeWriter):

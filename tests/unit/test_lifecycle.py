@@ -2,6 +2,7 @@ import argparse
 import os
 import resource
 import signal
+import stat
 import sys
 import threading
 from collections.abc import Iterator
@@ -142,6 +143,64 @@ def test_serving_touches_the_health_file_while_healthy(tmp_path: Path) -> None:
     serve(stop, healthy, health_file)
     assert looks == [False, False, False]
     assert health_file.read_bytes() == b""
+
+
+def healthy_once(stop: StopSignal) -> bool:
+    stop.request()
+    return True
+
+
+def test_nobody_else_may_write_the_health_file(tmp_path: Path) -> None:
+    health_file = tmp_path / "health"
+    stop = StopSignal()
+    serve(stop, lambda: healthy_once(stop), health_file)
+    assert stat.S_IMODE(health_file.stat().st_mode) == 0o600
+
+
+def test_a_health_file_that_is_replaced_by_a_link_is_told_and_its_target_left_alone(
+    tmp_path: Path, log_lines: list[str]
+) -> None:
+    target, health_file = tmp_path / "target", tmp_path / "health"
+    target.touch()
+    os.utime(target, (1, 1))
+    stop = StopSignal()
+
+    def healthy() -> bool:
+        health_file.symlink_to(target)
+        return healthy_once(stop)
+
+    serve(stop, healthy, health_file)
+    assert target.stat().st_mtime == 1
+    assert log_lines == [
+        f"ERROR: HEALTH_FILE={health_file} cannot be written: Too many levels of symbolic links"
+    ]
+
+
+@pytest.mark.parametrize("name", ["missing/health", ".", "file/health"])
+def test_a_health_file_that_cannot_be_written_is_told_and_ends_nothing(
+    tmp_path: Path, log_lines: list[str], name: str
+) -> None:
+    (tmp_path / "file").touch()
+    stop = StopSignal()
+    serve(stop, lambda: healthy_once(stop), tmp_path / name)
+    assert len(log_lines) == 1
+    assert log_lines[0].startswith(f"ERROR: HEALTH_FILE={tmp_path / name} cannot be written: ")
+
+
+def test_a_health_file_is_touched_again_and_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("scheduler_app.lifecycle._HEALTH_INTERVAL", 0.0)
+    health_file = tmp_path / "health"
+    stop = StopSignal()
+    ages: list[bool] = []
+
+    def healthy() -> bool:
+        if health_file.exists():
+            ages.append(health_file.stat().st_mtime > 1)
+            os.utime(health_file, (1, 1))
+        return healthy_once(stop) if len(ages) == 2 else True
+
+    serve(stop, healthy, health_file)
+    assert ages == [True, True]
 
 
 def test_serving_without_a_health_file_waits_for_the_stop() -> None:

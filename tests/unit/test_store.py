@@ -4,10 +4,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from peewee import SqliteDatabase
 
 from models.catalog import SeriesRow
-from models.database import prepare, writing_database
+from models.database import WritingDatabase, prepare, writing_database
 from models.rejected import NewRejected
 from models.store import Batch, Deleted, NewReading, Place, Store
 from models.transaction import StoreUnavailable
@@ -29,12 +28,12 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def database(path: Path) -> SqliteDatabase:
+def database(path: Path) -> WritingDatabase:
     return writing_database(path)
 
 
 @pytest.fixture
-def store(database: SqliteDatabase) -> Iterator[Store]:
+def store(database: WritingDatabase) -> Iterator[Store]:
     store = Store(database)
     yield store
     store.close()
@@ -98,7 +97,9 @@ def test_counts_add_up_over_batches(store: Store, path: Path) -> None:
     assert rows(path, COUNTS) == [("late", 2), ("received", 5), ("rejected", 3)]
 
 
-def test_series_are_read_back_as_they_were_stored(store: Store, database: SqliteDatabase, path: Path) -> None:
+def test_series_are_read_back_as_they_were_stored(
+    store: Store, database: WritingDatabase, path: Path
+) -> None:
     row = SeriesRow(7, "a/b", "a", "b", 0.1, 2100.5)
     store.add(Batch(series=[row, series_row(9)]))
     assert Store(database).series() == [row, series_row(9)]
@@ -126,7 +127,7 @@ def test_how_long_a_series_is_kept_can_change(store: Store, path: Path) -> None:
 
 
 def test_subscriptions_are_those_that_were_noted_last(
-    store: Store, database: SqliteDatabase, path: Path
+    store: Store, database: WritingDatabase, path: Path
 ) -> None:
     assert store.subscriptions() == set()
     store.set_subscriptions(["a/#", "b"])
@@ -137,14 +138,14 @@ def test_subscriptions_are_those_that_were_noted_last(
     assert store.subscriptions() == {"b", "+/c"}
 
 
-def test_a_store_opens_nothing_until_it_is_used(database: SqliteDatabase) -> None:
+def test_a_store_opens_nothing_until_it_is_used(database: WritingDatabase) -> None:
     store = Store(database)
     assert database.is_closed()
     store.close()
 
 
 @pytest.mark.usefixtures("data")
-def test_a_store_that_was_closed_opens_again(store: Store, path: Path, database: SqliteDatabase) -> None:
+def test_a_store_that_was_closed_opens_again(store: Store, path: Path, database: WritingDatabase) -> None:
     store.add(Batch(readings=[reading(1)]))
     store.close()
     assert database.is_closed()
@@ -190,7 +191,7 @@ def test_an_error_anywhere_in_a_batch_takes_all_of_it_back(store: Store, path: P
 
 
 @pytest.mark.usefixtures("data")
-def test_a_full_disk_takes_nothing_and_says_so(store: Store, path: Path, database: SqliteDatabase) -> None:
+def test_a_full_disk_takes_nothing_and_says_so(store: Store, path: Path, database: WritingDatabase) -> None:
     store.add(Batch(readings=[reading(0)]))
     [pages] = database.execute_sql("PRAGMA page_count").fetchone()
     database.execute_sql(f"PRAGMA max_page_count = {pages}")
@@ -204,7 +205,7 @@ def test_a_full_disk_takes_nothing_and_says_so(store: Store, path: Path, databas
 
 @pytest.mark.usefixtures("data")
 def test_after_an_error_the_connection_is_a_new_one(
-    store: Store, path: Path, database: SqliteDatabase
+    store: Store, path: Path, database: WritingDatabase
 ) -> None:
     """After a full disk or an I/O error the old one may be in any state."""
     store.add(Batch(readings=[reading(0)]))
@@ -229,7 +230,7 @@ def test_an_id_is_stored_once_in_its_series(store: Store, path: Path) -> None:
 
 
 @pytest.mark.usefixtures("data")
-def test_deleting_readings_costs_what_is_deleted(store: Store, database: SqliteDatabase) -> None:
+def test_deleting_readings_costs_what_is_deleted(store: Store, database: WritingDatabase) -> None:
     """Not what is still to be deleted after it, or what is kept. Measured in SQLite's own instructions."""
     instructions = 0
 
@@ -262,7 +263,7 @@ def test_an_id_is_known_as_long_as_its_reading_is_kept(store: Store, path: Path)
 
 @pytest.mark.usefixtures("data")
 def test_no_id_is_remembered_of_a_batch_that_was_taken_back(
-    store: Store, path: Path, database: SqliteDatabase
+    store: Store, path: Path, database: WritingDatabase
 ) -> None:
     store.add(Batch(readings=[reading(0)]))
     [(pages,)] = rows(path, "PRAGMA page_count")
@@ -276,7 +277,7 @@ def test_no_id_is_remembered_of_a_batch_that_was_taken_back(
 
 @pytest.mark.usefixtures("data")
 def test_sequences_grow_even_after_everything_has_been_deleted(
-    store: Store, path: Path, database: SqliteDatabase
+    store: Store, path: Path, database: WritingDatabase
 ) -> None:
     store.add(Batch(readings=[reading(1), reading(2), reading(3)]))
     newest = max(sequences(path))
@@ -297,7 +298,7 @@ def test_sequences_grow_after_a_batch_that_was_taken_back(store: Store, path: Pa
 
 
 @pytest.mark.usefixtures("data")
-def test_sequences_go_on_after_a_restart(store: Store, path: Path, database: SqliteDatabase) -> None:
+def test_sequences_go_on_after_a_restart(store: Store, path: Path, database: WritingDatabase) -> None:
     """Also if the last one was refused as a duplicate: what is fed to the statistics has been counted."""
     store.add(Batch(readings=[reading(1, message_id="x"), reading(2, message_id="x")]))
     assert Store(database).add(Batch(readings=[reading(3)])).sequence == 3

@@ -1,0 +1,130 @@
+"""A database file that is damaged is told in one line, wherever it is read or written."""
+
+from collections.abc import Callable
+from itertools import islice
+from pathlib import Path
+
+import pytest
+
+from config.settings import load_settings
+from models.database import UnusableDatabase, prepare, reading_database, writing_database
+from models.history import counters, rejected_counts
+from models.series_history import all_series, snapshot, summaries
+from models.store import Store
+from models.transaction import DamagedStore, StoreUnavailable, UnreadableDatabase, reading
+from scheduler_app.doctor import Level, examine
+from scheduler_app.lifecycle import StopSignal
+from scheduler_app.locked_database import when_unlocked
+from scheduler_app.management import CommandError
+from scheduler_app.monitor import Reader
+from scheduler_app.stored import stored_readings
+from tests.support.damage import damage
+from tests.unit.rows import locked, rows
+from tests.unit.stored import add
+
+LINE = (
+    "DB_FILE={} is damaged (database disk image is malformed): stop what uses it, "
+    "move it away with its -wal and -shm, and start again with a new one"
+)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Make a database with some pages of readings."""
+    path = tmp_path / "test.db"
+    prepare(path)
+    store = Store(writing_database(path))
+    add(store, *range(1, 1001))
+    store.close()
+    return path
+
+
+def test_writing_into_it_is_an_error_that_no_waiting_cures(path: Path) -> None:
+    damage(path, "reading")
+    store = Store(writing_database(path))
+    with pytest.raises(DamagedStore) as caught:
+        add(store, 2000.0)
+    assert str(caught.value) == LINE.format(path)
+    store.close()
+
+
+def test_a_locked_database_is_not_damaged(path: Path) -> None:
+    store = Store(writing_database(path))
+    with locked(path), pytest.raises(StoreUnavailable) as caught:
+        add(store, 2000.0)
+    assert not isinstance(caught.value, DamagedStore)
+    store.close()
+
+
+@pytest.mark.parametrize(
+    ("table", "ask"),
+    [
+        ("series", all_series),
+        ("reading", summaries),
+        ("reading", snapshot),
+        ("counter", counters),
+        ("rejected_message", rejected_counts),
+    ],
+)
+@pytest.mark.parametrize("byte", [b"\xff", b"\0"])
+def test_a_command_that_reads_it_ends_with_one_line(
+    path: Path, table: str, ask: Callable[[object], object], byte: bytes
+) -> None:
+    damage(path, table, byte)
+    with pytest.raises(CommandError) as caught, stored_readings(path) as database:
+        ask(database)
+    assert (str(caught.value), caught.value.status) == (LINE.format(path), 1)
+
+
+def test_a_text_that_is_none_is_damage_too(path: Path) -> None:
+    rows(path, "PRAGMA wal_checkpoint(TRUNCATE)")
+    assert path.read_bytes().count(b"DATADATA") == 1
+    path.write_bytes(path.read_bytes().replace(b"DATADATA", b"DAT\xffDAT\xff"))
+    with (
+        pytest.raises(CommandError, match=r"is damaged \(Could not decode"),
+        stored_readings(path) as database,
+    ):
+        all_series(database)
+
+
+def test_a_database_that_cannot_be_read_for_another_reason_is_named(tmp_path: Path) -> None:
+    """It is not there any more; and no empty one is made in its place."""
+    path = tmp_path / "test.db"
+    line = f"^DB_FILE={path} cannot be read: unable to open database file$"
+    with pytest.raises(UnreadableDatabase, match=line), reading(reading_database(path)):
+        pass
+    assert not path.exists()
+
+
+def test_a_role_does_not_wait_for_it_to_be_whole_again(path: Path) -> None:
+    damage(path, "delivery")
+    store = Store(writing_database(path))
+    with pytest.raises(UnusableDatabase, match="is damaged"):
+        when_unlocked(store.deliveries, StopSignal())
+
+
+@pytest.mark.parametrize("table", ["reading", "message_id", "rejected_message", "delivery", "subscription"])
+def test_check_finds_it_in_every_table(path: Path, table: str) -> None:
+    """Also where no other check reads it."""
+    damage(path, table)
+    _, database = islice(examine(load_settings({"db_file": str(path)}), downtime=1.0), 2)
+    assert (database.level, database.name) == (Level.FAIL, "database")
+    assert database.text.startswith(f"DB_FILE={path} is damaged (")
+    assert "\n" not in database.text
+
+
+def test_periodic_work_says_it_once_and_leaves_the_rest_to_the_next_time(log_lines: list[str]) -> None:
+    reader = Reader()
+    done: list[str] = []
+    for _ in range(3):
+        with reader.told():
+            with reader.told():
+                raise UnreadableDatabase("DB_FILE=x is damaged")
+            done.append("what needs no database")
+    assert done == ["what needs no database"] * 3
+    assert log_lines == ["ERROR: DB_FILE=x is damaged; nothing can be published of what is in it"]
+
+
+def test_periodic_work_that_fails_for_another_reason_is_not_hidden() -> None:
+    with pytest.raises(ZeroDivisionError), Reader().told():
+        raise ZeroDivisionError
