@@ -3,7 +3,7 @@ import logging
 import pytest
 from loguru import logger
 
-from scheduler_app.log import Once, configure_log
+from scheduler_app.log import Once, attempt, configure_log
 
 LIBRARIES = ("apscheduler", "peewee", "paho", "rumqttd")
 
@@ -97,3 +97,23 @@ def test_configuring_twice_does_not_tell_everything_twice(capsys: pytest.Capture
     configure_log("INFO", role="b")
     logging.getLogger("other").warning("hello")
     assert capsys.readouterr().err.count("hello") == 1
+
+
+def test_work_that_fails_is_told_once_a_minute_and_the_rest_goes_on(log_lines: list[str]) -> None:
+    """A tick publishes averages, counters and series: one failing keeps none of the others back."""
+    errors = Once()
+    done: list[str] = []
+
+    def fail() -> None:
+        raise KeyError("never expected")
+
+    for _ in range(2):
+        assert not attempt(errors, "publishing the averages", fail)
+        assert attempt(errors, "publishing the series", lambda: done.append("series"))
+    assert not attempt(errors, "publishing the counters", fail)
+    assert done == ["series", "series"]
+    assert [line.partition("\n")[0] for line in log_lines] == [
+        "ERROR: publishing the averages failed",
+        "ERROR: publishing the counters failed",
+    ]
+    assert "KeyError: 'never expected'" in log_lines[0]
