@@ -2,7 +2,7 @@
 
 import argparse
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
 from functools import partial
 
@@ -13,6 +13,7 @@ from jobs.publish_averages import publish_averages
 from jobs.publish_metrics import publish_metrics
 from jobs.publish_series import SeriesPublisher
 from models.database import DatabaseGone, UnusableDatabase, prepare, sole_owner, writing_database
+from models.rolling import RollingStatistics
 from models.store import Store
 from models.transaction import UnreadableDatabase
 from scheduler_app.ageing import Ageing
@@ -74,32 +75,8 @@ def run_subscriber(options: argparse.Namespace, settings: Settings) -> None:
             when_removed=statistics.remove,
         )
 
-        reader = Reader()
         windows = [window.name for window in settings.windows]
-
-        def succeeds(what: str, work: Callable[[], object]) -> bool:
-            with reader.told():
-                return attempt(errors, what, work, but=(UnreadableDatabase,))
-            return False
-
-        def tick() -> None:
-            """Publish all there is to publish; what fails keeps nothing else from going out."""
-            if store.file_may_be_gone:
-                ingest.submit(store.check_file)
-                return
-            taken = succeeds("taking the statistics", lambda: statistics.advance(time.time()))
-            if taken:
-                succeeds(
-                    "publishing the averages",
-                    lambda: publish_averages(statistics, windows, outlet.publish_averages),
-                )
-            succeeds(
-                "publishing the counters",
-                lambda: publish_metrics(monitor.counters, monitor.present, outlet.publish_metrics, time.time),
-            )
-            if taken:
-                succeeds("publishing the series", lambda: series_publisher.publish(statistics))
-
+        tick = _tick(store, ingest, statistics, windows, monitor, outlet, series_publisher, errors)
         scheduler = Scheduler()
 
         def begin_publishing() -> None:
@@ -126,3 +103,41 @@ def _take_in(ingest: Ingest, store: Store, stop: StopSignal) -> None:
             ingest.run()
         except DatabaseGone as error:
             stop.request(failure=f"{error}. {_WHAT_THEN}")
+
+
+def _tick(
+    store: Store,
+    ingest: Ingest,
+    statistics: RollingStatistics,
+    windows: Sequence[str],
+    monitor: Monitor,
+    outlet: Outlet,
+    series_publisher: SeriesPublisher,
+    errors: Once,
+) -> Callable[[], None]:
+    """Return the job that publishes all there is to publish; what fails keeps nothing else from going out."""
+    reader = Reader()
+
+    def succeeds(what: str, work: Callable[[], object]) -> bool:
+        with reader.told():
+            return attempt(errors, what, work, but=(UnreadableDatabase,))
+        return False
+
+    def tick() -> None:
+        if store.file_may_be_gone:
+            ingest.submit(store.check_file)
+            return
+        taken = succeeds("taking the statistics", lambda: statistics.advance(time.time()))
+        if taken:
+            succeeds(
+                "publishing the averages",
+                lambda: publish_averages(statistics, windows, outlet.publish_averages),
+            )
+        succeeds(
+            "publishing the counters",
+            lambda: publish_metrics(monitor.counters, monitor.present, outlet.publish_metrics, time.time),
+        )
+        if taken:
+            succeeds("publishing the series", lambda: series_publisher.publish(statistics))
+
+    return tick

@@ -3,7 +3,7 @@ import logging
 import pytest
 from loguru import logger
 
-from scheduler_app.log import Once, configure_log, kept_log
+from scheduler_app.log import Once, attempt, configure_log, kept_log
 
 LIBRARIES = ("apscheduler", "peewee", "paho", "rumqttd")
 
@@ -139,3 +139,23 @@ def test_the_log_that_is_kept_while_the_terminal_is_drawn_on_gives_no_orders(
         logger.info("the topic {}", HOSTILE)
     assert [line.partition(": ")[2] for line in lines] == [f"the topic {ESCAPED}"]
     assert capsys.readouterr().err == f"{lines[0]}\n"
+
+
+def test_work_that_fails_is_told_once_a_minute_and_the_rest_goes_on(log_lines: list[str]) -> None:
+    """A tick publishes averages, counters and series: one failing keeps none of the others back."""
+    errors = Once()
+    done: list[str] = []
+
+    def fail() -> None:
+        raise KeyError("never expected")
+
+    for _ in range(2):
+        assert not attempt(errors, "publishing the averages", fail)
+        assert attempt(errors, "publishing the series", lambda: done.append("series"))
+    assert not attempt(errors, "publishing the counters", fail)
+    assert done == ["series", "series"]
+    assert [line.partition("\n")[0] for line in log_lines] == [
+        "ERROR: publishing the averages failed",
+        "ERROR: publishing the counters failed",
+    ]
+    assert "KeyError: 'never expected'" in log_lines[0]
