@@ -10,8 +10,9 @@ from typing import NamedTuple
 LONGEST_NAME = 1024
 # For the same reason: Mosquitto closes the connection of who publishes to a topic of more than 200.
 MOST_LEVELS = 190
-# One branch of the topics may have all series but this part of the limit, which is left to the others.
-LEFT_TO_OTHERS = 0.25
+# The last part of the limit is left to the branches of the topics that have less than a small part of it.
+LEFT_TO_OTHERS = 1 / 4
+SMALL_BRANCH = 1 / 16
 _NEVER = float("-inf")
 # Seconds that a series stays without readings: a tick that was under way may still publish it.
 _SETTLING = 10.0
@@ -52,11 +53,12 @@ class Catalog:
     ) -> None:
         """`limit`: how many there may be. `unpublishable` says why a name cannot be published, if so.
 
-        Topics that share their first `branch_levels` levels are a branch. One device that makes up
-        topics without end fills what a branch may have, and others still begin theirs.
+        Topics that share their first `branch_levels` levels are a branch. When one device has made up
+        topics without end, what is left is for other branches: they still begin their series.
         """
         self._limit = limit
-        self._branch_limit = limit - int(limit * LEFT_TO_OTHERS)
+        self._limit_for_all = limit - int(limit * LEFT_TO_OTHERS)
+        self._small_branch = max(1, int(limit * SMALL_BRANCH))
         self._branch_levels = branch_levels
         self._unpublishable = unpublishable
         self._rows = {row.id: row for row in rows}
@@ -103,11 +105,12 @@ class Catalog:
         if name in self._names:
             raise NoSuchSeries("name taken", f"{name} is another series")
         branch = self._branch(topic)
-        if self._in_branch[branch] >= self._branch_limit:
+        in_branch = self._in_branch[branch]
+        if len(self._rows) >= self._limit_for_all and in_branch >= self._small_branch:
             raise NoSuchSeries(
                 "too many series",
-                f"there are {self._in_branch[branch]} at or below {branch}, and what is left of "
-                f"MAX_SERIES={self._limit} is kept for other topics",
+                f"{len(self._rows)} are there, {in_branch} of them at or below {branch}; the rest of "
+                f"MAX_SERIES={self._limit} is kept for smaller branches",
             )
         row = SeriesRow(next(self._new_ids), name, topic, field, since, retention)
         self._rows[row.id] = row

@@ -3,7 +3,15 @@ from contextlib import suppress
 
 import pytest
 
-from models.catalog import LEFT_TO_OTHERS, LONGEST_NAME, MOST_LEVELS, Catalog, NoSuchSeries, SeriesRow
+from models.catalog import (
+    LEFT_TO_OTHERS,
+    LONGEST_NAME,
+    MOST_LEVELS,
+    SMALL_BRANCH,
+    Catalog,
+    NoSuchSeries,
+    SeriesRow,
+)
 from tests.unit.stored import series_row
 
 
@@ -78,16 +86,27 @@ def begin_all(known: Catalog, topics: Iterable[str]) -> int:
 
 
 def test_one_device_that_makes_up_topics_leaves_a_quarter_to_others() -> None:
-    assert LEFT_TO_OTHERS == 0.25
-    known = catalog(series_row(1, "home/old"), limit=20)
-    assert begin_all(known, [f"home/{number}" for number in range(100)]) == 14
+    assert (LEFT_TO_OTHERS, SMALL_BRANCH) == (0.25, 0.0625)
+    known = catalog(series_row(1, "home/old"), limit=32)
+    assert begin_all(known, [f"home/{number}" for number in range(100)]) == 23
     assert refusal(known, "home/new") == (
         "too many series",
-        "there are 15 at or below home, and what is left of MAX_SERIES=20 is kept for other topics",
+        "24 are there, 24 of them at or below home; the rest of MAX_SERIES=32 is kept for smaller branches",
     )
     assert refusal(known, "home", "new")[0] == "too many series"
-    assert begin_all(known, ["garden/1", "garden/2", "homestead", "/home", "x"]) == 5
-    assert refusal(known, "y") == ("too many series", "there are 20, and MAX_SERIES=20 allows no more")
+    assert begin_all(known, [f"garden/{number}" for number in range(100)]) == 2
+    assert begin_all(known, ["homestead", "/home", "x/1", "x/2", "x/3", "y", "z"]) == 6
+    assert refusal(known, "w") == ("too many series", "there are 32, and MAX_SERIES=32 allows no more")
+
+
+def test_a_large_branch_that_was_there_first_does_not_help_one_that_makes_up_topics() -> None:
+    known = catalog(*(series_row(number, f"home/{number}") for number in range(1, 17)), limit=32)
+    assert begin_all(known, [f"bad/{number}" for number in range(100)]) == 8
+    assert begin_all(known, ["garden/1", "garden/2"]) == 2
+
+
+def test_ten_thousand_sensors_of_one_branch_begin_at_once() -> None:
+    assert begin_all(catalog(limit=20_000), [f"zigbee2mqtt/{number}" for number in range(20_000)]) == 15_000
 
 
 def test_fields_of_one_topic_are_bounded_like_topics() -> None:

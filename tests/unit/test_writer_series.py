@@ -196,7 +196,7 @@ def test_one_device_that_makes_up_topics_keeps_no_other_from_beginning(tmp_path:
     assert {(reason, detail) for _, reason, detail in rows(service.path, REJECTED)} == {
         (
             "too many series",
-            "there are 6 at or below home, and what is left of MAX_SERIES=8 is kept for other topics",
+            "6 are there, 6 of them at or below home; the rest of MAX_SERIES=8 is kept for smaller branches",
         )
     }
 
