@@ -11,7 +11,7 @@ from scheduler_app.packets import Message
 
 # What 10,000 series publish at once is 6 MB in 10,000 messages.
 MOST_MESSAGES = 200_000
-MOST_BYTES = 64 * 2**20
+MOST_BYTES = 32 * 2**20
 
 
 class Inbox:

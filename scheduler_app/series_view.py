@@ -26,8 +26,9 @@ _QUIET = 0.5
 # What goes on without a pause is shown all the same.
 _PATIENCE = 2.0
 _REDRAW = 1.0
-# Bytes of the messages that are kept, beside the limit MAX_SERIES: 20,000 of 3 kB each.
-_MOST_BYTES = 64 * 2**20
+# Bytes of the messages that are kept, beside the limit MAX_SERIES: 20,000 of 1.6 kB each. In memory they
+# take up to ten times as much.
+_MOST_BYTES = 32 * 2**20
 # Lines above the table.
 _HEAD = 2
 
