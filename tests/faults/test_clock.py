@@ -37,13 +37,10 @@ class Averages:
     def keep_coming(self, seconds: float) -> None:
         """Fail if for `LONGEST_GAP` no averages come, in the next `seconds`."""
         end = time.monotonic() + seconds
+        longest = on_this_machine(LONGEST_GAP)
         while time.monotonic() < end:
             before = len(self._peer.on("STATS"))
-            wait_for(
-                lambda count=before: len(self._peer.on("STATS")) > count,
-                "averages",
-                on_this_machine(LONGEST_GAP),
-            )  # type: ignore[misc]
+            wait_for(lambda count=before: len(self._peer.on("STATS")) > count, "averages", longest)  # type: ignore[misc]
 
     def are_right_soon(self) -> None:
         """Fail unless the second message from now on is right: the first may be on its way already."""
