@@ -8,7 +8,7 @@ import os
 import time
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from random import Random
@@ -74,6 +74,10 @@ class Chaos:
         ]
         if kill_broker:
             self._faults += [self._kill_broker] * 2
+        # The latest cut each way.
+        self._cuts: dict[str, Future[None]] = {"client": Future(), "broker": Future()}
+        for none_yet in self._cuts.values():
+            none_yet.set_result(None)
         # How often each was done, by its name.
         self.done: Counter[str] = Counter()
 
@@ -98,7 +102,9 @@ class Chaos:
         kill(self._broker)
 
     def _cut(self, lasting: ThreadPoolExecutor) -> None:
-        lasting.submit(_in_time, self._proxy.tear, self._random.choice(["client", "broker"]))
+        direction = self._random.choice(["client", "broker"])
+        if self._cuts[direction].done():  # or the former is still waiting for something to tear
+            self._cuts[direction] = lasting.submit(_in_time, self._proxy.tear, direction)
 
     def _hold(self, lasting: ThreadPoolExecutor) -> None:
         lasting.submit(_in_time, self._proxy.hold, self._random.uniform(0.1, 3.0))

@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Self
 
 from tests.support.processes import END_TIMEOUT, MANAGE, settings_only
-from tests.support.waiting import wait_for
+from tests.support.waiting import on_this_machine, wait_for
 
 _HOME = "\x1b[H"
 
@@ -83,7 +83,7 @@ class Terminal:
     def interrupt(self) -> int:
         """Send SIGINT, read to the end, and return the exit status."""
         self._process.send_signal(signal.SIGINT)
-        status = wait_for(self._ended, "its end", END_TIMEOUT)
+        status = wait_for(self._ended, "its end", on_this_machine(END_TIMEOUT))
         return status[0]
 
     def _ended(self) -> tuple[int] | None:

@@ -1,5 +1,6 @@
 """Waiting for a condition, with a deadline; never a bare sleep."""
 
+import os
 import time
 from collections.abc import Callable
 from typing import TypeVar
@@ -7,8 +8,16 @@ from typing import TypeVar
 T = TypeVar("T")
 
 # Seconds. Long, since a loaded machine is no failure; what is waited for comes much sooner.
-TIMEOUT = 20.0
+TIMEOUT = 60.0
 _POLL = 0.02
+
+
+def on_this_machine(seconds: float) -> float:
+    """Return how long `seconds` of a machine with nothing else to do may take on this one.
+
+    Where the load of the last minute is more than there are processors, each of us gets its share.
+    """
+    return seconds * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
 
 
 def wait_for(condition: Callable[[], T | None], what: str | Callable[[], str], timeout: float = TIMEOUT) -> T:

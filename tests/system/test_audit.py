@@ -11,7 +11,7 @@ from tests.conftest import MakeRole
 from tests.support.brokers import Mosquitto
 from tests.support.database import wait_for_rows
 from tests.support.processes import Role, manage
-from tests.support.waiting import wait_for
+from tests.support.waiting import on_this_machine, wait_for
 
 SERIES, COUNT = 1000, 6000
 STREAMS = """\
@@ -47,7 +47,7 @@ def cells(output: str) -> dict[str, list[str]]:
 
 def test_audit(mosquitto: Mosquitto, filled: Role, tmp_path: Path, database: Path) -> None:
     """It is clean; and a reading that is changed behind the subscriber's back does not escape it."""
-    done = manage(*AUDIT, folder=tmp_path, environment=mosquitto.environment, timeout=90)
+    done = manage(*AUDIT, folder=tmp_path, environment=mosquitto.environment, timeout=on_this_machine(90.0))
     assert done.returncode == 0, done.stdout + done.stderr
     found = cells(done.stdout)
     assert set(found) == {
@@ -70,7 +70,7 @@ def test_audit(mosquitto: Mosquitto, filled: Role, tmp_path: Path, database: Pat
     # the last ten seconds could begin with the reading that was changed: until they hold none, at two ticks
     latest = max(row.time for row in wait_for_rows(database, COUNT))
     wait_for(lambda: time.time() > latest + 14, "ten seconds without readings")
-    done = manage(*AUDIT, folder=tmp_path, environment=mosquitto.environment, timeout=90)
+    done = manage(*AUDIT, folder=tmp_path, environment=mosquitto.environment, timeout=on_this_machine(90.0))
     assert done.returncode == 1
     found = cells(done.stdout)
     assert int(found["avg"][2]) >= 2  # the windows that hold it: of a minute, and of an hour, at each tick

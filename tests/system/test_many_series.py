@@ -18,7 +18,7 @@ from tests.support.database import values, wait_for_rows
 from tests.support.mqtt_client import Peer
 from tests.support.processes import manage
 from tests.support.reference import agrees, reference
-from tests.support.waiting import wait_for
+from tests.support.waiting import on_this_machine, wait_for
 
 DAY = 86_400.0
 SKEW = 30.0
@@ -168,7 +168,11 @@ def complete(mosquitto: Mosquitto, total: int, after: float = 0.0) -> Mapping[st
 
     with Peer(mosquitto.access) as peer:
         peer.subscribe("STATS/#")
-        wait_for(all_in, lambda: f"all {total} readings in the statistics of {len(published)} series", 90.0)
+        wait_for(
+            all_in,
+            lambda: f"all {total} readings in the statistics of {len(published)} series",
+            on_this_machine(90.0),
+        )
     return published
 
 

@@ -13,7 +13,7 @@ from tests.conftest import MakeRole
 from tests.support.brokers import Mosquitto
 from tests.support.ports import accepts_connections
 from tests.support.processes import END_TIMEOUT, Role, descendants, end_well, still_running
-from tests.support.waiting import wait_for
+from tests.support.waiting import on_this_machine, wait_for
 
 PORT = 1883
 COMMAND = "runbroker-clients"
@@ -52,7 +52,7 @@ def child(role: Role, command: str) -> int:
 
 
 def assert_all_ended(pids: set[int]) -> None:
-    wait_for(lambda: not still_running(pids), lambda: f"the end of {still_running(pids)}", 2 * END_TIMEOUT)
+    wait_for(lambda: not still_running(pids), lambda: f"the end of {still_running(pids)}")
 
 
 def test_newcomer(make_role: MakeRole, tmp_path: Path) -> None:
@@ -60,7 +60,7 @@ def test_newcomer(make_role: MakeRole, tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
     answered = accepts_connections(PORT)
     role = make_role(COMMAND, *own_names()).start()
-    wait_for_tables(role, 1, timeout=15)
+    wait_for_tables(role, 1, timeout=on_this_machine(15.0))
     children = wait_for_children(role, 3 if answered else 4)
     role.wait_for_log("started publisher")
     lines = role.log_lines("INFO")
@@ -126,7 +126,7 @@ def test_one_for_all(mosquitto: Mosquitto, make_role: MakeRole, command: str) ->
     assert f"using the broker at {mosquitto.address}" in role.stderr
     children = wait_for_children(role, 3)
     os.kill(child(role, command), signal.SIGKILL)
-    assert role.wait(2 * END_TIMEOUT) == 1
+    assert role.wait(on_this_machine(2 * END_TIMEOUT)) == 1
     assert still_running(children) == set()
     [line] = [line for line in role.stderr.splitlines() if line.startswith("Error: ")]
     assert command in line
@@ -149,7 +149,7 @@ def test_signal_during_the_start(mosquitto: Mosquitto, make_role: MakeRole) -> N
     children = wait_for(lambda: descendants(role.pid), "a child")
     started = time.monotonic()
     end_well(signal.SIGINT, role)
-    assert time.monotonic() - started < END_TIMEOUT
+    assert time.monotonic() - started < on_this_machine(END_TIMEOUT)
     assert still_running(children) == set()
 
 

@@ -7,8 +7,8 @@ import pytest
 from tests.conftest import MakeRole
 from tests.support.brokers import Access, EmbeddedBroker, Mosquitto
 from tests.support.ports import accepts_connections, free_port
-from tests.support.processes import end_well
-from tests.support.waiting import wait_for
+from tests.support.processes import END_TIMEOUT, end_well
+from tests.support.waiting import on_this_machine, wait_for
 
 CLIENTS = ("subscriber", "stats", "publisher")
 both_signals = pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def test_publisher_with_a_count_and_no_broker(make_role: MakeRole) -> None:
 @both_signals
 def test_embedded_broker(embedded: EmbeddedBroker, number: signal.Signals) -> None:
     """The broker ends too, and its port is free again."""
-    assert embedded.process.stop(number, timeout=5) == 0
+    assert embedded.process.stop(number, timeout=on_this_machine(END_TIMEOUT)) == 0
     assert not accepts_connections(embedded.port)
     assert "Traceback" not in embedded.log
 
@@ -56,5 +56,5 @@ def test_impatience(mosquitto: Mosquitto, make_role: MakeRole) -> None:
         for _ in range(5):
             role.send(signal.SIGINT)
     for role in roles:
-        assert role.wait(5) == 0, role.stderr
+        assert role.wait(on_this_machine(END_TIMEOUT)) == 0, role.stderr
         role.assert_no_traceback()

@@ -13,7 +13,7 @@ from tests.conftest import MakeRole
 from tests.support.brokers import Mosquitto
 from tests.support.mqtt_client import Peer
 from tests.support.processes import MANAGE, end_well, settings_only
-from tests.support.waiting import wait_for
+from tests.support.waiting import TIMEOUT, wait_for
 
 AVERAGES = '{"avg_1min": 46, "avg_5min": 45.7, "avg_30min": 47.17777777777778}'
 TABLE = """\
@@ -103,7 +103,7 @@ def test_closed_pipe(mosquitto: Mosquitto, tmp_path: Path) -> None:
             assert "".join(process.stdout.readline() for _ in range(3)) == TABLE
             process.stdout.close()
             peer.publish("STATS", AVERAGES)
-            assert process.wait(20) == 0
+            assert process.wait(TIMEOUT) == 0
         log = process.stderr.read()
         assert "Traceback" not in log
         assert "rror" not in log
@@ -126,7 +126,7 @@ def test_full_disk(mosquitto: Mosquitto, tmp_path: Path) -> None:
             text=True,
             cwd=tmp_path,
             env=settings_only({**mosquitto.environment, "LOG_LEVEL": "WARNING"}),
-            timeout=20,
+            timeout=TIMEOUT,
             check=False,
         )
     assert done.returncode == 1
@@ -144,7 +144,7 @@ def test_no_standard_output(mosquitto: Mosquitto, tmp_path: Path) -> None:
         text=True,
         cwd=tmp_path,
         env=settings_only({**mosquitto.environment, "LOG_LEVEL": "WARNING"}),
-        timeout=20,
+        timeout=TIMEOUT,
         check=False,
     )
     assert (done.returncode, done.stderr) == (0, "")

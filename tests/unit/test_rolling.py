@@ -288,6 +288,20 @@ def test_a_clock_that_is_set_back_is_followed(service: Service) -> None:
     assert service.tick(NOW + 3600)[0] == WindowAverage(2.5, 2)
 
 
+def test_the_database_is_read_at_the_start_and_when_the_clock_was_set_back_and_never_else(
+    service: Service,
+) -> None:
+    """A tick costs what has come, not what is stored."""
+    loaded: list[float] = []
+    service.statistics.when_loaded = lambda newest: loaded.append(service.statistics.at)
+    service.add(("a", NOW - 1, 1.0))
+    for now in (NOW, NOW, NOW + 1, NOW + 10):  # the second and third in the same step as the first
+        service.tick(now)
+    assert loaded == [NOW]
+    service.tick(NOW - 10)
+    assert loaded == [NOW, NOW - 10]
+
+
 def test_a_clock_from_1970_to_now_is_followed(service: Service) -> None:
     service.add(("b", 50.0, 1), ("b", 61.0, 2))
     assert service.tick(60.0)[0] == WindowAverage(1.5, 2)
