@@ -138,14 +138,14 @@ def test_a_message_that_is_longer_than_a_read_is_received(monkeypatch: pytest.Mo
 
 def test_what_comes_in_masses_does_not_pass_through_paho(monkeypatch: pytest.MonkeyPatch) -> None:
     """Or all this would be for nothing."""
-    converted: list[object] = []
-    monkeypatch.setattr(mqtt, "_convert", converted.append)
+    read: list[object] = []
+    monkeypatch.setattr(mqtt, "read_publish", read.append)
     with scripted("5") as broker:
         broker.send(500 * packet(message(b"1"), version_5=True))
         assert len(broker.take(0.1)) == 500
         broker.session.acknowledge([message(b"1", packet_id=number) for number in (3, 1, 2)])
         assert broker.read(12) == pubacks([3, 1, 2])
-    assert converted == []
+    assert read == []
 
 
 def test_a_qos_2_message_leaves_everything_to_paho() -> None:

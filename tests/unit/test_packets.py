@@ -116,7 +116,7 @@ def test_reads_no_more_than_asked_for(version_5: bool) -> None:
         pytest.param(b"\xd0\0", id="PINGRESP"),
         pytest.param(b"\x34\x08\0\1a\0\1\0x", id="QoS 2"),
         pytest.param(b"\x36\x08\0\1a\0\1\0x", id="QoS 3"),
-        pytest.param(b"\x32\x06\0\0\0\1\0x", id="no topic, but perhaps an alias"),
+        pytest.param(b"\x32\x06\0\1a\0\0\0", id="packet id 0"),
         pytest.param(b"\x32\0", id="nothing in it"),
         pytest.param(b"\x32\x03\0\1a", id="no packet id"),
         pytest.param(b"\x32\x04\0\1a\0", id="half a packet id"),
