@@ -782,7 +782,7 @@ class _Client(Client):
         """
         packet = self._in_packet
         size = packet["remaining_length"]
-        if not is_publish(bytes([packet["command"]])) or packet["command"] & 0x06 == 0x04:
+        if not is_publish(bytes([packet["command"]])) or _has_qos_2(packet["command"]):
             raise Unusual(f"a packet of {size} bytes that is no PUBLISH of QoS 0 or 1")
         if self.transport == "websockets" and size > MAXIMUM_PACKET_SIZE:
             # paho holds all that is in one frame
@@ -803,17 +803,15 @@ class _Client(Client):
 
     def _handle_publish(self) -> MQTTErrorCode:
         packet = self._in_packet
-        if packet["command"] & 0x06 == 0x04:
+        command, body = packet["command"], bytes(packet["packet"])
+        version_5 = self._protocol == MQTTProtocolVersion.MQTTv5
+        if _has_qos_2(command):
+            # its packet is built like that of QoS 1, which has the bit before it set
+            read_publish(command ^ 0x06, body, time.time(), version_5=version_5)
             return super()._handle_publish()
-        message = read_publish(
-            packet["command"],
-            bytes(packet["packet"]),
-            time.time(),
-            version_5=self._protocol == MQTTProtocolVersion.MQTTv5,
-        )
+        message = read_publish(command, body, time.time(), version_5=version_5)
         if self._skipped:
-            payload = message.payload
-            cut = CutPayload(payload[:KEPT_PAYLOAD], len(payload) + self._skipped)
+            cut = CutPayload(message.payload[:KEPT_PAYLOAD], len(message.payload) + self._skipped)
             message = message._replace(payload=cut)
         self.when_received(message)
         if message.qos == 0 or self._manual_ack:
@@ -858,6 +856,11 @@ def _convert(message: MQTTMessage) -> Message:
     return Message(
         topic, bytes(message.payload), message.qos, message.retain, message.dup, message.mid, time.time()
     )
+
+
+def _has_qos_2(first_byte: int) -> bool:
+    """Whether a PUBLISH that begins like that has QoS 2 (section 3.3.1.2)."""
+    return first_byte & 0x06 == 0x04
 
 
 def _hand_on(client: Any, userdata: object, message: MQTTMessage) -> None:
