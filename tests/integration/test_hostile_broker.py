@@ -1,4 +1,4 @@
-"""Brokers that break every rule: the loop that takes in readings bears them, and goes on with an honest one."""
+"""Brokers that break every rule: taking in readings bears them, and goes on with an honest one."""
 
 import re
 import socket
