@@ -17,7 +17,7 @@ from config.settings import load_settings
 from models.store import Batch
 from scheduler_app import ingest, mqtt, outage
 from scheduler_app.ingest import Ingest
-from scheduler_app.mqtt import IngestSession
+from scheduler_app.mqtt import Connection, IngestSession
 from scheduler_app.packets import KEPT_PAYLOAD, Message
 from tests.support.ports import HOST
 from tests.support.waiting import TIMEOUT, wait_for
@@ -475,3 +475,26 @@ def test_hostile_broker(hostile: Hostile, version: str, log_lines: list[str]) ->
     assert broker.clients[0].acknowledged == list(hostile.acknowledges)
     assert re.search(hostile.says, "".join(log_lines)), log_lines
     assert "Traceback" not in "".join(log_lines)
+
+
+@pytest.mark.parametrize("version", ["3.1.1", "5"])
+def test_connection_whose_subscription_is_not_answered(version: str, log_lines: list[str]) -> None:
+    """What shows statistics would be as deaf as what takes in readings."""
+    taken: list[bytes] = []
+
+    def answers_late(client: Client) -> None:
+        client.begin()
+        packet_id = client.await_packet(0x82)[:2]
+        client.send(client.suback(packet_id), client.publish(b"here", 1))
+        client.await_packet(0x40)
+
+    with Broker(Hostile(answers_late), version) as broker:
+        settings = load_settings({"broker": broker.address, "mqtt_version": version})
+        connection = Connection(
+            settings, "test", subscribe=["DATA"], on_message=lambda message: taken.append(message.payload)
+        )
+        connection.start()
+        wait_for(lambda: taken, "a message")
+        connection.stop()
+    assert taken[0] == b"here"
+    assert sum("does not answer our SUBSCRIBE" in line for line in log_lines) == 1
