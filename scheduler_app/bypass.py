@@ -32,8 +32,8 @@ class Bypass:
         """`sock` is a TCP socket that does not block, as it was connected: nothing read or written."""
         self._socket = sock
         self._version_5 = version_5
-        # The library is in the middle of a packet, until it hands out a message.
-        self._paused = False
+        # The library is in the middle of a packet, until it hands out a message; the first is its CONNACK.
+        self._paused = True
         # The broker sends what it should not, and the library may read two packets at a time.
         self._off = False
         self._unsent = bytearray()
@@ -56,7 +56,7 @@ class Bypass:
         return messages
 
     def resume(self) -> None:
-        """Go on: the library has just read the last byte of a PUBLISH packet."""
+        """Go on: the library has just read the last byte of a packet."""
         self._paused = False
 
     def acknowledge(self, packet_ids: Iterable[int]) -> None:

@@ -27,7 +27,18 @@ from scheduler_app.bypass import Bypass
 from scheduler_app.log import Once
 from scheduler_app.management import CommandError
 from scheduler_app.outage import Backoff, OutageLog
-from scheduler_app.packets import INVALID_TOPIC, Message
+from scheduler_app.packets import (
+    INVALID_TOPIC,
+    KEPT_PAYLOAD,
+    LARGEST_BEGINNING,
+    LARGEST_PACKET,
+    CutPayload,
+    Message,
+    Unusual,
+    check_first_byte,
+    is_publish,
+    read_publish,
+)
 
 # Seconds. A broker that answers nothing for two of these is given up and connected to anew.
 KEEPALIVE = 30
@@ -42,6 +53,14 @@ _SHORT_CONNECTION = 10.0
 _FAREWELL_TIMEOUT = 1.0
 _END_TIMEOUT = 2.0
 _LOOP_TIMEOUT = 0.5
+# Bytes. An MQTT 5 broker sends us nothing larger. Mosquitto drops such a message, and for each that it
+# drops it sends one less at a time until we connect anew. So it is far more than a reading takes: what
+# is smaller, and still too long, is rejected and told.
+MAXIMUM_PACKET_SIZE = 16 << 20
+# Seconds. Within each, a packet that has begun must end, or bring another LARGEST_PACKET bytes.
+PACKET_TIMEOUT = 60.0
+# Seconds to wait for the answer to a SUBSCRIBE before it is sent again: at first, and at most.
+SUBACK_TIMEOUT = (10.0, 60.0)
 
 
 class Puback(NamedTuple):
@@ -82,7 +101,7 @@ class Connection:
         logs outages at DEBUG only.
         """
         self._dialer = _Dialer(settings, f"{settings.client_id}-{role}-{secrets.token_hex(4)}", quiet=quiet)
-        self._subscribe = subscribe
+        self._subscribing = _Subscribing(subscribe, quiet=quiet) if subscribe else None
         self._on_message = on_message
         self._when_connected: Callable[[], object] = lambda: None
         self._state = state
@@ -163,6 +182,8 @@ class Connection:
             ):
                 if client.is_connected():
                     backoff.reset()
+                    if self._subscribing is not None and client.silent_for > _LOOP_TIMEOUT:
+                        self._subscribing.tend(client)
             if self._stopping.is_set():
                 self._say_goodbye(client)
             with self._acknowledging:
@@ -187,11 +208,12 @@ class Connection:
         while client.want_write() and client.socket() is not None and time.monotonic() < deadline:
             client.loop_write()
 
-    def _prepare(self, client: Client) -> None:
+    def _prepare(self, client: "_Client") -> None:
         client.on_connect = self._on_connect
         client.on_publish = self._on_publish
+        client.on_subscribe = self._on_subscribe
         if self._on_message is not None:
-            client.on_message = _guarded(self._on_message)
+            client.when_received = _guarded(self._on_message)
         if self._state is not None:
             client.will_set(self._state.topic, self._state.payload, qos=1, retain=True)
 
@@ -201,9 +223,21 @@ class Connection:
         if self._dialer.answered(reason):
             self.number += 1
             self._ready = True
-            for topic in self._subscribe:
-                client.subscribe(topic, qos=1)
+            if self._subscribing is not None:
+                self._subscribing.forget()
+                self._subscribing.ask(client)
             self._when_connected()
+
+    def _on_subscribe(
+        self,
+        client: Client,
+        userdata: object,
+        packet_id: int,
+        reasons: list[ReasonCode],
+        properties: Properties | None,
+    ) -> None:
+        if self._subscribing is not None:
+            self._subscribing.answered(packet_id, reasons)
 
     def _on_publish(
         self, client: Client, userdata: object, packet_id: int, reason: ReasonCode, properties: object
@@ -249,8 +283,9 @@ class IngestSession:
         # the same after a restart: the broker knows the session by it
         self.client_id = f"{settings.client_id}-{role}"
         self._dialer = _Dialer(settings, self.client_id, keep_session=True, quiet=quiet)
+        self._subscribing = _Subscribing(topic_filters, quiet=quiet)
         self._level = "DEBUG" if quiet else "INFO"
-        self._client: Client | None = None
+        self._client: _Client | None = None
         self._bypass: Bypass | None = None
         self._inbox: list[Message] = []
         self._subscribed = False
@@ -283,6 +318,7 @@ class IngestSession:
     def connect(self) -> bool:
         """Try once to connect; return whether the broker's answer can be waited for."""
         self._subscribed = self._proof_wanted = self._proof_here = False
+        self._subscribing.forget()
         # what was read and not handed out is sent again; to acknowledge it here would be stale
         self._inbox = [message for message in self._inbox if message.qos == 0]
         self._client = self._dialer.dial(self._prepare)
@@ -334,7 +370,7 @@ class IngestSession:
         if self._client is not None:
             if self._unwanted:
                 self._client.unsubscribe(list(self._unwanted))
-            self._client.subscribe([(topic_filter, 1) for topic_filter in self._topic_filters])
+            self._subscribing.ask(self._client)
 
     def take_session_loss(self) -> bool:
         """Return, once for each time, whether the broker has begun a new session for us.
@@ -396,16 +432,19 @@ class IngestSession:
         self._waker.close()
         self._wakened.close()
 
-    def _read(self, client: Client, limit: int) -> None:
+    def _read(self, client: "_Client", limit: int) -> None:
         while self.connected and len(self._inbox) < limit:
             before = len(self._inbox)
             messages = None if self._bypass is None else self._bypass.read(limit - before)
             if messages is not None:
-                self._inbox += messages
+                if messages:
+                    self._inbox += messages
+                    client.heard()
             elif not self._dialer.survives(client, client.loop_read):
                 self._client = None
                 break
             if len(self._inbox) == before:
+                self._subscribing.tend(client)
                 break
 
     def _write(self, client: Client) -> None:
@@ -432,15 +471,17 @@ class IngestSession:
         if self._wakened in ready:
             self._wakened.recv(4096)
 
-    def _prepare(self, client: Client) -> None:
+    def _prepare(self, client: "_Client") -> None:
         client.on_connect = self._on_connect
         client.on_subscribe = self._on_subscribe
         client.on_unsubscribe = self._on_unsubscribe
-        client.on_message = self._on_message
+        client.when_received = self._on_message
 
     def _on_connect(
         self, client: Client, userdata: object, flags: ConnectFlags, reason: ReasonCode, properties: object
     ) -> None:
+        if self._bypass is not None:
+            self._bypass.resume()
         if self._dialer.answered(reason):
             self._session_lost = not flags.session_present
             if flags.session_present:
@@ -454,10 +495,8 @@ class IngestSession:
         reasons: list[ReasonCode],
         properties: Properties | None,
     ) -> None:
-        for topic_filter, reason in zip(self._topic_filters, reasons, strict=False):
-            if reason.is_failure:
-                logger.error("the broker refuses the subscription to {}: {}", topic_filter, reason)
-                return
+        if not self._subscribing.answered(packet_id, reasons):
+            return
         self._subscribed = True
         level = "DEBUG" if self._dialer.suspicious else self._level
         logger.log(level, "subscribed to {} as {}", ", ".join(self._topic_filters), self.client_id)
@@ -468,10 +507,68 @@ class IngestSession:
         if self._proof_wanted:  # not that of what is unwanted, which comes before
             self._proof_wanted, self._proof_here = False, True
 
-    def _on_message(self, client: Client, userdata: object, message: MQTTMessage) -> None:
-        self._inbox.append(_convert(message))
+    def _on_message(self, message: Message) -> None:
+        self._inbox.append(message)
         if self._bypass is not None:
             self._bypass.resume()
+
+
+class _Subscribing:
+    """Sees to it that our SUBSCRIBE is answered: without an answer we are deaf, and would not know."""
+
+    def __init__(self, topic_filters: Sequence[str], *, quiet: bool) -> None:
+        self._topic_filters = topic_filters
+        self._level = "DEBUG" if quiet else "WARNING"
+        # The packet ids of those on this connection that may still be answered.
+        self._packet_ids: set[int] = set()
+        # When to send the next one, and how many seconds there are to be between it and the one after it.
+        self._next: float | None = None
+        self._pause = 0.0
+        # What was told last; told again only after all was well.
+        self._trouble = ""
+
+    def forget(self) -> None:
+        """There is a new connection, on which nothing is asked for yet."""
+        self._packet_ids.clear()
+        self._next = None
+        self._pause, _ = SUBACK_TIMEOUT
+
+    def ask(self, client: Client) -> None:
+        _, packet_id = client.subscribe([(topic_filter, 1) for topic_filter in self._topic_filters])
+        if packet_id is not None:
+            self._packet_ids.add(packet_id)
+        self._next = time.monotonic() + self._pause
+        _, longest = SUBACK_TIMEOUT
+        self._pause = min(2 * self._pause, longest)
+
+    def tend(self, client: Client) -> None:
+        """Ask again if it is time. Call it when all is read that has come."""
+        if self._next is None or time.monotonic() < self._next:
+            return
+        if not self._trouble:
+            self._tell(
+                self._level, "the broker does not answer our SUBSCRIBE: nothing may come; asking again"
+            )
+        self.ask(client)
+
+    def answered(self, packet_id: int, reasons: Sequence[ReasonCode]) -> bool:
+        """Take a SUBACK; return whether it is the first that grants us all we ask for."""
+        if packet_id not in self._packet_ids:
+            return False
+        if len(reasons) != len(self._topic_filters):
+            raise Unusual(f"a SUBACK for {len(reasons)} of {len(self._topic_filters)} topic filters")
+        for topic_filter, reason in zip(self._topic_filters, reasons, strict=True):
+            if reason.is_failure:
+                self._tell("ERROR", f"the broker refuses the subscription to {topic_filter}: {reason}")
+                return False
+        self.forget()
+        self._trouble = ""
+        return True
+
+    def _tell(self, level: str, line: str) -> None:
+        if line != self._trouble:
+            logger.log(level, "{}", line)
+            self._trouble = line
 
 
 class _Dialer:
@@ -505,7 +602,9 @@ class _Dialer:
         try:
             return work() == MQTTErrorCode.MQTT_ERR_SUCCESS
         except Exception as error:  # noqa: BLE001 - paho trusts what it reads: any error may come of it
-            self.outage.lost(f"it sent what is no MQTT ({error!r})")
+            what = error if isinstance(error, Unusual) else repr(error)
+            if self._answered or not self._try_the_other_version():
+                self._tell_loss(f"it sent what is no MQTT ({what})")
             if sock := client.socket():
                 sock.close()
             return False
@@ -528,7 +627,7 @@ class _Dialer:
         """Begin each further connection without a session."""
         self._keep_session = False
 
-    def dial(self, prepare: Callable[[Client], None]) -> Client | None:
+    def dial(self, prepare: Callable[["_Client"], None]) -> "_Client | None":
         """Return a client that waits for its CONNACK, or None if nobody answers."""
         self.at_once = self._answered = False
         self._connected_at = None
@@ -581,15 +680,19 @@ class _Dialer:
             return
         if not reason.is_failure:
             return
+        self._tell_loss(
+            str(reason), f"does another client use our id {self._client_id!r}? Then set CLIENT_ID"
+        )
+
+    def _tell_loss(self, reason: str, suspicion: str = "") -> None:
+        """Tell that the connection is lost; `suspicion`: what it may be that it is lost again and again."""
         if self._connected_at is not None:
             self._judge(time.monotonic() - self._connected_at)
         if self.suspicious:
-            self.outage.refused(
-                f"{self.short_connections} connections in a row were lost within seconds; does another "
-                f"client use our id {self._client_id!r}? Then set CLIENT_ID"
-            )
+            lost = f"{self.short_connections} connections in a row were lost within seconds"
+            self.outage.refused(f"{lost}; {suspicion or reason}")
         else:
-            self.outage.lost(str(reason))
+            self.outage.lost(reason)
 
     def _try_the_other_version(self) -> bool:
         """Return whether there is a version to try at once; after the last one, begin anew, later."""
@@ -598,18 +701,18 @@ class _Dialer:
         self.at_once = position > 0
         return self.at_once
 
-    def _properties(self) -> Properties | None:
-        if not self._keep_session:
-            return None
+    def _properties(self) -> Properties:
         properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
-        properties.SessionExpiryInterval = _SESSION_NEVER_EXPIRES
-        properties.ReceiveMaximum = RECEIVE_MAXIMUM
+        properties.MaximumPacketSize = MAXIMUM_PACKET_SIZE
+        if self._keep_session:
+            properties.SessionExpiryInterval = _SESSION_NEVER_EXPIRES
+            properties.ReceiveMaximum = RECEIVE_MAXIMUM
         return properties
 
-    def _new_client(self) -> Client:
+    def _new_client(self) -> "_Client":
         address = self._settings.broker
         version_5 = self._version == MQTTProtocolVersion.MQTTv5
-        client = Client(
+        client = _Client(
             CallbackAPIVersion.VERSION2,
             client_id=self._client_id,
             clean_session=None if version_5 else not self._keep_session,
@@ -628,6 +731,100 @@ class _Dialer:
         if logging.getLogger("paho").isEnabledFor(logging.DEBUG):
             client.enable_logger(logging.getLogger("paho"))
         return client
+
+
+class _Client(Client):
+    """paho's client, which trusts a broker in everything, with limits and with our reader of PUBLISH.
+
+    It looks at each packet while paho reads it, on whatever kind of socket. What it raises, and it
+    raises Unusual, ends the connection in `survives`.
+    """
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        # Called with each message.
+        self.when_received: Callable[[Message], object] = lambda message: None
+        self.on_message = _hand_on  # those of QoS 2, which nobody asks for: they are left to paho
+        self._greeted = False
+        # When the packet that is being read began, or the last LARGEST_PACKET bytes of it.
+        self._packet_began = 0.0
+        # Bytes of it that were read and not kept, and how many since then.
+        self._skipped = self._skipped_since = 0
+
+    def heard(self) -> None:
+        """Note that packets have come past paho: a broker that sends is alive, whatever it answers."""
+        with self._msgtime_mutex:
+            self._last_bytes_received = time.monotonic()
+
+    @property
+    def silent_for(self) -> float:
+        """How many seconds ago the broker sent something, as far as we have read."""
+        return time.monotonic() - self._last_bytes_received
+
+    def _sock_recv(self, bufsize: int) -> bytes:
+        packet = self._in_packet
+        if packet["command"] == 0:
+            return self._begin_packet(super()._sock_recv(bufsize))
+        try:
+            if packet["have_remaining"] and packet["remaining_length"] > LARGEST_PACKET:
+                return self._read_large(bufsize)
+            return super()._sock_recv(bufsize)
+        except BlockingIOError:  # all that has come is read
+            if time.monotonic() - self._packet_began > PACKET_TIMEOUT:
+                raise Unusual(f"a packet that has not ended after {PACKET_TIMEOUT:.0f} s") from None
+            raise
+
+    def _begin_packet(self, first_byte: bytes) -> bytes:
+        if first_byte:
+            version_5 = self._protocol == MQTTProtocolVersion.MQTTv5
+            check_first_byte(first_byte[0], version_5=version_5, connected=self._greeted)
+            self._greeted = True
+            self._packet_began = time.monotonic()
+            self._skipped = self._skipped_since = 0
+        return first_byte
+
+    def _read_large(self, bufsize: int) -> bytes:
+        """Read from a packet that is larger than is good for us; keep no more than its beginning.
+
+        To refuse a message would not help: it would come again on the next connection.
+        """
+        packet = self._in_packet
+        size = packet["remaining_length"]
+        if not is_publish(bytes([packet["command"]])) or _has_qos_2(packet["command"]):
+            raise Unusual(f"a packet of {size} bytes that is no PUBLISH of QoS 0 or 1")
+        if self.transport == "websockets" and size > MAXIMUM_PACKET_SIZE:
+            # paho holds all that is in one frame
+            raise Unusual(f"a message of {size} bytes over WebSockets, {MAXIMUM_PACKET_SIZE} are allowed")
+        missing = LARGEST_BEGINNING - len(packet["packet"])
+        if missing > 0:
+            return super()._sock_recv(min(bufsize, missing))
+        data = super()._sock_recv(min(bufsize, LARGEST_BEGINNING))
+        if data:
+            # paho takes the first byte, and for the rest it is told that there is less to come
+            skipped = len(data) - 1
+            packet["to_process"] -= skipped
+            self._skipped += skipped
+            self._skipped_since += skipped
+            if self._skipped_since > LARGEST_PACKET:
+                self._packet_began, self._skipped_since = time.monotonic(), 0
+        return data[:1]
+
+    def _handle_publish(self) -> MQTTErrorCode:
+        packet = self._in_packet
+        command, body = packet["command"], bytes(packet["packet"])
+        version_5 = self._protocol == MQTTProtocolVersion.MQTTv5
+        if _has_qos_2(command):
+            # its packet is built like that of QoS 1, which has the bit before it set
+            read_publish(command ^ 0x06, body, time.time(), version_5=version_5)
+            return super()._handle_publish()
+        message = read_publish(command, body, time.time(), version_5=version_5)
+        if self._skipped:
+            cut = CutPayload(message.payload[:KEPT_PAYLOAD], len(message.payload) + self._skipped)
+            message = message._replace(payload=cut)
+        self.when_received(message)
+        if message.qos == 0 or self._manual_ack:
+            return MQTTErrorCode.MQTT_ERR_SUCCESS
+        return self._send_puback(message.packet_id)
 
 
 def tls_context(settings: Settings) -> ssl.SSLContext:
@@ -669,12 +866,21 @@ def _convert(message: MQTTMessage) -> Message:
     )
 
 
-def _guarded(handler: Callable[[Message], object]) -> Callable[[Client, object, MQTTMessage], None]:
+def _has_qos_2(first_byte: int) -> bool:
+    """Whether a PUBLISH that begins like that has QoS 2 (section 3.3.1.2)."""
+    return first_byte & 0x06 == 0x04
+
+
+def _hand_on(client: Any, userdata: object, message: MQTTMessage) -> None:
+    client.when_received(_convert(message))
+
+
+def _guarded(handler: Callable[[Message], object]) -> Callable[[Message], None]:
     """Keep an error in `handler` from ending the connection's thread, which nobody would notice."""
 
-    def on_message(client: Client, userdata: object, message: MQTTMessage) -> None:
+    def on_message(message: Message) -> None:
         try:
-            handler(_convert(message))
+            handler(message)
         except Exception:  # noqa: BLE001 - whatever it is, the thread must live
             logger.exception("a message could not be handled")
 

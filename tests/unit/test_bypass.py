@@ -4,9 +4,11 @@ import random
 import select
 import socket
 import struct
+import threading
 import time
+import tracemalloc
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import pairwise
 
 import pytest
@@ -16,8 +18,8 @@ from paho.mqtt.client import MQTTMessage
 
 from config.settings import load_settings
 from scheduler_app import bypass, mqtt
-from scheduler_app.mqtt import IngestSession
-from scheduler_app.packets import Message, packet_size, pubacks
+from scheduler_app.mqtt import MAXIMUM_PACKET_SIZE, IngestSession
+from scheduler_app.packets import KEPT_PAYLOAD, LARGEST_PACKET, Message, packet_size, pubacks
 from tests.support.waiting import TIMEOUT
 from tests.unit.messages import message
 from tests.unit.test_packets import packet
@@ -44,7 +46,8 @@ class ScriptedBroker:
     def __init__(self, session: IngestSession, connection: socket.socket) -> None:
         self.session = session
         self.connection = connection
-        self.received = b""
+        # What it was sent at first.
+        self.connect = b""
 
     def send(self, data: bytes) -> None:
         self.connection.sendall(data)
@@ -100,7 +103,8 @@ def scripted(version: str = "3.1.1", *, narrow: bool = False) -> Iterator[Script
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             session.maintain()
             broker = ScriptedBroker(session, connection)
-            assert broker.connection.recv(1000)[:1] == b"\x10"
+            broker.connect = broker.connection.recv(1000)
+            assert broker.connect[:1] == b"\x10"
             broker.send(CONNACK[version])
             assert session.receive(1000, 10) == []  # subscribes, since the session is present
             assert broker.read(1)[:1] == b"\x82"
@@ -148,16 +152,137 @@ def test_a_message_that_is_longer_than_a_read_is_received(monkeypatch: pytest.Mo
         assert [each.payload for each in broker.take(0.1)] == [b"1", LARGE, b"2"]
 
 
+@pytest.mark.parametrize("version", ["3.1.1", "5"])
+@pytest.mark.parametrize("qos", [0, 1])
+def test_a_message_that_is_too_large_is_skipped(version: str, qos: int) -> None:
+    """Nothing behind it is held up, and no more than its beginning is ever in memory."""
+    version_5 = version == "5"
+    size = 3 * LARGEST_PACKET
+    large = message(b"x" * size, qos=qos, packet_id=3 * qos)
+    end = message(b"end", packet_id=4)
+    stream = memoryview(
+        packet(message(b"1"), version_5=version_5)
+        + packet(large, version_5=version_5)
+        + packet(end, version_5=version_5)
+    )
+    with scripted(version) as broker:
+        broker.connection.setblocking(False)
+        taken: list[Message] = []
+        tracemalloc.start()
+        while not taken or taken[-1].payload != b"end":
+            with suppress(BlockingIOError):
+                stream = stream[broker.connection.send(stream) :]
+            taken += broker.session.receive(1000, 0.1)
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        broker.session.acknowledge(taken)
+    assert [len(each.payload) for each in taken] == [1, size, 3]
+    cut = taken[1]
+    assert cut.payload[:size] == b"x" * KEPT_PAYLOAD
+    assert contents([cut._replace(payload=b"")]) == contents([large._replace(payload=b"")])
+    assert most < LARGEST_PACKET
+
+
+@pytest.mark.parametrize("more", [0, 1])
+def test_a_message_as_large_as_may_be_is_whole(more: int) -> None:
+    """A packet's size is counted without the one to five bytes that say it."""
+    payload = bytes(LARGEST_PACKET - len(b"\0\4DATA\0\1") + more)
+    with scripted() as broker:
+        sender = threading.Thread(target=broker.send, args=[packet(message(payload))])
+        sender.start()
+        [taken] = broker.take(0.5)
+        sender.join()
+    assert (taken.payload == payload) == (more == 0)
+    assert len(taken.payload) == len(payload)
+
+
+def test_a_longest_topic_and_a_payload_too_large() -> None:
+    topic = "t" * 65535
+    with scripted() as broker:
+        sender = threading.Thread(target=broker.send, args=[packet(message(bytes(LARGEST_PACKET), topic))])
+        sender.start()
+        [taken] = broker.take(0.5)
+        sender.join()
+    assert (taken.topic, len(taken.payload), len(taken.payload[:])) == (topic, LARGEST_PACKET, KEPT_PAYLOAD)
+
+
+def test_mqtt_5_brokers_are_told_how_large_a_packet_may_be() -> None:
+    """And that all may be larger than what is read whole: what is too large is told, not lost."""
+    assert MAXIMUM_PACKET_SIZE > LARGEST_PACKET
+    for keep_session in (True, False):
+        dialer = mqtt._Dialer(load_settings(), "id", keep_session=keep_session)
+        assert dialer._properties().MaximumPacketSize == MAXIMUM_PACKET_SIZE  # type: ignore[attr-defined]
+    with scripted("5") as broker:
+        assert b"\x27" + MAXIMUM_PACKET_SIZE.to_bytes(4, "big") in broker.connect
+
+
+@pytest.mark.parametrize(
+    ("passed", "connected"), [(mqtt.PACKET_TIMEOUT - 1, True), (mqtt.PACKET_TIMEOUT + 1, False)]
+)
+def test_a_packet_that_does_not_end(log_lines: list[str], passed: float, connected: bool) -> None:
+    with scripted() as broker:
+        whole = packet(message(LARGE))
+        broker.send(whole[:500])
+        assert broker.take(0.1) == []
+        client = broker.session._client
+        assert client is not None
+        client._packet_began -= passed
+        broker.send(whole[500:501])
+        assert broker.take(0.1) == []
+        assert broker.session.connected == connected
+    assert ("a packet that has not ended after 60 s" in "".join(log_lines)) != connected
+
+
+@pytest.mark.parametrize("large", [False, True])
+def test_a_large_message_may_take_long_as_long_as_it_comes(
+    monkeypatch: pytest.MonkeyPatch, large: bool
+) -> None:
+    monkeypatch.setattr(mqtt, "LARGEST_PACKET", 10_000)
+    monkeypatch.setattr(mqtt, "LARGEST_BEGINNING", 1_000)
+    whole = packet(message(bytes(100_000)))
+    with scripted() as broker:
+        broker.send(whole[:2000])
+        assert broker.take(0.1) == []
+        client = broker.session._client
+        assert client is not None
+        client._packet_began -= mqtt.PACKET_TIMEOUT + 1
+        broker.send(whole[2000 : 20_000 if large else 3000])
+        assert broker.take(0.1) == []
+        assert broker.session.connected == large
+
+
+@pytest.mark.parametrize(("passed", "asked_again"), [(-1, False), (1, True)])
+def test_a_subscription_that_is_not_answered(log_lines: list[str], passed: float, asked_again: bool) -> None:
+    first, longest = mqtt.SUBACK_TIMEOUT
+    with scripted() as broker:
+        watch = broker.session._subscribing
+        assert watch._next is not None
+        watch._next -= first + passed
+        broker.take(0.1)
+        broker.session.maintain()
+        assert bool(select.select([broker.connection], [], [], 0.2)[0]) == asked_again
+        for _ in range(5):
+            watch.tend(broker.session._client)  # type: ignore[arg-type]
+            watch._next -= longest + 1
+        assert watch._pause == longest
+        complaints = [line for line in log_lines if "does not answer our SUBSCRIBE" in line]
+        assert len(complaints) == 1
+        broker.send(b"\x90\3\0\1\1")  # the answer to the first will do
+        assert broker.take(0.1) == []
+        assert broker.session.subscribed
+        assert watch._next is None
+
+
 def test_what_comes_in_masses_does_not_pass_through_paho(monkeypatch: pytest.MonkeyPatch) -> None:
     """Or all this would be for nothing."""
-    converted: list[object] = []
-    monkeypatch.setattr(mqtt, "_convert", converted.append)
+    read: list[object] = []
+    monkeypatch.setattr(mqtt, "read_publish", read.append)
     with scripted("5") as broker:
         broker.send(500 * packet(message(b"1"), version_5=True))
         assert len(broker.take(0.1)) == 500
         broker.session.acknowledge([message(b"1", packet_id=number) for number in (3, 1, 2)])
         assert broker.read(12) == pubacks([3, 1, 2])
-    assert converted == []
+    assert read == []
 
 
 def test_a_qos_2_message_leaves_everything_to_paho() -> None:

@@ -10,14 +10,18 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
 from scheduler_app.packets import (
+    CutPayload,
     Incomplete,
     Message,
     Unusual,
+    check_first_byte,
     is_publish,
     packet_size,
     pubacks,
+    read_publish,
     read_publishes,
 )
+from scheduler_app.payload import MAX_PAYLOAD, Reason, Rejected, decode
 from tests.unit.messages import NOW, message
 
 VERSIONS = pytest.mark.parametrize("version_5", [False, True], ids=["3.1.1", "5"])
@@ -116,7 +120,7 @@ def test_reads_no_more_than_asked_for(version_5: bool) -> None:
         pytest.param(b"\xd0\0", id="PINGRESP"),
         pytest.param(b"\x34\x08\0\1a\0\1\0x", id="QoS 2"),
         pytest.param(b"\x36\x08\0\1a\0\1\0x", id="QoS 3"),
-        pytest.param(b"\x32\x06\0\0\0\1\0x", id="no topic, but perhaps an alias"),
+        pytest.param(b"\x32\x06\0\1a\0\0\0", id="packet id 0"),
         pytest.param(b"\x32\0", id="nothing in it"),
         pytest.param(b"\x32\x03\0\1a", id="no packet id"),
         pytest.param(b"\x32\x04\0\1a\0", id="half a packet id"),
@@ -140,6 +144,103 @@ def test_stops_before_anything_else(other: bytes, version_5: bool) -> None:
 )
 def test_stops_before_malformed_properties(malformed: bytes) -> None:
     assert read(malformed + b"\xff", version_5=True) == ([], 0)
+
+
+WHOLE = b"\x01\1\x02\0\0\0\x3c\x03\0\1t\x08\0\1r\x09\0\1\xff\x26\0\1k\0\1v\x26\0\0\0\0\x0b\1\x0b\xff\x7f"
+
+
+def with_properties(properties: bytes, *, qos: int = 1) -> tuple[int, bytes]:
+    """Return the first byte and the body of a PUBLISH."""
+    packet_id = b"\0\1" if qos else b""
+    return 0x30 | qos << 1, b"\0\4DATA" + packet_id + bytes([len(properties)]) + properties + b"21.5"
+
+
+@pytest.mark.parametrize(
+    "properties",
+    [
+        pytest.param(b"", id="none"),
+        pytest.param(WHOLE, id="all that a server may send"),
+        pytest.param(b"\x03\0\3\xff\0\x80", id="a text that is no UTF-8"),
+    ],
+)
+def test_properties_are_passed_over(properties: bytes) -> None:
+    first_byte, body = with_properties(properties)
+    expected = message(b"21.5")
+    assert read_publish(first_byte, body, NOW, version_5=True) == expected
+    stream = bytes([first_byte, len(body)]) + body
+    assert read(stream, version_5=True) == ([expected], len(stream))
+
+
+@pytest.mark.parametrize(
+    ("properties", "reason"),
+    [
+        pytest.param(b"\x01", "cut off", id="indicator without a value"),
+        pytest.param(b"\x01\2", "neither 0 nor 1", id="indicator of 2"),
+        pytest.param(b"\x01\1\x01\1", "twice", id="two indicators"),
+        pytest.param(b"\x02\0\0\0", "cut off", id="expiry of three bytes"),
+        pytest.param(b"\x02\0\0\0\1\x02\0\0\0\1", "twice", id="two expiries"),
+        pytest.param(b"\x03\0", "cut off", id="half a length"),
+        pytest.param(b"\x03\0\2x", "cut off", id="content type too short"),
+        pytest.param(b"\x08\0\1r\x08\0\1r", "twice", id="two response topics"),
+        pytest.param(b"\x09\xff\xff", "cut off", id="no correlation data"),
+        pytest.param(b"\x26\0\1k", "cut off", id="user property without a value"),
+        pytest.param(b"\x26\0\1k\0\2v", "cut off", id="user property too short"),
+        pytest.param(b"\x0b", "ends in its properties", id="no subscription identifier"),
+        pytest.param(b"\x0b\0", "identifier of 0", id="subscription identifier 0"),
+        pytest.param(b"\x0b\xff\xff\xff\xff\1", "four bytes", id="subscription identifier of five bytes"),
+        pytest.param(b"\x23\0\1", "topic alias", id="topic alias"),
+        pytest.param(b"\x11\0\0\0\1", "0x11", id="property of CONNECT"),
+        pytest.param(b"\x00", "0x00", id="no property"),
+        pytest.param(b"\x81\0\1", "0x81", id="name of two bytes"),
+    ],
+)
+@pytest.mark.parametrize("qos", [0, 1])
+def test_malformed_properties_are_refused(properties: bytes, reason: str, qos: int) -> None:
+    first_byte, body = with_properties(properties, qos=qos)
+    with pytest.raises(Unusual, match=reason):
+        read_publish(first_byte, body, NOW, version_5=True)
+    assert read(bytes([first_byte, len(body)]) + body, version_5=True) == ([], 0)
+
+
+@VERSIONS
+@pytest.mark.parametrize(
+    ("raw_topic", "topic"),
+    [(b"", ""), (b"\0", "\0"), (b"a/+/#", "a/+/#"), (b"\xff", "\ufffd"), (b"\xed\xa0\x80", "\ufffd")],
+)
+def test_a_topic_that_is_forbidden_is_handed_on(raw_topic: bytes, topic: str, version_5: bool) -> None:
+    """To refuse it would only bring it again, since it is not acknowledged."""
+    body = len(raw_topic).to_bytes(2, "big") + raw_topic + b"\0\1" + b"\0" * version_5 + b"1"
+    expected = message(b"1", topic)
+    assert read(bytes([0x32, len(body)]) + body, version_5=version_5)[0] == [expected]
+    assert read_publish(0x32, body, NOW, version_5=version_5) == expected
+
+
+@VERSIONS
+@pytest.mark.parametrize(("connected", "first"), [(True, 0x90), (False, 0x20)])
+def test_first_bytes_that_a_server_may_send(version_5: bool, connected: bool, first: int) -> None:
+    allowed = set()
+    for byte in range(256):
+        try:
+            check_first_byte(byte, version_5=version_5, connected=connected)
+        except Unusual:
+            continue
+        allowed.add(byte)
+    assert first in allowed
+    if connected:
+        others = {0x40, 0x50, 0x62, 0x70, 0x90, 0xB0, 0xD0} | ({0xE0} if version_5 else set())
+        assert allowed == {*range(0x30, 0x40)} | others
+    else:
+        assert allowed == {0x20}
+
+
+@pytest.mark.parametrize("length", [MAX_PAYLOAD + 1, 250_000_000])
+def test_a_cut_payload_is_rejected_with_its_true_length(length: int) -> None:
+    payload = CutPayload(b"21.5", length)
+    with pytest.raises(Rejected) as rejected:
+        decode(payload, NOW, NOW)
+    assert rejected.value.reason == Reason.TOO_LONG
+    assert f"{length} bytes" in rejected.value.detail
+    assert payload[:4096] == b"21.5"
 
 
 def test_a_payload_may_be_empty() -> None:
