@@ -105,7 +105,7 @@ def _take_in(ingest: Ingest, store: Store, stop: StopSignal) -> None:
             stop.request(failure=f"{error}. {_WHAT_THEN}")
 
 
-def _tick(
+def _tick(  # noqa: PLR0917
     store: Store,
     ingest: Ingest,
     statistics: RollingStatistics,

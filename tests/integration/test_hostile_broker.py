@@ -423,7 +423,7 @@ class Memory:
     latest_delivery: int = 0
     remembers_deliveries: bool = False
 
-    def sort(self, messages: Sequence[Message]) -> Batch:
+    def sort(self, messages: Sequence[Message], *, unstorable: bool = False) -> Batch:
         self._messages = list(messages)
         return Batch()
 

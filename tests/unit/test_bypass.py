@@ -14,10 +14,9 @@ from itertools import pairwise
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from paho.mqtt.client import MQTTMessage
 
 from config.settings import load_settings
-from scheduler_app import bypass, mqtt
+from scheduler_app import bypass, mqtt, packets
 from scheduler_app.mqtt import MAXIMUM_PACKET_SIZE, IngestSession
 from scheduler_app.packets import KEPT_PAYLOAD, LARGEST_PACKET, Message, packet_size, pubacks
 from tests.support.waiting import TIMEOUT
@@ -422,14 +421,15 @@ def test_after_a_packet_that_paho_has_read_the_masses_do_not_pass_through_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """It reads what comes in parts, and no more than that."""
-    by_paho: list[bytes | bytearray] = []
-    convert = mqtt._convert
+    by_paho: list[bytes] = []
+    read = packets.read_publish
 
-    def note(sent: MQTTMessage) -> Message:
+    def note(first_byte: int, body: bytes, arrived: float, *, version_5: bool) -> Message:
+        sent = read(first_byte, body, arrived, version_5=version_5)
         by_paho.append(sent.payload)
-        return convert(sent)
+        return sent
 
-    monkeypatch.setattr(mqtt, "_convert", note)
+    monkeypatch.setattr("scheduler_app.mqtt.read_publish", note)
     with scripted() as broker:
         in_parts = packet(message(b"in parts"))
         broker.send(in_parts[:5])

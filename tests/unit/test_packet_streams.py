@@ -250,17 +250,16 @@ def random_packet(dice: random.Random, version_5: bool) -> bytes:
     if roll < 0.92:
         two = random_publish(dice, version_5, packet_id, qos=2)
         return two + b"\x62\2" + packet_id
-    return dice.choice(
-        [
-            packet(0x40, packet_id),
-            packet(0x90, packet_id + (b"\0\1" if version_5 else b"\1")),
-            packet(0xB0, packet_id + (b"\0\0" if version_5 else b"")),
-            packet(0xE0, b""),
-            packet(0xE0, b"\x8e"),
-            packet(0xD0, dice.randbytes(LARGEST + 1)),
-            packet(dice.choice([0x00, 0x10, 0x20, 0x80, 0xA0, 0xC0, 0xF0, 0x61, 0xD1]), b"\0\0"),
-        ]
-    )
+    others: list[bytes] = [
+        packet(0x40, packet_id),
+        packet(0x90, packet_id + (b"\0\1" if version_5 else b"\1")),
+        packet(0xB0, packet_id + (b"\0\0" if version_5 else b"")),
+        packet(0xE0, b""),
+        packet(0xE0, b"\x8e"),
+        packet(0xD0, dice.randbytes(LARGEST + 1)),
+        packet(dice.choice([0x00, 0x10, 0x20, 0x80, 0xA0, 0xC0, 0xF0, 0x61, 0xD1]), b"\0\0"),
+    ]
+    return dice.choice(others)
 
 
 def random_publish(dice: random.Random, version_5: bool, packet_id: bytes, qos: int | None = None) -> bytes:
