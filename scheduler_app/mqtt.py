@@ -748,7 +748,7 @@ class _Client(Client):
         self._greeted = False
         # When the packet that is being read began, or the last LARGEST_PACKET bytes of it.
         self._packet_began = 0.0
-        # Bytes of it that were read and not kept, and how many since then.
+        # Bytes of it that were read and not kept, and about how many since then.
         self._skipped = self._skipped_since = 0
 
     def heard(self) -> None:
@@ -800,11 +800,11 @@ class _Client(Client):
             return super()._sock_recv(min(bufsize, missing))
         data = super()._sock_recv(min(bufsize, LARGEST_BEGINNING))
         if data:
-            # paho takes the first byte, and for the rest it is told that there is less to come
-            skipped = len(data) - 1
-            packet["to_process"] -= skipped
-            self._skipped += skipped
-            self._skipped_since += skipped
+            # paho takes the first byte, in place of the one before; of the rest it is told that it has come
+            self._skipped += len(data) - 1 - missing
+            self._skipped_since += len(data)
+            del packet["packet"][LARGEST_BEGINNING:]
+            packet["to_process"] -= len(data) - 1
             if self._skipped_since > LARGEST_PACKET:
                 self._packet_began, self._skipped_since = time.monotonic(), 0
         return data[:1]
@@ -818,7 +818,7 @@ class _Client(Client):
             read_publish(command ^ 0x06, body, time.time(), version_5=version_5)
             return super()._handle_publish()
         message = read_publish(command, body, time.time(), version_5=version_5)
-        if self._skipped:
+        if packet["remaining_length"] > LARGEST_PACKET:
             cut = CutPayload(message.payload[:KEPT_PAYLOAD], len(message.payload) + self._skipped)
             message = message._replace(payload=cut)
         self.when_received(message)

@@ -1,6 +1,7 @@
 """How the bypass and paho share one socket, against a broker that sends byte for byte what a test says."""
 
 import random
+import re
 import select
 import socket
 import struct
@@ -19,6 +20,7 @@ from config.settings import load_settings
 from scheduler_app import bypass, mqtt, packets
 from scheduler_app.mqtt import MAXIMUM_PACKET_SIZE, IngestSession
 from scheduler_app.packets import KEPT_PAYLOAD, LARGEST_PACKET, Message, packet_size, pubacks
+from tests.support.processes import ROOT
 from tests.support.waiting import TIMEOUT
 from tests.unit.messages import message
 from tests.unit.test_packets import packet
@@ -205,9 +207,30 @@ def test_a_longest_topic_and_a_payload_too_large() -> None:
     assert (taken.topic, len(taken.payload), len(taken.payload[:])) == (topic, LARGEST_PACKET, KEPT_PAYLOAD)
 
 
+def test_a_large_message_that_comes_byte_by_byte_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mqtt, "LARGEST_PACKET", 300)
+    monkeypatch.setattr(mqtt, "LARGEST_BEGINNING", 100)
+    whole = packet(message(bytes(400)))
+    with scripted() as broker:
+        client = broker.session._client
+        assert client is not None
+        most = 0
+        taken: list[Message] = []
+        for byte in whole:
+            broker.send(bytes([byte]))
+            taken += broker.session.receive(1000, 1)
+            most = max(most, len(client._in_packet["packet"]))
+    assert [len(each.payload) for each in taken] == [400]
+    assert most == 101
+
+
 def test_mqtt_5_brokers_are_told_how_large_a_packet_may_be() -> None:
     """And that all may be larger than what is read whole: what is too large is told, not lost."""
     assert MAXIMUM_PACKET_SIZE > LARGEST_PACKET
+    shipped = (ROOT / "config" / "mosquitto" / "mosquitto.conf").read_text()
+    [size] = re.findall(r"^max_packet_size (\d+)$", shipped, re.MULTILINE)
+    # the longest topic and the longest payload fit; and a topic may take the place of an alias on the way
+    assert 2 * 65_536 < int(size) < MAXIMUM_PACKET_SIZE - 65_536
     for keep_session in (True, False):
         dialer = mqtt._Dialer(load_settings(), "id", keep_session=keep_session)
         assert dialer._properties().MaximumPacketSize == MAXIMUM_PACKET_SIZE  # type: ignore[attr-defined]
