@@ -137,6 +137,15 @@ def test_each_file_that_a_command_line_names_is_there(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=name_of)
+def test_each_file_and_folder_of_the_code_that_is_named_is_there(path: Path) -> None:
+    for text in spans(path):
+        if re.fullmatch(
+            r"(?:scheduler_app|models|jobs|config|tests|docs)/[\w./-]*|[\w-]+\.(?:py|toml)", text
+        ):
+            assert (ROOT / text).exists(), text
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=name_of)
 def test_each_link_leads_somewhere(path: Path) -> None:
     for target in re.findall(r"\]\(([^)\s]+)\)", path.read_text()):
         if re.match(r"https?://", target):
