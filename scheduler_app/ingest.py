@@ -187,9 +187,9 @@ class Ingest:
         that waits before it. On the new connection it begins with what is not acknowledged.
         """
         while not self._session.leave():
+            self._run_step()
             if self._stopping.is_set():
                 return
-            self._run_step()
         if self._writer.new_messages > self._new_at_renewal:
             self._renewals = Backoff()
         elif pause := self._renewals.next():  # it works off nothing

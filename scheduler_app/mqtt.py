@@ -23,6 +23,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from config.settings import Settings
 from scheduler_app.bypass import READ_SIZE, Bypass
+from scheduler_app.log import Once
 from scheduler_app.management import CommandError
 from scheduler_app.outage import Backoff, OutageLog
 from scheduler_app.packets import INVALID_TOPIC, Message
@@ -258,6 +259,7 @@ class IngestSession:
         self._proof_here = False
         # Until when (monotonic seconds) we wait for the broker to end the connection; None: we stay.
         self._leaving_until: float | None = None
+        self._told = Once()
         # Whether the last connection was left for a new one, and whether this one is the new one.
         self._left = self._renewed = False
         # ends a wait at once, from any thread
@@ -390,8 +392,16 @@ class IngestSession:
             with suppress(OSError):
                 sock.send(_DISCONNECT)
         self.sleep(_DISCARD_PAUSE)
-        if not _discard(sock, _DISCARD_SIZE) and time.monotonic() < self._leaving_until:
-            return False
+        if not _discard(sock, _DISCARD_SIZE):
+            if time.monotonic() < self._leaving_until:
+                return False
+            if self._told.allows("behind") is not None:
+                logger.log(
+                    self._level,
+                    "the broker at {} is behind on our acknowledgements; what waits there is taken in as it "
+                    "works them off",
+                    self._settings.broker,
+                )
         sock.close()  # not by the library, which would call it a lost connection
         self._client, self._left = None, True
         return True

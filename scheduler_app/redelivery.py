@@ -22,8 +22,8 @@ things must hold whenever a message with the flag is looked at:
   one more batch. It does not matter how often the broker sends them again: only messages that are
   new count.
 - If it is one that was never stored, nothing that is remembered may have its packet id and content.
-  That could only be a message a lap before it, and REMEMBERED is half a lap. The other half is
-  room for ids of messages that expired.
+  That could only be a message a lap before it, and REMEMBERED is less than a lap. The rest is room
+  for two batches and for ids of messages that expired.
 
 None of this depends on how much waits at the broker, or on how far it is behind: Mosquitto 2.0.11
 sends a thousand more for each acknowledgement it works off, whatever was asked of it, and has soon
@@ -51,11 +51,12 @@ from typing import NamedTuple
 
 from scheduler_app.packets import Message
 
-# Half of the packet ids that there are.
-REMEMBERED = 32_767
+# So many new messages later, a message is forgotten at the latest: fewer than there are packet ids.
+REMEMBERED = 60_000
 # So many messages may be taken in on a connection without proof that the broker has worked off
-# their acknowledgements. With one more batch (ingest.MAX_BATCH) it is fewer than REMEMBERED.
-MOST_UNPROVEN = 30_000
+# their acknowledgements. With one more batch (ingest.MAX_BATCH) it is fewer than REMEMBERED. As many
+# as can be, since beyond them we are as slow as a broker that saves all that waits at each of them.
+MOST_UNPROVEN = 58_000
 
 _DIGEST_SIZE = 8
 _ENTRY = Struct(f">H{_DIGEST_SIZE}s")
