@@ -1,4 +1,4 @@
-"""A broker that behaves as badly as Mosquitto 2.0.11 after an outage, in one thread and with few packet ids."""
+"""A broker as bad as Mosquitto 2.0.11 after an outage, in one thread and with few packet ids."""
 
 from collections import deque
 from collections.abc import Sequence

@@ -122,10 +122,10 @@ def wrong(folder: Path, kind: str, *, most_unproven: int, remembered: int) -> li
 
 @pytest.mark.parametrize("kind", ["identical", "no ids"])
 def test_readings_would_double_if_more_were_taken_in_without_proof(tmp_path: Path, kind: str) -> None:
-    """This broker would find it out."""
+    """So the broker here would find it out."""
     assert max(wrong(tmp_path, kind, most_unproven=10 * READINGS, remembered=REMEMBERED)) > 0
 
 
 def test_readings_would_be_lost_if_they_were_remembered_for_longer_than_a_lap(tmp_path: Path) -> None:
-    """Those that are not told from the ones a lap before: this broker would find it out."""
+    """They are taken for those a lap before: the broker here would find it out."""
     assert min(wrong(tmp_path, "identical", most_unproven=10 * READINGS, remembered=10 * READINGS)) < 0
