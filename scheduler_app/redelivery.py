@@ -137,10 +137,6 @@ class Redeliveries:
         """How many new messages there have been; grows only."""
         return self._position
 
-    @property
-    def any_remembered(self) -> bool:
-        return bool(self._owners)
-
     def look_at(self, messages: Sequence[Message]) -> Arrival:
         """Find out which of `messages`, that are to share a transaction, have come before."""
         owners, beginnings = self._owners, self._beginnings
