@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections import Counter as Tally
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -45,8 +45,8 @@ class Batch:
     counts: Tally[str] = field(default_factory=Tally)
     # Packet ids and digests, under the number of the delivery; None: nothing to recognise again.
     delivery: tuple[int, bytes] | None = None
-    # Deliveries up to this number are forgotten.
-    forget_until: int = 0
+    # The numbers of deliveries that are forgotten.
+    forgotten: Sequence[int] = ()
 
 
 class Stored(NamedTuple):
@@ -94,7 +94,14 @@ class Store:
             database, Series, *(getattr(Series, name) for name in SeriesRow._fields)
         )
         self._rejected = RejectedMessages(database)
-        self._insert_delivery = insert_sql(database, Delivery, Delivery.id, Delivery.packets)
+        self._write_delivery = insert_sql(
+            database,
+            Delivery,
+            *(Delivery.id, Delivery.packets),
+            conflict_target=[Delivery.id],
+            update={Delivery.packets: EXCLUDED.packets},
+        )
+        self._delete_delivery = sql(database, Delivery.delete().where(Delivery.id == 0))
         self._count_up = insert_sql(
             database,
             Counter,
@@ -116,10 +123,7 @@ class Store:
             rows, duplicates = self._apart(connection, taken)
             connection.executemany(self._insert_reading, rows)
             rejected = self._rejected.insert(connection, batch.rejected) if batch.rejected else None
-            if batch.delivery:
-                connection.execute(self._insert_delivery, batch.delivery)
-            if batch.forget_until:
-                self._forget(batch.forget_until)
+            self._change_deliveries(connection, batch.delivery, batch.forgotten)
             counts = batch.counts + Tally(
                 stored=len(rows), duplicates=len(duplicates), sequence=len(batch.readings)
             )
@@ -163,10 +167,10 @@ class Store:
             query = Delivery.select(Delivery.id, Delivery.packets).order_by(Delivery.id)
             return list(self._database.execute(query).fetchall())
 
-    def forget_deliveries(self, until: int) -> None:
-        """Forget the deliveries with numbers up to `until`."""
-        with transaction(self._database):
-            self._forget(until)
+    def forget_deliveries(self, numbers: Sequence[int], rewritten: tuple[int, bytes] | None = None) -> None:
+        """Forget the deliveries with these numbers, and what `rewritten` leaves out of one."""
+        with transaction(self._database) as connection:
+            self._change_deliveries(connection, rewritten, numbers)
 
     def delete_readings(self, after: Place, until: float, limit: int, retention: float) -> Deleted:
         """Delete the oldest readings behind `after` with time <= `until`, of series so long kept.
@@ -246,5 +250,10 @@ class Store:
             (new if inserted else known).append(reading)
         return new, known
 
-    def _forget(self, until: int) -> None:
-        Delivery.delete().where(Delivery.id <= until).execute(self._database)
+    def _change_deliveries(
+        self, connection: sqlite3.Connection, written: tuple[int, bytes] | None, forgotten: Sequence[int]
+    ) -> None:
+        if written is not None:
+            connection.execute(self._write_delivery, written)
+        if forgotten:
+            connection.executemany(self._delete_delivery, [(number,) for number in forgotten])

@@ -89,8 +89,9 @@ class RejectedMessage(Model):
 class Delivery(Model):
     """What one transaction has stored, so that the broker's sending it again is recognised."""
 
+    # The number of its last message, counted over all that were new: see scheduler_app/redelivery.py.
     id = AutoField()
-    # For each message its packet id and a digest: see scheduler_app/redelivery.py.
+    # For each message its packet id and a digest.
     packets = BlobField()
 
     class Meta:

@@ -17,9 +17,12 @@ from scheduler_app.log import Once, log_unexpected
 from scheduler_app.mqtt import RECEIVE_MAXIMUM
 from scheduler_app.outage import Backoff
 from scheduler_app.packets import Message
+from scheduler_app.redelivery import MOST_UNPROVEN
 
 # As many messages share a commit at most. It bounds the memory and the time of a transaction.
 MAX_BATCH = RECEIVE_MAXIMUM
+# A proof is asked for when it would be of so many messages, so that few have to be remembered.
+WORTH_A_PROOF = 4096
 # Seconds.
 _IDLE_WAIT = 1.0
 _STORE_BACKOFF = (0.05, 1.0)
@@ -48,6 +51,7 @@ class Session(Protocol):
     def subscribe(self) -> None: ...
     def request_proof(self) -> bool: ...
     def take_proof(self) -> bool: ...
+    def leave(self) -> bool: ...
     def wake(self) -> None: ...
     def sleep(self, timeout: float) -> None: ...
     def disconnect(self) -> None: ...
@@ -59,10 +63,14 @@ class BatchWriter(Protocol):
     def sort(self, messages: Sequence[Message], *, unstorable: bool = False) -> Batch: ...
     def commit(self, batch: Batch) -> None: ...
     @property
-    def latest_delivery(self) -> int: ...
+    def new_messages(self) -> int: ...
     @property
-    def remembers_deliveries(self) -> bool: ...
-    def forget_deliveries(self, until: int) -> None: ...
+    def unproven(self) -> int: ...
+    def begin_connection(self) -> None: ...
+    def await_proof(self) -> None: ...
+    def take_proof(self) -> None: ...
+    def forget_deliveries(self) -> None: ...
+    def forget_all_deliveries(self) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -80,16 +88,31 @@ class Ingest:
     database has one writing connection, and an acknowledgement waits for one step at most.
     """
 
-    def __init__(self, session: Session, writer: BatchWriter, *, present_until: float | None = None) -> None:
-        """Build it; `present_until` (UTC epoch seconds): when an earlier run received, None if none has."""
+    def __init__(
+        self,
+        session: Session,
+        writer: BatchWriter,
+        *,
+        present_until: float | None = None,
+        worth_a_proof: int = WORTH_A_PROOF,
+        most_unproven: int = MOST_UNPROVEN,
+    ) -> None:
+        """Take in no more than `most_unproven` messages and a batch without proof of their acknowledgements.
+
+        Proof is asked for when nothing comes, or when it would be of `worth_a_proof` messages.
+        `present_until` (UTC epoch seconds): when an earlier run received, None if none has.
+        """
+        self._worth_a_proof = worth_a_proof
+        self._most_unproven = most_unproven
+        # How many messages were new when the connection was last renewed, and the pauses after that.
+        self._new_at_renewal = -1
+        self._renewals = Backoff()
         self._session = session
         self._writer = writer
         self._steps: deque[Step] = deque()
         self._stopping = threading.Event()
         self._backoff = Backoff()
         self._errors = Once()
-        # The delivery up to which a proof has been asked for.
-        self._awaiting_proof_of = 0
         # For whoever watches from another thread.
         self.held = Held()
         self.last_commit: float | None = None
@@ -123,6 +146,7 @@ class Ingest:
                 messages = self._session.receive(MAX_BATCH, 0 if self._steps else _IDLE_WAIT)
                 if messages:
                     self._take_in(messages)
+                    self._bound_unproven()
                 else:
                     self._tidy()
                 self._run_step()
@@ -144,7 +168,10 @@ class Ingest:
         if pause:
             self._session.sleep(pause)
             self._run_step()
-        return not self._stopping.is_set() and self._session.connect()
+        if self._stopping.is_set() or not self._session.connect():
+            return False
+        self._writer.begin_connection()
+        return True
 
     def _take_in(self, messages: Sequence[Message]) -> None:
         self.held = Held(len(messages), messages[0].arrived)
@@ -178,11 +205,41 @@ class Ingest:
         self._session.maintain()
         if self._session.take_session_loss():
             self._begin_session()
-        elif self._session.take_proof():
-            proven = self._awaiting_proof_of
-            self._persist(lambda: self._writer.forget_deliveries(proven))
-        elif self._writer.remembers_deliveries and self._session.request_proof():
-            self._awaiting_proof_of = self._writer.latest_delivery
+            return
+        if self._session.take_proof():
+            self._writer.take_proof()
+        if not self._writer.unproven:
+            self._persist(self._writer.forget_deliveries)
+        elif self._session.request_proof():
+            self._writer.await_proof()
+
+    def _bound_unproven(self) -> None:
+        """Keep few messages without proof, and never more than can be told from new ones."""
+        if self._session.take_proof():
+            self._writer.take_proof()
+        unproven = self._writer.unproven
+        if unproven >= self._most_unproven:
+            self._renew_connection()
+        elif unproven >= self._worth_a_proof and self._session.request_proof():
+            self._writer.await_proof()
+
+    def _renew_connection(self) -> None:
+        """Leave the broker when it has worked off all acknowledgements, and connect anew.
+
+        Its answer to a request for proof can come behind any number of messages; Mosquitto puts all
+        that waits before it. On the new connection it begins with what is not acknowledged.
+        """
+        while not self._session.leave():
+            self._run_step()
+            if self._stopping.is_set():
+                return
+        if self._writer.new_messages > self._new_at_renewal:
+            self._renewals = Backoff()
+        elif pause := self._renewals.next():  # it works off nothing
+            self._session.sleep(pause)
+        self._new_at_renewal = self._writer.new_messages
+        if not self._stopping.is_set() and self._session.connect():
+            self._writer.begin_connection()
 
     def _begin_session(self) -> None:
         """Forget the deliveries of the old session before anything of the new one is received.
@@ -192,15 +249,10 @@ class Ingest:
         would be lost for certain, and that weighs more.
         """
         self._tell_session_loss()
-        latest = self._writer.latest_delivery
-
-        def forget() -> None:
-            self._writer.forget_deliveries(latest)
-
-        forgotten = self._try(forget)
+        forgotten = self._try(self._writer.forget_all_deliveries)
         self._session.subscribe()
         if not forgotten:
-            self._persist(forget)
+            self._persist(self._writer.forget_all_deliveries)
 
     def _tell_session_loss(self) -> None:
         """Warn if there should have been a session: what was published meanwhile was kept for nobody."""

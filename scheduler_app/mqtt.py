@@ -23,7 +23,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from config.settings import Settings
 from config.text import printable
-from scheduler_app.bypass import Bypass
+from scheduler_app.bypass import READ_SIZE, Bypass
 from scheduler_app.log import Once
 from scheduler_app.management import CommandError
 from scheduler_app.outage import Backoff, OutageLog
@@ -52,6 +52,12 @@ SUSPICIOUS = 3
 _SHORT_CONNECTION = 10.0
 _FAREWELL_TIMEOUT = 1.0
 _END_TIMEOUT = 2.0
+# A broker may take so long to work off our acknowledgements when we leave it.
+_LEAVE_TIMEOUT = 30.0
+# Meanwhile so many bytes are thrown away at a time, after each pause.
+_DISCARD_SIZE, _DISCARD_PAUSE = 1 << 18, 0.01
+# The packet of MQTT 3.1.1, and of MQTT 5 with reason code 0 (section 3.14): the session goes on.
+_DISCONNECT = b"\xe0\x00"
 _LOOP_TIMEOUT = 0.5
 # Bytes. An MQTT 5 broker sends us nothing larger. Mosquitto drops such a message, and for each that it
 # drops it sends one less at a time until we connect anew. So it is far more than a reading takes: what
@@ -290,7 +296,14 @@ class IngestSession:
         self._inbox: list[Message] = []
         self._subscribed = False
         self._session_lost = False
-        self._proof_wanted = self._proof_here = False
+        # The packet id of the request for proof that waits for its answer.
+        self._proof_id: int | None = None
+        self._proof_here = False
+        # Until when (monotonic seconds) we wait for the broker to end the connection; None: we stay.
+        self._leaving_until: float | None = None
+        self._told = Once()
+        # Whether the last connection was left for a new one, and whether this one is the new one.
+        self._left = self._renewed = False
         # ends a wait at once, from any thread
         self._waker, self._wakened = socket.socketpair()
         self._waker.setblocking(False)
@@ -303,7 +316,7 @@ class IngestSession:
 
     @property
     def subscribed(self) -> bool:
-        return self._subscribed and self.connected
+        return self._subscribed and (self.connected or self._left)
 
     @property
     def short_connections(self) -> int:
@@ -317,7 +330,9 @@ class IngestSession:
 
     def connect(self) -> bool:
         """Try once to connect; return whether the broker's answer can be waited for."""
-        self._subscribed = self._proof_wanted = self._proof_here = False
+        self._renewed, self._left = self._left, False
+        self._subscribed = self._subscribed and self._renewed
+        self._proof_id, self._proof_here, self._leaving_until = None, False, None
         self._subscribing.forget()
         # what was read and not handed out is sent again; to acknowledge it here would be stale
         self._inbox = [message for message in self._inbox if message.qos == 0]
@@ -388,19 +403,51 @@ class IngestSession:
         ping would do, but paho tells nobody of its answer; unsubscribing from nothing is answered
         too (MQTT-3.10.4-5).
         """
-        if self._client is None or not self.subscribed or self._proof_wanted:
+        if self._client is None or not self.connected or self._proof_id is not None:
             return False
         if self._bypass is not None and self._bypass.wants_write:
             return False  # the request would go before them
-        self._client.unsubscribe(f"{self._settings.stats_topic}/$proof")
+        _, self._proof_id = self._client.unsubscribe(f"{self._settings.stats_topic}/$proof")
         self.maintain()
-        self._proof_wanted = True
         return True
 
     def take_proof(self) -> bool:
         """Return, once for each request, whether the proof has come."""
         here, self._proof_here = self._proof_here, False
         return here
+
+    def leave(self) -> bool:
+        """Leave this connection for a new one; return whether it is over, and call it again until it is.
+
+        A broker works off our packets in order, so when it ends the connection at our DISCONNECT
+        (MQTT-3.14.4) it has worked off the acknowledgements before. If we ended it, they could be
+        lost. What is read meanwhile is thrown away: it is not acknowledged, so it is sent again.
+        Not much at a time, since a broker that can always write may hardly read. Then `connect`:
+        that is no news, and the session is subscribed as it was.
+        """
+        client = self._client
+        if client is None or not self.connected:
+            return True
+        sock: Any = client.socket()
+        if self._leaving_until is None:
+            self._leaving_until = time.monotonic() + _LEAVE_TIMEOUT
+            self._write_out(client, time.monotonic() + _FAREWELL_TIMEOUT)
+            with suppress(OSError):
+                sock.send(_DISCONNECT)
+        self.sleep(_DISCARD_PAUSE)
+        if not _discard(sock, _DISCARD_SIZE):
+            if time.monotonic() < self._leaving_until:
+                return False
+            if self._told.allows("behind") is not None:
+                logger.log(
+                    self._level,
+                    "the broker at {} is behind on our acknowledgements; what waits there is taken in as it "
+                    "works them off",
+                    self._settings.broker,
+                )
+        sock.close()  # not by the library, which would call it a lost connection
+        self._client, self._left = None, True
+        return True
 
     def wake(self) -> None:
         """End a wait. Safe in any thread."""
@@ -482,9 +529,11 @@ class IngestSession:
     ) -> None:
         if self._bypass is not None:
             self._bypass.resume()
-        if self._dialer.answered(reason):
+        if self._dialer.answered(reason, told=not self._renewed):
             self._session_lost = not flags.session_present
-            if flags.session_present:
+            if self._session_lost:
+                self._subscribed = False
+            elif not self._subscribed:
                 self.subscribe()
 
     def _on_subscribe(
@@ -503,9 +552,9 @@ class IngestSession:
         # packets are worked off in order, so what was sent before is done too
         self.when_subscribed()
 
-    def _on_unsubscribe(self, *_: object) -> None:
-        if self._proof_wanted:  # not that of what is unwanted, which comes before
-            self._proof_wanted, self._proof_here = False, True
+    def _on_unsubscribe(self, client: Client, userdata: object, packet_id: int, *_: object) -> None:
+        if packet_id == self._proof_id:  # not that of what is unwanted
+            self._proof_id, self._proof_here = None, True
 
     def _on_message(self, message: Message) -> None:
         self._inbox.append(message)
@@ -654,12 +703,12 @@ class _Dialer:
             return None
         return client
 
-    def answered(self, reason: ReasonCode) -> bool:
-        """Take the reason code of a CONNACK; return whether we are connected."""
+    def answered(self, reason: ReasonCode, *, told: bool = True) -> bool:
+        """Take the reason code of a CONNACK; return whether we are connected, which is `told`."""
         self._answered = True
         if not reason.is_failure:
             self._connected_at = time.monotonic()
-            if not self.suspicious:
+            if told and not self.suspicious:
                 self.outage.over()
         elif reason.getName() == "Unsupported protocol version" and self._try_the_other_version():
             pass
@@ -854,6 +903,18 @@ def _bypass(client: Client) -> Bypass | None:
     if type(sock) is not socket.socket:
         return None
     return Bypass(sock, version_5=client.protocol == MQTTProtocolVersion.MQTTv5)
+
+
+def _discard(sock: Any, size: int) -> bool:
+    """Read up to `size` bytes that are there; return whether the connection is over."""
+    try:
+        while size > 0 and (data := sock.recv(min(size, READ_SIZE))):
+            size -= len(data)
+    except (BlockingIOError, ssl.SSLWantReadError):
+        return False
+    except OSError:
+        return True
+    return size > 0
 
 
 def _convert(message: MQTTMessage) -> Message:

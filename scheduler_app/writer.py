@@ -51,6 +51,9 @@ class Writer:
         self._stream_of_topic: dict[str, Stream | None] = {}
         # Series that the latest batch begins, until it is stored.
         self._begun: list[SeriesRow] = []
+        # What was found out about the latest batch, and what it changes in the table of deliveries.
+        self._arrival = redeliveries.look_at(())
+        self._rows = redeliveries.forgotten()
         # The values of the latest duplicates, by series and id.
         self._duplicates: dict[tuple[int, Packed], float] = {}
         self._warnings = Once()
@@ -67,13 +70,15 @@ class Writer:
             self._catalog.remove(row)
         batch = Batch()
         self._begun = batch.series
-        for message in messages:
+        self._arrival = self._redeliveries.look_at(messages)
+        repeated = self._arrival.repeated
+        for place, message in enumerate(messages):
             try:
                 stream = self._stream(message.topic)
                 if unstorable:
                     self._reject(message, _INTERNAL_ERROR, "it cannot be stored", batch)
                 elif stream is not None:
-                    self._sort(message, stream, batch)
+                    self._sort(message, stream, batch, repeated=place in repeated)
             except MemoryError:
                 raise  # no fault of the message
             except Exception as error:  # noqa: BLE001 - it would come again with the message after a restart
@@ -82,15 +87,19 @@ class Writer:
         received = len(batch.readings) + batch.counts.total()
         if received:
             batch.counts["received"] = received
-            batch.forget_until = self._redeliveries.outdated()
             # what is no input too: its packet ids are no longer those of older readings
-            if packets := self._redeliveries.encode(messages):
-                batch.delivery = self._redeliveries.latest + 1, packets
+            self._rows = self._redeliveries.rows(self._arrival)
+            batch.delivery, batch.forgotten = self._rows
         return batch
 
     def commit(self, batch: Batch) -> None:
-        """Store `batch` in one transaction, or raise StoreUnavailable or NotStored and change nothing."""
+        """Store `batch`, the latest that was sorted, in one transaction.
+
+        Or raise StoreUnavailable or NotStored and change nothing.
+        """
         if not batch.counts:
+            self.forget_deliveries()
+            self._redeliveries.pass_by(self._arrival)
             return
         try:
             stored = self._store.add(batch)
@@ -99,30 +108,48 @@ class Writer:
         except Exception as error:
             raise NotStored from error
         self._begun = []
-        if batch.delivery:
-            self._redeliveries.record(*batch.delivery)
-        self._redeliveries.forget(batch.forget_until)
+        self._redeliveries.record(self._arrival, self._rows)
         self._catalog.saw((series, time) for time, _, series, _, _ in stored.readings)
         self._feed(stored.readings, stored.sequence)
         if stored.duplicates:
             self._warn_of_reused_ids(stored.duplicates)
 
     @property
-    def latest_delivery(self) -> int:
-        return self._redeliveries.latest
+    def new_messages(self) -> int:
+        """How many messages have come that had not come before; grows only."""
+        return self._redeliveries.position
 
     @property
-    def remembers_deliveries(self) -> bool:
-        """Whether anything is remembered that a proof would allow to be forgotten."""
-        return self._redeliveries.any_remembered
+    def unproven(self) -> int:
+        """Of how many messages it is not proven that their acknowledgements on this connection arrived."""
+        return self._redeliveries.unproven
 
-    def forget_deliveries(self, until: int) -> None:
-        """Forget deliveries up to number `until`: what comes with their packet ids is new.
+    def begin_connection(self) -> None:
+        """Take note that from now on messages come, and are acknowledged, on another connection."""
+        self._redeliveries.begin_connection()
+
+    def await_proof(self) -> None:
+        """Take note that proof is asked for that the acknowledgements of all that is stored have arrived."""
+        self._redeliveries.ask()
+
+    def take_proof(self) -> None:
+        """Forget what is proven. The database does so with the next batch, or by `forget_deliveries`."""
+        self._redeliveries.prove()
+
+    def forget_deliveries(self) -> None:
+        """Delete the deliveries that are proven or too old, or raise StoreUnavailable."""
+        if self._redeliveries.anything_to_delete:
+            rows = self._redeliveries.forgotten()
+            self._store.forget_deliveries(rows.deleted, rows.written)
+            self._redeliveries.forget(rows)
+
+    def forget_all_deliveries(self) -> None:
+        """Forget all deliveries, since the session has ended: whatever comes now is new.
 
         Raises StoreUnavailable and forgets nothing.
         """
-        self._store.forget_deliveries(until)
-        self._redeliveries.forget(until)
+        self._store.forget_deliveries(self._redeliveries.all_rows())
+        self._redeliveries.forget_everything()
 
     def _stream(self, topic: str) -> Stream | None:
         if topic in self._stream_of_topic:
@@ -135,11 +162,11 @@ class Writer:
             self._stream_of_topic[topic] = stream
         return stream
 
-    def _sort(self, message: Message, stream: Stream, batch: Batch) -> None:
+    def _sort(self, message: Message, stream: Stream, batch: Batch, *, repeated: bool) -> None:
         """Put `message` where it belongs in `batch`; what is a new reading only the store can count."""
         if message.retained:
             batch.counts["retained"] += 1  # an old message, sent because we subscribed
-        elif self._redeliveries.knows(message):
+        elif repeated:
             batch.counts["duplicates"] += 1
         else:
             try:

@@ -20,7 +20,8 @@ TOPIC = "DATA"
 # Longer than any fault lasts, so that our own connection is never the one that gives up.
 _KEEPALIVE = 600
 _WINDOW = 100
-_MOST = 65_000
+# Fewer than there are packet ids, among all that are not acknowledged.
+_MOST_WAITING = 60_000
 
 
 class Kind(StrEnum):
@@ -39,20 +40,22 @@ class Load:
     """
 
     def __init__(self, access: Access, count: int, rate: float, kind: Kind = Kind.IDS) -> None:
-        assert count <= _MOST, "packet ids would come round again"
         self.kind = kind
         self._access = access
         self._count = count
         self._rate = rate
-        # by packet id
-        self._sent: dict[int, Hashable] = {}
-        self._acknowledged: set[int] = set()
+        self._sent: list[Hashable] = []
+        self._acknowledged: list[Hashable] = []
+        # By packet id: those that wait for a PUBACK, and PUBACKs that were faster than `publish`.
+        self._lock = threading.Lock()
+        self._waiting: dict[int, Hashable] = {}
+        self._early: set[int] = set()
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._publish, name="load")
         self._client = Client(CallbackAPIVersion.VERSION2)
         self._client.max_inflight_messages_set(_WINDOW)
         self._client.reconnect_delay_set(1, 1)
-        self._client.on_publish = lambda client, userdata, packet_id, *_: self._acknowledged.add(packet_id)
+        self._client.on_publish = lambda client, userdata, packet_id, *_: self._on_puback(packet_id)
 
     def __enter__(self) -> Self:
         self._client.connect(HOST, self._access.port, keepalive=_KEEPALIVE)
@@ -73,11 +76,11 @@ class Load:
 
     @property
     def sent(self) -> Counter[Hashable]:
-        return Counter(self._sent.values())
+        return Counter(self._sent)
 
     @property
     def acknowledged(self) -> Counter[Hashable]:
-        return Counter(self._sent[packet_id] for packet_id in self._acknowledged)
+        return Counter(self._acknowledged)
 
     @property
     def done(self) -> bool:
@@ -96,8 +99,25 @@ class Load:
             pause = began + number / self._rate - time.monotonic()
             if self._ending.wait(max(0.0, pause)) if pause > 0 else self._ending.is_set():
                 return
+            while len(self._waiting) >= _MOST_WAITING:  # or packet ids would come round again
+                if self._ending.wait(0.1):
+                    return
             value, payload = reading(self.kind, number)
-            self._sent[self._client.publish(TOPIC, payload, qos=1).mid] = value
+            self._sent.append(value)
+            packet_id = self._client.publish(TOPIC, payload, qos=1).mid
+            with self._lock:
+                if packet_id in self._early:
+                    self._early.remove(packet_id)
+                    self._acknowledged.append(value)
+                else:
+                    self._waiting[packet_id] = value
+
+    def _on_puback(self, packet_id: int) -> None:
+        with self._lock:
+            if packet_id in self._waiting:
+                self._acknowledged.append(self._waiting.pop(packet_id))
+            else:
+                self._early.add(packet_id)
 
 
 def reading(kind: Kind, number: int) -> tuple[float, str]:

@@ -42,6 +42,20 @@ def remembered_deliveries(path: Path) -> int:
         return int(connection.execute("SELECT COUNT(*) FROM delivery").fetchone()[0])
 
 
+def remembered_messages(path: Path) -> int:
+    """Return how many messages are remembered in them, at 10 bytes each."""
+    with closing(_open(path)) as connection:
+        query = "SELECT COALESCE(SUM(LENGTH(packets)), 0) FROM delivery"
+        return int(connection.execute(query).fetchone()[0]) // 10
+
+
+def received(path: Path) -> int:
+    """Return how many messages were received, among them those that came again."""
+    with closing(_open(path)) as connection:
+        query = "SELECT COALESCE(SUM(value), 0) FROM counter WHERE name = 'received'"
+        return int(connection.execute(query).fetchone()[0])
+
+
 def books(path: Path) -> dict[str, int]:
     """Return the counters; fail unless they add up, and agree with the rows, at this moment."""
     with closing(_open(path)) as connection, connection:

@@ -420,8 +420,8 @@ class Memory:
     """In place of the writer: keeps what is committed."""
 
     stored: list[bytes] = field(default_factory=list)
-    latest_delivery: int = 0
-    remembers_deliveries: bool = False
+    new_messages: int = 0
+    unproven: int = 0
 
     def sort(self, messages: Sequence[Message], *, unstorable: bool = False) -> Batch:
         self._messages = list(messages)
@@ -430,8 +430,15 @@ class Memory:
     def commit(self, batch: Batch) -> None:
         self.stored += [bytes(message.payload[:KEPT_PAYLOAD]) for message in self._messages]
 
-    def forget_deliveries(self, until: int) -> None:
-        pass
+    def begin_connection(self) -> None: ...
+
+    def await_proof(self) -> None: ...
+
+    def take_proof(self) -> None: ...
+
+    def forget_deliveries(self) -> None: ...
+
+    def forget_all_deliveries(self) -> None: ...
 
 
 @pytest.fixture(autouse=True)

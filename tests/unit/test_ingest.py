@@ -36,6 +36,8 @@ class FakeSession:
         self.may_connect_at_once = False
         self.session_losses = 0
         self.proofs = 0
+        # How often `leave` must be called.
+        self.farewells = 1
         # When nothing is left to receive, and after each pause; the tests put in what happens then.
         self.when_empty: Callable[[], None] = lambda: None
         self.when_sleeping: Callable[[], None] = lambda: None
@@ -86,6 +88,12 @@ class FakeSession:
         self.proofs -= 1
         return self.proofs >= 0
 
+    def leave(self) -> bool:
+        self.count_call()
+        self.farewells -= 1
+        self.events.append("leave")
+        return self.farewells <= 0
+
     def wake(self) -> None:
         self.woken += 1
 
@@ -105,8 +113,8 @@ class FakeWriter:
         self.events = session.events
         self.failures = failures
         self.sorted = ""
-        self.latest_delivery = 0
-        self.remembers_deliveries = False
+        self.new_messages = 0
+        self.unproven = 0
 
     def sort(self, messages: Sequence[Message], *, unstorable: bool = False) -> Batch:
         self.sorted = text(messages)
@@ -115,8 +123,19 @@ class FakeWriter:
     def commit(self, batch: Batch) -> None:
         self._write(f"store {self.sorted}", f"fail {self.sorted}")
 
-    def forget_deliveries(self, until: int) -> None:
-        self._write(f"forget until {until}", f"fail to forget until {until}")
+    def begin_connection(self) -> None:
+        self.unproven = 0
+
+    def await_proof(self) -> None:
+        self.events.append("await proof")
+
+    def take_proof(self) -> None:
+        self.events.append("take proof")
+
+    def forget_deliveries(self) -> None: ...
+
+    def forget_all_deliveries(self) -> None:
+        self._write("forget all", "fail to forget all")
 
     def _write(self, done: str, failed: str) -> None:
         if self.failures > 0:
@@ -536,12 +555,8 @@ def test_after_the_loss_of_a_session_deliveries_are_forgotten_before_anything_el
     """What comes with their packet ids from then on is new."""
     session = FakeSession([], [A])
     session.session_losses = 1
-    writer = RememberingWriter(session, latest=7)
-    writer.remembers_deliveries = False  # a loss is taken as it comes
-    ingest = Ingest(session, writer)
-    session.when_empty = ingest.stop
-    ingest.run()
-    assert session.events == ["forget until 7", "subscribe", "store a", "acknowledge a", "disconnect"]
+    ingest_of(session).run()
+    assert session.events == ["forget all", "subscribe", "store a", "acknowledge a", "disconnect"]
 
 
 LOST = (
@@ -597,19 +612,43 @@ def test_a_session_that_this_run_had_and_the_broker_has_no_more_is_told(
 def test_a_store_that_fails_to_forget_a_lost_session_is_tried_again_before_anything_is_received() -> None:
     session = FakeSession([], [A])
     session.session_losses = 1
-    writer = RememberingWriter(session, latest=7, failures=2)
-    writer.remembers_deliveries = False
-    ingest = Ingest(session, writer)
-    session.when_empty = ingest.stop
-    ingest.run()
+    ingest_of(session, failures=2).run()
     assert session.events == [
-        *["fail to forget until 7", "subscribe"],
-        *["fail to forget until 7", "hold"],
-        "forget until 7",
+        *["fail to forget all", "subscribe"],
+        *["fail to forget all", "hold"],
+        "forget all",
         *["store a", "acknowledge a"],
         "disconnect",
     ]
     assert session.sleeps == [0.05]
+
+
+class CountingWriter(FakeWriter):
+    """Counts what is unproven. A proof is of all that was stored when it was asked for."""
+
+    def __init__(self, session: FakeSession, failures: float = 0) -> None:
+        super().__init__(session, failures)
+        self._asked = 0
+        self._forgotten = True
+
+    def commit(self, batch: Batch) -> None:
+        super().commit(batch)
+        self.unproven += len(self.sorted.split())
+        self.new_messages += len(self.sorted.split())
+
+    def await_proof(self) -> None:
+        super().await_proof()
+        self._asked = self.unproven
+
+    def take_proof(self) -> None:
+        super().take_proof()
+        self.unproven -= self._asked
+        self._forgotten = False
+
+    def forget_deliveries(self) -> None:
+        if not self._forgotten:
+            self._write("forget", "fail to forget")
+            self._forgotten = True
 
 
 def prove_once_idle(session: FakeSession, ingest: Ingest) -> None:
@@ -623,43 +662,151 @@ def prove_once_idle(session: FakeSession, ingest: Ingest) -> None:
 
 
 @pytest.mark.parametrize("failures_at_the_proof", [0, 2])
-def test_an_idle_loop_asks_for_a_proof_and_forgets_up_to_what_was_the_latest_then(
+def test_an_idle_loop_asks_for_a_proof_and_has_the_database_forget_what_is_proven(
     failures_at_the_proof: int,
 ) -> None:
-    """What is stored between the question and the answer is not proven."""
-    session = FakeSession([], [B])
-    writer = RememberingWriter(session, latest=5)
+    session = FakeSession([A, B], [])
+    writer = CountingWriter(session)
     ingest = Ingest(session, writer)
     prove_once_idle(session, ingest)
     prove = session.when_empty
 
     def fail_and_prove() -> None:
         writer.failures = failures_at_the_proof
-        prove()
+        session.when_empty = prove
 
     session.when_empty = fail_and_prove
     ingest.run()
     assert session.events == [
-        "request proof",
-        *["store b", "acknowledge b"],
-        *["fail to forget until 5", "hold"] * failures_at_the_proof,
-        "forget until 5",
-        "request proof",
+        *["store a b", "acknowledge a b"],
+        *["request proof", "await proof"],
+        "take proof",
+        *["fail to forget", "hold"] * failures_at_the_proof,
+        "forget",
         "disconnect",
     ]
 
 
-def test_a_proof_is_of_what_was_the_latest_when_it_was_asked_for_and_not_when_it_could_not_be() -> None:
-    session = FakeSession([], [B], [], [C])
-    answers = iter([True, False, False])
+def test_a_proof_that_could_not_be_asked_for_is_not_awaited() -> None:
+    session = FakeSession([A], [], [])
+    answers = iter([False, True, False])
     session.request_proof = lambda: next(answers)  # type: ignore[method-assign]
-    ingest = Ingest(session, RememberingWriter(session, latest=5))
-    prove_once_idle(session, ingest)
+    ingest = Ingest(session, CountingWriter(session))
+    session.when_empty = ingest.stop
     ingest.run()
-    assert [event for event in session.events if event.startswith("forget")] == ["forget until 5"]
+    assert session.events.count("await proof") == 1
 
 
-def test_a_loop_with_nothing_to_forget_asks_for_no_proof() -> None:
+def test_a_loop_with_nothing_unproven_asks_for_no_proof() -> None:
     session = FakeSession([], [A], [])
     ingest_of(session).run()
     assert "request proof" not in session.events
+
+
+def busy(*batches: list[Message], worth_a_proof: int, most_unproven: int = 100) -> FakeSession:
+    """Return what has come of a loop that received these batches."""
+    session = FakeSession(*batches)
+    ingest = Ingest(
+        session, CountingWriter(session), worth_a_proof=worth_a_proof, most_unproven=most_unproven
+    )
+    session.when_empty = ingest.stop
+    ingest.run()
+    return session
+
+
+@pytest.mark.parametrize(("worth_a_proof", "asked"), [(3, True), (4, False)])
+def test_a_busy_loop_asks_for_a_proof_when_enough_is_unproven(worth_a_proof: int, asked: bool) -> None:
+    session = busy([A, B], [C], [A], worth_a_proof=worth_a_proof)
+    assert session.events[4] == ("request proof" if asked else "store a")
+
+
+def test_a_busy_loop_has_the_database_forget_with_the_next_batch() -> None:
+    """Not in a transaction of its own."""
+    session = FakeSession([A, B], [C], [A])
+    ingest = Ingest(session, CountingWriter(session), worth_a_proof=2)
+    acknowledge = session.acknowledge
+
+    def prove(batch: Sequence[Message]) -> None:
+        acknowledge(batch)
+        session.proofs = batch == [C]
+
+    session.acknowledge = prove  # type: ignore[method-assign]
+    session.when_empty = ingest.stop
+    ingest.run()
+    assert session.events[2:8] == [
+        *["request proof", "await proof"],
+        *["store c", "acknowledge c"],
+        "take proof",
+        "store a",
+    ]
+
+
+@pytest.mark.parametrize(("most_unproven", "renewed"), [(3, True), (4, False)])
+def test_the_connection_is_renewed_when_too_much_is_unproven(most_unproven: int, renewed: bool) -> None:
+    """Without a pause, and with nothing unproven on the new one."""
+    session = busy([A, B], [C], [A], [], worth_a_proof=100, most_unproven=most_unproven)
+    assert session.events[:4] == ["store a b", "acknowledge a b", "store c", "acknowledge c"]
+    assert session.events[4:6] == (["leave", "connect"] if renewed else ["store a", "acknowledge a"])
+    assert session.sleeps == []
+
+
+def test_steps_run_while_a_connection_is_being_left() -> None:
+    session = FakeSession([A, B], [])
+    session.farewells = 3
+    ingest = Ingest(session, CountingWriter(session), most_unproven=2)
+    session.when_empty = ingest.stop
+    ingest.submit(steps(session.events, "prune", 2))
+    ingest.run()
+    assert session.events[2:] == [
+        *["leave", "prune 1 left", "leave", "prune 0 left", "leave"],
+        *["connect", "disconnect"],
+    ]
+
+
+def test_a_stop_while_a_connection_is_being_left_makes_no_other() -> None:
+    session = FakeSession([A, B], [])
+    session.farewells = 1000
+    ingest = Ingest(session, CountingWriter(session), most_unproven=2)
+
+    def stop() -> bool:
+        ingest.stop()
+        return False
+
+    ingest.submit(stop)
+    ingest.run()
+    assert session.events[2:] == ["leave", "disconnect"]
+
+
+def test_a_renewal_without_progress_is_followed_by_pauses_that_double() -> None:
+    """A broker that works off no acknowledgements sends the same again; it must not be called without end."""
+    session = FakeSession(*[[A, B]] * 6, [])
+    writer = CountingWriter(session)
+    ingest = Ingest(session, writer, most_unproven=2)
+    session.when_empty = ingest.stop
+    commit = writer.commit
+
+    def take_for_duplicates(batch: Batch) -> None:
+        commit(batch)
+        writer.new_messages = 2
+
+    writer.commit = take_for_duplicates  # type: ignore[method-assign]
+    ingest.run()
+    assert session.events.count("leave") == 6
+    longest = [1, 2, 4, 8]  # none after the first two: the first has brought something
+    assert all(most / 2 <= pause <= most for pause, most in zip(session.sleeps, longest, strict=True))
+
+
+def test_after_progress_a_renewal_has_no_pause_again() -> None:
+    session = FakeSession(*[[A, B]] * 6, [])
+    writer = CountingWriter(session)
+    ingest = Ingest(session, writer, most_unproven=2)
+    session.when_empty = ingest.stop
+    commit = writer.commit
+
+    def take_for_duplicates(batch: Batch) -> None:
+        commit(batch)
+        writer.new_messages = 2 if session.events.count("leave") < 3 else writer.new_messages
+
+    writer.commit = take_for_duplicates  # type: ignore[method-assign]
+    ingest.run()
+    assert len(session.sleeps) == 1

@@ -242,7 +242,8 @@ def mutate(dice: random.Random, stream: bytearray) -> None:
 
 def random_packet(dice: random.Random, version_5: bool) -> bytes:
     roll = dice.random()
-    packet_id = dice.choice([*range(1, 20), 0xFFFF, dice.randint(0, 0xFFFF), 0]).to_bytes(2, "big")
+    number: int = dice.choice([*range(1, 20), 0xFFFF, dice.randint(0, 0xFFFF), 0])
+    packet_id = number.to_bytes(2, "big")
     if roll < 0.75:
         return random_publish(dice, version_5, packet_id)
     if roll < 0.87:

@@ -4,20 +4,67 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from scheduler_app.ingest import MAX_BATCH, WORTH_A_PROOF
 from scheduler_app.packets import Message
-from scheduler_app.redelivery import Redeliveries
+from scheduler_app.redelivery import MOST_UNPROVEN, REMEMBERED, Redeliveries
 from tests.unit.messages import message
+
+PACKET_IDS = 65_535
 
 # Few packet ids and contents, so that ids come round again, with the same content and with another.
 MESSAGES = st.builds(
     message,
     st.sampled_from([b"21.5", b"22"]),
     st.sampled_from(["a", "b"]),
+    duplicate=st.booleans(),
     packet_id=st.integers(1, 8),
 )
-DELIVERIES = st.lists(
-    st.lists(MESSAGES, max_size=5, unique_by=lambda message: message.packet_id), max_size=15
-)
+DELIVERIES = st.lists(st.lists(MESSAGES, max_size=5), max_size=15)
+
+
+class Ledger:
+    """What the writer does with redeliveries, and a table as the database keeps it."""
+
+    def __init__(self, remembered: int = REMEMBERED) -> None:
+        self.table: dict[int, bytes] = {}
+        self._remembered = remembered
+        self.start_again()
+
+    def start_again(self) -> None:
+        self.redeliveries = Redeliveries(sorted(self.table.items()), self._remembered)
+
+    def deliver(self, *messages: Message) -> set[int]:
+        """Store and acknowledge messages; return the places of those that came before."""
+        arrival = self.redeliveries.look_at(messages)
+        rows = self.redeliveries.rows(arrival)
+        self._change(rows.written, rows.deleted)
+        self.redeliveries.record(arrival, rows)
+        return arrival.repeated
+
+    def prove(self) -> None:
+        self.redeliveries.ask()
+        self.redeliveries.prove()
+
+    def tidy(self) -> None:
+        """Have the table forget, without a delivery."""
+        rows = self.redeliveries.forgotten()
+        self._change(rows.written, rows.deleted)
+        self.redeliveries.forget(rows)
+
+    def knows(self, message: Message) -> bool:
+        return self.redeliveries.look_at([again(message)]).repeated == {0}
+
+    def known_after_a_restart(self, message: Message) -> bool:
+        redeliveries = Redeliveries(sorted(self.table.items()), self._remembered)
+        return redeliveries.look_at([again(message)]).repeated == {0}
+
+    def _change(self, written: tuple[int, bytes] | None, deleted: Sequence[int]) -> None:
+        if written is not None:
+            number, packets = written
+            assert not packets or number not in self.table
+            self.table[number] = packets
+        for number in deleted:
+            del self.table[number]
 
 
 def again(message: Message) -> Message:
@@ -25,34 +72,40 @@ def again(message: Message) -> Message:
     return message._replace(duplicate=True)
 
 
-def deliver(redeliveries: Redeliveries, messages: Sequence[Message]) -> tuple[int, bytes]:
-    """Record a delivery; return what a database would keep of it."""
-    stored = redeliveries.latest + 1, redeliveries.encode(messages)
-    redeliveries.record(*stored)
-    return stored
+def numbered(first: int, last: int) -> list[Message]:
+    """Return messages with these packet ids that are else the same."""
+    return [message(b"1", packet_id=packet_id) for packet_id in range(first, last + 1)]
 
 
-def remembering(*messages: Message) -> Redeliveries:
-    redeliveries = Redeliveries()
-    deliver(redeliveries, messages)
-    return redeliveries
+def holding(*messages: Message, remembered: int = REMEMBERED) -> Ledger:
+    ledger = Ledger(remembered)
+    ledger.deliver(*messages)
+    return ledger
 
 
 def all_messages() -> list[Message]:
     return [
-        message(payload, topic, duplicate=True, packet_id=packet_id)
+        message(payload, topic, packet_id=packet_id)
         for payload in (b"21.5", b"22")
         for topic in "ab"
         for packet_id in range(1, 9)
     ]
 
 
+def test_the_bounds_leave_room_for_each_other() -> None:
+    """What may be sent again is remembered, and forgotten long before its packet id comes again."""
+    assert WORTH_A_PROOF < MOST_UNPROVEN
+    assert MOST_UNPROVEN + MAX_BATCH < REMEMBERED
+    assert REMEMBERED + 2 * MAX_BATCH < PACKET_IDS
+
+
 def test_a_message_that_was_recorded_is_known_when_it_comes_again() -> None:
     first = message(b"21.5", packet_id=7)
-    redeliveries = Redeliveries()
-    assert not redeliveries.knows(again(first))
-    deliver(redeliveries, [first])
-    assert redeliveries.knows(again(first))
+    ledger = Ledger()
+    assert not ledger.knows(first)
+    ledger.deliver(first)
+    assert ledger.knows(first)
+    assert ledger.known_after_a_restart(first)
 
 
 @pytest.mark.parametrize(
@@ -67,94 +120,288 @@ def test_a_message_that_was_recorded_is_known_when_it_comes_again() -> None:
     ids=["no flag", "packet id", "payload", "topic", "QoS"],
 )
 def test_whatever_else_differs_it_is_another_message(other: Message) -> None:
-    assert not remembering(message(b"21.5", packet_id=7)).knows(other)
+    assert holding(message(b"21.5", packet_id=7)).deliver(other) == set()
 
 
 def test_topic_and_payload_are_kept_apart() -> None:
     """Or a reading `1` on `a` would be one with `:1` on another topic."""
-    redeliveries = remembering(message(b"b", "a", packet_id=7))
-    assert not redeliveries.knows(message(b"", "ab", duplicate=True, packet_id=7))
-    assert not redeliveries.knows(message(b"ab", "", duplicate=True, packet_id=7))
+    ledger = holding(message(b"b", "a", packet_id=7))
+    assert not ledger.knows(message(b"", "ab", packet_id=7))
+    assert not ledger.knows(message(b"ab", "", packet_id=7))
 
 
 def test_messages_without_a_packet_id_are_not_recorded() -> None:
-    redeliveries = Redeliveries()
-    assert redeliveries.encode([message(b"1", qos=0, packet_id=0)]) == b""
+    ledger = holding(message(b"1", qos=0, packet_id=0))
+    assert ledger.table == {}
+    assert ledger.redeliveries.unproven == 0
 
 
 @pytest.mark.parametrize("packet_id", [1, 255, 256, 65535])
 def test_every_packet_id_can_be_recorded(packet_id: int) -> None:
     first = message(b"\xff\x00", "\udc80/ä", packet_id=packet_id)
-    assert remembering(first).knows(again(first))
+    ledger = holding(first)
+    assert ledger.knows(first)
+    assert ledger.known_after_a_restart(first)
 
 
-def test_numbers_grow_and_go_on_where_an_earlier_run_ended() -> None:
-    redeliveries = Redeliveries()
-    assert (redeliveries.latest, redeliveries.any_remembered) == (0, False)
-    redeliveries = Redeliveries([(5, b""), (9, redeliveries.encode([message(b"1")]))])
-    assert (redeliveries.latest, redeliveries.any_remembered) == (9, True)
-    redeliveries.forget(9)
-    assert (redeliveries.latest, redeliveries.any_remembered) == (9, False)
+def test_what_an_earlier_version_has_stored_is_known() -> None:
+    """It gave its deliveries the numbers 1, 2, 3; the digest is that of then."""
+    first = message(b"21.5", packet_id=7)
+    entry = b"\x00\x07" + bytes.fromhex("3d1d89750dc372d9")
+    redeliveries = Redeliveries([(1, entry), (2, b""), (3, b"\x00\x08" + entry[2:])])
+    assert redeliveries.look_at([again(first), again(first._replace(packet_id=8))]).repeated == {0, 1}
+    arrival = redeliveries.look_at(numbered(1, 1))
+    written = redeliveries.rows(arrival).written
+    assert written is not None
+    assert written[0] == 4
 
 
-def test_forgetting_an_earlier_delivery_keeps_a_later_one_with_its_packet_id() -> None:
-    first, later = message(b"21.5", packet_id=7), message(b"22", packet_id=7)
-    redeliveries = remembering(first)
-    deliver(redeliveries, [later])
-    assert not redeliveries.knows(again(first))
-    redeliveries.forget(1)
-    assert redeliveries.knows(again(later))
-    redeliveries.forget(2)
-    assert not redeliveries.knows(again(later))
+def test_more_topics_than_are_remembered_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("scheduler_app.redelivery._REMEMBERED_TOPICS", 2)
+    sent = [message(b"1", f"topic-{number}", packet_id=number) for number in range(1, 6)]
+    ledger = holding(*sent)
+    assert all(ledger.knows(one) for one in sent)
+    assert len(ledger.redeliveries._beginnings) <= 2
 
 
-@given(DELIVERIES, st.data())
+# Within a batch
+
+
+def test_a_message_that_comes_twice_in_a_batch_is_known_the_second_time() -> None:
+    first = message(b"21.5", packet_id=7)
+    ledger = Ledger()
+    assert ledger.deliver(first, message(b"21.5", packet_id=8), again(first)) == {2}
+    assert ledger.deliver(again(first)) == {0}
+
+
+def test_two_messages_of_a_batch_with_one_packet_id_are_two_without_the_flag_or_with_other_content() -> None:
+    first = message(b"21.5", packet_id=7)
+    assert Ledger().deliver(first, first) == set()
+    assert Ledger().deliver(first, again(first._replace(payload=b"22"))) == set()
+
+
+def test_what_an_earlier_message_of_the_batch_has_taken_the_packet_id_of_is_not_known() -> None:
+    first, other = message(b"21.5", packet_id=7), message(b"22", packet_id=7)
+    assert holding(first).deliver(other, again(first)) == set()
+
+
+# How long a message is remembered
+
+
+def test_it_is_forgotten_when_another_one_has_its_packet_id() -> None:
+    first, other = message(b"21.5", packet_id=7), message(b"22", packet_id=7)
+    ledger = holding(first)
+    ledger.deliver(other)
+    assert not ledger.knows(first)
+    assert ledger.knows(other)
+    assert len(ledger.table) == 2
+    ledger.deliver(message(b"1", packet_id=8))
+    assert len(ledger.table) == 2  # that of the first is gone
+
+
+@pytest.mark.parametrize(("later", "known"), [(3, True), (4, False)])
+def test_it_is_forgotten_when_so_many_new_ones_have_come_after_it(later: int, known: bool) -> None:
+    [first] = numbered(1, 1)
+    ledger = holding(first, remembered=4)
+    for packet_id in range(2, 2 + later):
+        ledger.deliver(message(b"1", packet_id=packet_id))
+    assert ledger.knows(first) == known
+    assert ledger.known_after_a_restart(first) == known
+    assert len(ledger.table) == 4
+
+
+@pytest.mark.parametrize("rounds", [1, 100])
+def test_what_is_sent_again_and_again_makes_nothing_older(rounds: int) -> None:
+    """Whoever is killed during each redelivery stores the same messages again and again."""
+    sent = numbered(1, 4)
+    ledger = holding(*sent, remembered=4)
+    ledger.deliver(*numbered(5, 7))
+    for _ in range(rounds):
+        ledger.redeliveries.begin_connection()
+        assert ledger.deliver(*map(again, sent)) == {0, 1, 2, 3}
+    assert ledger.redeliveries.position == 7
+    ledger.deliver(*numbered(8, 8))
+    assert not any(map(ledger.knows, sent))
+
+
+def test_packet_ids_that_are_used_again_at_once_do_not_fill_the_table() -> None:
+    ledger = Ledger()
+    for number in range(200):
+        ledger.deliver(message(b"%d" % number, packet_id=number % 20 + 1))
+    assert len(ledger.table) <= 21
+
+
+def test_what_nothing_is_stored_of_uses_up_packet_ids_too() -> None:
+    [first, second] = numbered(1, 2)
+    ledger = holding(first, second, remembered=3)
+    redeliveries = ledger.redeliveries
+    redeliveries.pass_by(redeliveries.look_at([message(b"x", packet_id=1)]))
+    assert not ledger.knows(first)
+    assert ledger.knows(second)
+    assert redeliveries.unproven == 3
+    redeliveries.pass_by(redeliveries.look_at(numbered(3, 4)))
+    assert not ledger.knows(second)
+    ledger.tidy()
+    assert ledger.table == {}
+
+
+# Proof
+
+
+def test_a_proof_is_of_what_was_acknowledged_when_it_was_asked_for() -> None:
+    first, second, third = numbered(1, 3)
+    ledger = holding(first)
+    ledger.deliver(second)
+    ledger.redeliveries.ask()
+    ledger.deliver(third)
+    assert ledger.redeliveries.unproven == 3
+    ledger.redeliveries.prove()
+    assert ledger.redeliveries.unproven == 1
+    assert [ledger.knows(one) for one in (first, second, third)] == [False, False, True]
+    ledger.deliver(message(b"1", packet_id=4))
+    assert [ledger.known_after_a_restart(one) for one in (first, second, third)] == [False, False, True]
+
+
+def test_a_proof_says_nothing_of_an_earlier_connection() -> None:
+    """The acknowledgements of it may be lost, and its messages sent again much later."""
+    old, new = numbered(1, 5), numbered(6, 10)
+    ledger = holding(*old)
+    ledger.redeliveries.begin_connection()
+    assert ledger.redeliveries.unproven == 0
+    ledger.deliver(*new)
+    ledger.prove()
+    ledger.tidy()
+    assert all(map(ledger.knows, old))
+    assert not any(map(ledger.knows, new))
+    ledger.start_again()
+    assert all(map(ledger.knows, old))
+    assert not any(map(ledger.knows, new))
+
+
+def test_a_request_for_proof_ends_with_its_connection() -> None:
+    [first, second] = numbered(1, 2)
+    ledger = holding(first)
+    ledger.redeliveries.ask()
+    ledger.redeliveries.begin_connection()
+    ledger.deliver(second)
+    ledger.redeliveries.prove()
+    assert ledger.knows(first)
+    assert ledger.knows(second)
+
+
+def test_what_was_sent_again_and_acknowledged_again_is_proven_by_that() -> None:
+    sent = numbered(1, 4)
+    ledger = holding(*sent)
+    ledger.redeliveries.begin_connection()
+    ledger.deliver(*map(again, sent[:3]))
+    assert ledger.redeliveries.unproven == 3
+    ledger.prove()
+    assert [ledger.knows(one) for one in sent] == [False, False, False, True]
+    ledger.deliver(*map(again, sent[3:]))
+    ledger.prove()
+    ledger.tidy()
+    assert not any(map(ledger.knows, sent))
+    assert ledger.table == {}
+
+
+def test_a_proof_does_not_forget_what_has_taken_the_packet_id_since() -> None:
+    first = message(b"21.5", packet_id=7)
+    ledger = holding(first)
+    ledger.redeliveries.begin_connection()
+    ledger.deliver(again(first))
+    ledger.redeliveries.ask()
+    ledger.deliver(first)  # a new one
+    ledger.redeliveries.prove()
+    assert ledger.knows(first)
+
+
+def test_how_many_have_come_after_is_known_after_a_restart_though_their_rows_are_gone() -> None:
+    """Or what is left of an earlier connection would be remembered until its packet id comes again."""
+    [old] = numbered(1, 1)
+    ledger = holding(old, remembered=10)
+    for first in (2, 5, 8):
+        ledger.start_again()
+        ledger.redeliveries.begin_connection()
+        ledger.deliver(*numbered(first, first + 2))
+        assert ledger.knows(old)
+        ledger.prove()
+        ledger.tidy()
+        assert ledger.redeliveries.anything_to_delete is False
+        assert len(ledger.table) == 2
+        ledger.tidy()
+    assert ledger.redeliveries.position == 10
+    ledger.start_again()
+    assert ledger.knows(old)
+    ledger.deliver(*numbered(11, 11))
+    assert not ledger.knows(old)
+    ledger.prove()
+    ledger.tidy()
+    assert ledger.table == {}
+
+
+def test_everything_is_forgotten_with_the_session() -> None:
+    sent = numbered(1, 3)
+    ledger = holding(*sent)
+    ledger.redeliveries.begin_connection()
+    ledger.deliver(*numbered(4, 5))
+    ledger.prove()
+    ledger.deliver(*numbered(6, 6))
+    assert sorted(ledger.redeliveries.all_rows()) == sorted(ledger.table)
+    ledger.redeliveries.forget_everything()
+    ledger.table.clear()
+    assert not any(map(ledger.knows, sent))
+    assert not ledger.redeliveries.anything_to_delete
+    ledger.deliver(*sent)
+    assert all(map(ledger.knows, sent))
+    ledger.start_again()
+    assert all(map(ledger.knows, sent))
+
+
+@given(DELIVERIES, st.integers(5, 30), st.data())
 def test_known_is_the_latest_content_of_each_packet_id_that_is_not_forgotten(
-    deliveries: list[list[Message]], data: st.DataObject
+    deliveries: list[list[Message]], remembered: int, data: st.DataObject
 ) -> None:
-    redeliveries = Redeliveries()
-    latest: dict[int, tuple[int, Message]] = {}
+    """A plain model of the rules: what is known, what is proven, what a restart changes."""
+    ledger = Ledger(remembered)
+    # by packet id: number of its delivery, its content, whether acknowledged on this connection
+    model: dict[int, tuple[int, tuple[str, bytes], bool]] = {}
+    position = 0
     for messages in deliveries:
-        number, _ = deliver(redeliveries, messages)
-        latest |= {message.packet_id: (number, again(message)) for message in messages}
-        until = data.draw(st.integers(0, number))
-        redeliveries.forget(until)
-        latest = {packet_id: entry for packet_id, entry in latest.items() if entry[0] > until}
-        known = [message for message in all_messages() if redeliveries.knows(message)]
-        assert sorted(known) == sorted(message for _, message in latest.values())
-
-
-@given(DELIVERIES, st.integers(0, 15))
-def test_what_was_stored_is_known_after_a_restart(deliveries: list[list[Message]], until: int) -> None:
-    before = Redeliveries()
-    stored = [deliver(before, messages) for messages in deliveries]
-    before.forget(until)
-    after = Redeliveries([delivery for delivery in stored if delivery[0] > until])
-    for again_sent in all_messages():
-        assert after.knows(again_sent) == before.knows(again_sent)
-    assert after.any_remembered == before.any_remembered
-
-
-@given(st.lists(st.integers(1, 7), max_size=40), st.integers(1, 20))
-def test_the_latest_are_remembered_and_not_many_more(sizes: list[int], remembered: int) -> None:
-    """As the writer does it: what is outdated before a delivery is forgotten with it."""
-    redeliveries = Redeliveries(remembered=remembered)
-    sent: list[Message] = []
-    for size in sizes:
-        new = [message(b"1", packet_id=len(sent) + place + 1) for place in range(size)]
-        until = redeliveries.outdated()
-        deliver(redeliveries, new)
-        redeliveries.forget(until)
-        sent += new
-        known = [redeliveries.knows(again(message)) for message in sent]
-        assert all(known[-remembered:])
-        assert sum(known) < remembered + 2 * max(sizes)
-
-
-def test_nothing_is_outdated_before_enough_has_come_after_it() -> None:
-    redeliveries = Redeliveries(remembered=3)
-    numbers = []
-    for packet_id in range(1, 7):
-        deliver(redeliveries, [message(b"1", packet_id=packet_id)])
-        numbers.append(redeliveries.outdated())
-    assert numbers == [0, 0, 0, 1, 2, 3]
+        repeated = set()
+        mine: dict[int, tuple[str, bytes]] = {}
+        for place, one in enumerate(messages):
+            content = one.topic, one.payload
+            packet_id = one.packet_id
+            if one.duplicate and packet_id in mine:
+                known = mine[packet_id] == content
+            else:
+                known = one.duplicate and packet_id in model and model[packet_id][1] == content
+                if known:
+                    model[packet_id] = (*model[packet_id][:2], True)
+            if known:
+                repeated.add(place)
+            else:
+                mine[packet_id] = content
+        assert ledger.deliver(*messages) == repeated
+        position += len(messages) - len(repeated)
+        model |= {packet_id: (position, content, True) for packet_id, content in mine.items()}
+        match data.draw(st.sampled_from(["go on", "go on", "prove", "tidy", "connect", "restart"])):
+            case "prove":
+                ledger.prove()
+                model = {packet_id: entry for packet_id, entry in model.items() if not entry[2]}
+            case "tidy":
+                ledger.prove()
+                ledger.tidy()
+                model = {packet_id: entry for packet_id, entry in model.items() if not entry[2]}
+            case "connect":
+                ledger.redeliveries.begin_connection()
+                model = {packet_id: (*entry[:2], False) for packet_id, entry in model.items()}
+            case "restart":
+                ledger.prove()
+                ledger.tidy()
+                ledger.start_again()
+                model = {packet_id: (*entry[:2], False) for packet_id, entry in model.items() if not entry[2]}
+        model = {packet_id: entry for packet_id, entry in model.items() if position - entry[0] < remembered}
+        known_ones = {(one.packet_id, one.topic, one.payload) for one in all_messages() if ledger.knows(one)}
+        assert known_ones == {(packet_id, *content) for packet_id, (_, content, _) in model.items()}
+        assert not model or max(ledger.table) == ledger.redeliveries.position

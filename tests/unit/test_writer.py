@@ -291,13 +291,15 @@ def test_a_packet_id_that_has_been_used_anew_says_nothing_of_the_earlier_message
 def test_what_comes_after_deliveries_were_forgotten_is_new(
     writer: Writer, store: Store, path: Path, sent: Message
 ) -> None:
-    assert (writer.latest_delivery, writer.remembers_deliveries) == (0, False)
+    assert (writer.new_messages, writer.unproven) == (0, 0)
     store_all(writer, [sent])
-    assert (writer.latest_delivery, writer.remembers_deliveries) == (1, True)
+    assert (writer.new_messages, writer.unproven) == (1, 1)
+    writer.await_proof()
     later = message(b"22", "a", packet_id=8)
     store_all(writer, [later])
-    writer.forget_deliveries(1)
-    assert (writer.latest_delivery, writer.remembers_deliveries) == (2, True)
+    writer.take_proof()
+    writer.forget_deliveries()
+    assert (writer.new_messages, writer.unproven) == (2, 1)
     store.close()
     new_store, new_writer = restarted(path)
     for each in (writer, new_writer):
@@ -313,9 +315,74 @@ def test_deliveries_that_could_not_be_forgotten_are_remembered(
 ) -> None:
     store_all(writer, [sent])
     with locked(path), pytest.raises(StoreUnavailable):
-        writer.forget_deliveries(writer.latest_delivery)
+        writer.forget_all_deliveries()
     store_all(writer, [again(sent)])
     assert counts(path) == {"received": 2, "stored": 1, "duplicates": 1}
+    writer.forget_all_deliveries()
+    assert rows(path, "SELECT * FROM delivery") == []
+
+
+def test_what_is_proven_is_deleted_when_the_database_can_be_written_again(
+    writer: Writer, path: Path, sent: Message
+) -> None:
+    store_all(writer, [sent])
+    writer.await_proof()
+    writer.take_proof()
+    with locked(path), pytest.raises(StoreUnavailable):
+        writer.forget_deliveries()
+    assert len(rows(path, "SELECT * FROM delivery")) == 1
+    writer.forget_deliveries()
+    assert rows(path, "SELECT * FROM delivery") == []
+
+
+def test_what_is_proven_is_deleted_with_the_next_batch_even_if_nothing_of_it_is_stored(
+    writer: Writer, path: Path, sent: Message
+) -> None:
+    for batch in ([message(b"22", "a", packet_id=8)], [message(b"22", "STATS", packet_id=8)]):
+        store_all(writer, [sent])
+        writer.await_proof()
+        writer.take_proof()
+        store_all(writer, batch)
+        numbers = [number for (number,) in rows(path, "SELECT id FROM delivery")]
+        assert numbers == ([writer.new_messages] if batch[0].topic == "a" else [])
+        writer.await_proof()
+        writer.take_proof()
+        writer.forget_deliveries()
+
+
+def test_what_is_no_input_is_proven_too_and_written_nowhere(writer: Writer, path: Path) -> None:
+    store_all(writer, [message(b"22", "STATS", packet_id=packet_id) for packet_id in (1, 2)])
+    assert (writer.new_messages, writer.unproven) == (2, 2)
+    assert rows(path, "SELECT * FROM delivery") == []
+
+
+def test_a_message_that_comes_twice_in_a_batch_is_stored_once(
+    writer: Writer, path: Path, sent: Message
+) -> None:
+    """As from a broker that sends again while a commit hangs."""
+    store_all(writer, [sent, again(sent)])
+    assert counts(path) == {"received": 2, "stored": 1, "duplicates": 1}
+
+
+def test_what_was_acknowledged_in_vain_is_known_however_late_it_comes_again(store: Store, path: Path) -> None:
+    """20 are stored, of five the acknowledgements are lost with the connection, five never come.
+
+    The broker sends them again half a minute later, when there has long been proof of what came
+    on the new connection.
+    """
+    writer = writer_on(store)
+    store_all(writer, [message(b"1", packet_id=packet_id) for packet_id in range(1, 21)])
+    store.close()
+    new_store, new_writer = restarted(path)
+    new_writer.begin_connection()
+    store_all(new_writer, [message(b"1", packet_id=packet_id) for packet_id in range(26, 31)])
+    new_writer.await_proof()
+    new_writer.take_proof()
+    new_writer.forget_deliveries()
+    redelivered = range(16, 26)
+    store_all(new_writer, [message(b"1", packet_id=number, duplicate=True) for number in redelivered])
+    new_store.close()
+    assert counts(path) == {"received": 35, "stored": 30, "duplicates": 5}
 
 
 def test_a_failed_commit_changes_nothing_in_what_is_remembered(
@@ -325,7 +392,7 @@ def test_a_failed_commit_changes_nothing_in_what_is_remembered(
     store_all(writer, [sent])
     with locked(path), pytest.raises(StoreUnavailable):
         store_all(writer, [other])
-    assert writer.latest_delivery == 1
+    assert writer.new_messages == 1
     assert writer.sort([again(other)]).counts["duplicates"] == 0
     assert writer.sort([again(sent)]).counts["duplicates"] == 1
     store_all(writer, [other])
@@ -337,13 +404,13 @@ def test_of_many_deliveries_the_latest_are_kept(store: Store, path: Path) -> Non
     writer = writer_on(store, Redeliveries(remembered=10))
     for packet_id in range(1, 101):
         store_all(writer, [message(b"1", packet_id=packet_id)])
-    assert rows(path, "SELECT MIN(id), MAX(id), COUNT(*) FROM delivery") == [(90, 100, 11)]
+    assert rows(path, "SELECT MIN(id), MAX(id), COUNT(*) FROM delivery") == [(91, 100, 10)]
     assert writer.sort([message(b"1", packet_id=91, duplicate=True)]).counts["duplicates"] == 1
-    assert writer.sort([message(b"1", packet_id=89, duplicate=True)]).counts["duplicates"] == 0
+    assert writer.sort([message(b"1", packet_id=90, duplicate=True)]).counts["duplicates"] == 0
 
 
 def test_messages_that_are_never_sent_again_leave_nothing_to_remember(store: Store, path: Path) -> None:
-    """A stream at QoS 0 would let the file grow for as long as the loop is never idle."""
+    """Or a stream at QoS 0 would let the file grow for as long as the loop is never idle."""
     writer = writer_on(store, Redeliveries(remembered=10))
     store_all(writer, [message(b"1")])
     for _ in range(100):
@@ -431,7 +498,8 @@ def test_after_every_batch_the_counters_add_up(store: Store, path: Path, seed: i
         ]
         store_all(writer, batch)
         if random.random() < 0.1:
-            writer.forget_deliveries(random.randint(0, writer.latest_delivery))
+            writer.await_proof()
+            writer.take_proof()
         received += sum(message.topic != "STATS" for message in batch)
         counted = counts(path)
         assert counted.get("received", 0) == received

@@ -1,0 +1,64 @@
+"""The connection is renewed while messages wait, over each kind of transport."""
+
+import threading
+from contextlib import closing
+from pathlib import Path
+
+from config.settings import load_settings
+from models.catalog import Catalog
+from models.database import prepare, writing_database
+from models.store import Store
+from scheduler_app.ingest import Ingest
+from scheduler_app.mqtt import IngestSession
+from scheduler_app.redelivery import Redeliveries
+from scheduler_app.writer import Writer
+from tests.support.brokers import Broker
+from tests.support.database import values
+from tests.support.mqtt_client import Peer
+from tests.support.waiting import wait_for
+
+COUNT = 500
+
+
+def test_nothing_is_lost_or_doubled_by_renewals(any_broker: Broker, tmp_path: Path) -> None:
+    """As if no broker ever answered a request for proof: it has to end the connection instead."""
+    path = tmp_path / "test.db"
+    prepare(path)
+    settings = load_settings(
+        {name.lower(): value for name, value in any_broker.environment.items()} | {"db_file": str(path)}
+    )
+    session = IngestSession(settings, ["DATA"])
+    renewals: list[bool] = []
+    leave = session.leave
+
+    def count_and_leave() -> bool:
+        left = leave()
+        if left:
+            renewals.append(left)
+        return left
+
+    session.leave = count_and_leave  # type: ignore[method-assign]
+    store = Store(writing_database(path))
+    redeliveries, catalog = Redeliveries(store.deliveries()), Catalog(store.series(), 10)
+    store.close()
+    writer = Writer(settings, store, redeliveries, catalog, lambda readings, sequence: None)
+    ingest = Ingest(session, writer, worth_a_proof=10 * COUNT, most_unproven=20)
+
+    def run() -> None:
+        with closing(store):
+            ingest.run()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    try:
+        wait_for(lambda: session.subscribed, "the subscription")
+        with Peer(any_broker.access) as peer:
+            peer.publish("DATA", *(str(number) for number in range(COUNT)))
+        wait_for(lambda: len(values(path)) >= COUNT, lambda: f"all are stored; {len(values(path))} are")
+        wait_for(lambda: not writer.unproven, "proof of all")
+    finally:
+        ingest.stop()
+        thread.join()
+    assert sorted(values(path)) == list(range(COUNT))
+    assert renewals
+    assert session.short_connections == 0

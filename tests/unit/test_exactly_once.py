@@ -1,0 +1,131 @@
+"""The loop, the writer and a real database file against a broker that sends again and again.
+
+Packet ids are few here, and the bounds on what is remembered are as small, so that all of them are
+met in a few hundred messages.
+"""
+
+from collections import Counter
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from models.database import prepare, writing_database
+from models.store import Store
+from scheduler_app.ingest import Ingest
+from scheduler_app.redelivery import Redeliveries
+from tests.unit.rows import rows
+from tests.unit.simulated_broker import Killed, SimulatedBroker, SimulatedSession
+from tests.unit.writers import writer_on
+
+PACKET_IDS = 64
+REMEMBERED = 32
+MOST_UNPROVEN = 24
+MOST_AT_ONCE = 6
+WINDOW = 10
+READINGS = 400
+
+
+def payload(kind: str, number: int) -> bytes:
+    return {
+        "identical": b"21.5",
+        "no ids": b"%d" % number,
+        "ids": b'{"number": %d, "id": "reading-%d"}' % (number, number),
+    }[kind]
+
+
+class Run:
+    """READINGS readings through subscribers that die and are started again."""
+
+    def __init__(self, path: Path, seed: int, kind: str, *, most_unproven: int, remembered: int) -> None:
+        self._path = path
+        self._random = Random(seed)
+        self._most_unproven = most_unproven
+        self._remembered = remembered
+        self._broker = SimulatedBroker(PACKET_IDS, WINDOW)
+        self._left = [payload(kind, number) for number in reversed(range(READINGS))]
+        self.sent: Counter[float] = Counter(21.5 if kind == "identical" else n for n in range(READINGS))
+        self.lives = self.renewals = 0
+        self.most_rows = 0
+
+    @property
+    def stored(self) -> Counter[float]:
+        return Counter(value for (value,) in rows(self._path, "SELECT value FROM reading"))
+
+    def run(self) -> None:
+        prepare(self._path)
+        self._publish(READINGS // 2)  # an outage
+        while not self._broker.all_acknowledged or self._left:
+            self.lives += 1
+            assert self.lives < 1000
+            self._live()
+
+    def _live(self) -> None:
+        database = writing_database(self._path)
+        database.pragma("synchronous", 0, permanent=True)  # no power fails here, and there are many commits
+        store = Store(database)
+        session = SimulatedSession(self._broker, self._random, MOST_AT_ONCE)
+        redeliveries = Redeliveries(store.deliveries(), remembered=self._remembered)
+        ingest = Ingest(
+            session,
+            writer_on(store, redeliveries),
+            worth_a_proof=self._random.choice([1, 4, 8]),
+            most_unproven=self._most_unproven,
+        )
+
+        def step() -> bool:
+            if self._left and self._random.random() < 0.2:
+                self._publish(self._random.choice([1, 1, 1, 5, 70]))
+            session.faults = bool(self._left) or self._random.random() < 0.9
+            if not self._left and self._broker.all_acknowledged:
+                ingest.stop()
+            return True
+
+        ingest.submit(step)
+        try:
+            ingest.run()
+        except Killed:
+            pass
+        finally:
+            store.close()
+        self.renewals += session.renewals
+        [(count,)] = rows(self._path, "SELECT COUNT(*) FROM delivery")
+        self.most_rows = max(self.most_rows, count)
+
+    def _publish(self, count: int) -> None:
+        for _ in range(min(count, len(self._left))):
+            self._broker.publish(self._left.pop())
+
+
+@pytest.mark.parametrize("kind", ["identical", "no ids", "ids"])
+@pytest.mark.parametrize("seed", range(8))
+def test_every_reading_is_stored_once_whatever_the_broker_sends_again(
+    tmp_path: Path, seed: int, kind: str
+) -> None:
+    run = Run(tmp_path / "test.db", seed, kind, most_unproven=MOST_UNPROVEN, remembered=REMEMBERED)
+    run.run()
+    assert run.stored == run.sent
+    assert run.lives > 1
+    assert run.most_rows <= REMEMBERED + 1
+
+
+def wrong(folder: Path, kind: str, *, most_unproven: int, remembered: int) -> list[int]:
+    """Return by how much too many are stored, for some seeds."""
+    runs = [
+        Run(folder / f"{seed}.db", seed, kind, most_unproven=most_unproven, remembered=remembered)
+        for seed in range(4)
+    ]
+    for run in runs:
+        run.run()
+    return [run.stored.total() - run.sent.total() for run in runs]
+
+
+@pytest.mark.parametrize("kind", ["identical", "no ids"])
+def test_readings_would_double_if_more_were_taken_in_without_proof(tmp_path: Path, kind: str) -> None:
+    """So the broker here would find it out."""
+    assert max(wrong(tmp_path, kind, most_unproven=10 * READINGS, remembered=REMEMBERED)) > 0
+
+
+def test_readings_would_be_lost_if_they_were_remembered_for_longer_than_a_lap(tmp_path: Path) -> None:
+    """They are taken for those a lap before: the broker here would find it out."""
+    assert min(wrong(tmp_path, "identical", most_unproven=10 * READINGS, remembered=10 * READINGS)) < 0
