@@ -39,7 +39,9 @@ So a message is remembered until
 A delivery is what one transaction has stored. Its number is the number of its last message in the
 count above. So the numbers tell, after a restart too and whatever has been forgotten in between,
 how many messages have come after a delivery. For that the latest number is never lost while
-anything older is remembered.
+anything older is remembered. A row stays as it was written until nothing of it is remembered, so a
+restart may bring back a part of it that was forgotten; it is as old as it was, so no harm comes of
+it at a broker that gives out its packet ids in turn.
 """
 
 from collections import deque
@@ -49,6 +51,7 @@ from hashlib import blake2b
 from struct import Struct
 from typing import NamedTuple
 
+from models.catalog import LONGEST_NAME
 from scheduler_app.packets import Message
 
 # So many new messages later, a message is forgotten at the latest: fewer than there are packet ids.
@@ -60,7 +63,7 @@ MOST_UNPROVEN = 58_000
 
 _DIGEST_SIZE = 8
 _ENTRY = Struct(f">H{_DIGEST_SIZE}s")
-# Of so many topics the beginning of what is digested is remembered.
+# Of so many topics the beginning of what is digested is remembered; not if too long for a series.
 _REMEMBERED_TOPICS = 10_000
 
 
@@ -300,5 +303,7 @@ class Redeliveries:
         encoded = topic.encode(errors="surrogatepass")
         if len(self._beginnings) >= _REMEMBERED_TOPICS:
             self._beginnings.clear()
-        beginning = self._beginnings[topic] = b"%d:%b" % (len(encoded), encoded)
+        beginning = b"%d:%b" % (len(encoded), encoded)
+        if len(topic) <= LONGEST_NAME:
+            self._beginnings[topic] = beginning
         return beginning
