@@ -43,8 +43,8 @@ class Batch:
     series: list[SeriesRow] = field(default_factory=list)
     rejected: list[NewRejected] = field(default_factory=list)
     counts: Tally[str] = field(default_factory=Tally)
-    # Packet ids and digests, under the number of the delivery; None: nothing to recognise again.
-    delivery: tuple[int, bytes] | None = None
+    # Deliveries to be written or written anew: their numbers, and their packet ids and digests.
+    deliveries: Sequence[tuple[int, bytes]] = ()
     # The numbers of deliveries that are forgotten.
     forgotten: Sequence[int] = ()
 
@@ -123,7 +123,7 @@ class Store:
             rows, duplicates = self._apart(connection, taken)
             connection.executemany(self._insert_reading, rows)
             rejected = self._rejected.insert(connection, batch.rejected) if batch.rejected else None
-            self._change_deliveries(connection, batch.delivery, batch.forgotten)
+            self._change_deliveries(connection, batch.deliveries, batch.forgotten)
             counts = batch.counts + Tally(
                 stored=len(rows), duplicates=len(duplicates), sequence=len(batch.readings)
             )
@@ -162,13 +162,13 @@ class Store:
             Subscription.insert_many(rows).execute(self._database)
 
     def deliveries(self) -> list[tuple[int, bytes]]:
-        """Return what `Batch.delivery` was in earlier transactions, in order, and is not forgotten."""
+        """Return what `Batch.deliveries` was in earlier transactions, in order, and is not forgotten."""
         with transaction(self._database):
             query = Delivery.select(Delivery.id, Delivery.packets).order_by(Delivery.id)
             return list(self._database.execute(query).fetchall())
 
-    def forget_deliveries(self, numbers: Sequence[int], rewritten: tuple[int, bytes] | None = None) -> None:
-        """Forget the deliveries with these numbers, and what `rewritten` leaves out of one."""
+    def forget_deliveries(self, numbers: Sequence[int], rewritten: Sequence[tuple[int, bytes]] = ()) -> None:
+        """Forget the deliveries with these numbers, and what `rewritten` leaves out of others."""
         with transaction(self._database) as connection:
             self._change_deliveries(connection, rewritten, numbers)
 
@@ -251,9 +251,9 @@ class Store:
         return new, known
 
     def _change_deliveries(
-        self, connection: sqlite3.Connection, written: tuple[int, bytes] | None, forgotten: Sequence[int]
+        self, connection: sqlite3.Connection, written: Sequence[tuple[int, bytes]], forgotten: Sequence[int]
     ) -> None:
-        if written is not None:
-            connection.execute(self._write_delivery, written)
+        if written:
+            connection.executemany(self._write_delivery, written)
         if forgotten:
             connection.executemany(self._delete_delivery, [(number,) for number in forgotten])

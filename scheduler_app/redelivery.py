@@ -75,13 +75,21 @@ class _Delivery:
     # As its number, but right for a delivery that an earlier version has numbered from 1.
     position: int
     packets: dict[int, bytes]
+    # Its row holds packet ids that it has lost since.
+    outdated: bool = False
+
+    def row(self) -> tuple[int, bytes]:
+        """Return what is written of it in the table: its number, its packet ids and digests."""
+        return self.number, b"".join(
+            [_ENTRY.pack(packet_id, digest) for packet_id, digest in self.packets.items()]
+        )
 
 
 class Rows(NamedTuple):
     """What a transaction is to change in the table of deliveries."""
 
-    # The delivery to be written, or written anew: its number, its packet ids and digests.
-    written: tuple[int, bytes] | None
+    # The deliveries to be written, or written anew: their numbers, their packet ids and digests.
+    written: list[tuple[int, bytes]]
     # The numbers of those to be deleted.
     deleted: list[int]
 
@@ -124,6 +132,8 @@ class Redeliveries:
         self._deliveries: deque[_Delivery] = deque()
         # The numbers of deliveries of which nothing is remembered, but whose rows are in the table.
         self._empty: list[int] = []
+        # By number: those whose rows hold packet ids that they have lost.
+        self._outdated: dict[int, _Delivery] = {}
         # The number of a row that was emptied, and kept because it is the latest; 0 if there is none.
         self._kept = 0
         # What has been acknowledged on this connection since the latest proof, and how many messages.
@@ -169,9 +179,10 @@ class Redeliveries:
         """Return what to write of `arrival` in its transaction, and what to delete in it."""
         if not arrival.new:
             return self.forgotten()
-        self._forget_old(self._position + arrival.new)
-        packets = b"".join([_ENTRY.pack(packet_id, digest) for packet_id, digest in arrival.packets.items()])
-        return Rows((self._position + arrival.new, packets), self._deletable())
+        position = self._position + arrival.new
+        self._forget_old(position)
+        deleted = self._deletable()
+        return Rows([*self._rewritten(), _Delivery(position, position, arrival.packets).row()], deleted)
 
     def record(self, arrival: Arrival, rows: Rows) -> None:
         """Remember `arrival`, which has been stored, and whose `rows` have."""
@@ -181,6 +192,7 @@ class Redeliveries:
             self._latest = self._position
             self._empty.clear()
             self._kept = 0
+            self._note_rewritten(rows)
             delivery = _Delivery(self._position, self._position, arrival.packets)
             self._remember(delivery)
         else:
@@ -219,21 +231,25 @@ class Redeliveries:
     @property
     def anything_to_delete(self) -> bool:
         """Whether the table holds what is forgotten."""
-        return bool(self._empty or (self._kept and not self._owners))
+        return bool(self._empty or self._outdated or (self._kept and not self._owners))
 
     def forgotten(self) -> Rows:
         """Return what to change in the table for what is forgotten, if nothing new is written."""
         if self._owners and self._latest in self._empty:
             # those that are remembered are counted from it
-            return Rows((self._latest, b""), [number for number in self._empty if number != self._latest])
-        return Rows(None, list(self._empty) if self._owners else self._deletable())
+            deleted = [number for number in self._empty if number != self._latest]
+            return Rows([*self._rewritten(), (self._latest, b"")], deleted)
+        deleted = list(self._empty) if self._owners else self._deletable()
+        return Rows(self._rewritten(), deleted)
 
     def forget(self, rows: Rows) -> None:
         """Take note that `rows`, as `forgotten` returned them, have been changed."""
-        if rows.written is not None:
-            self._kept = rows.written[0]
+        emptied = [number for number, packets in rows.written if not packets]
+        if emptied:
+            [self._kept] = emptied
         elif self._kept in rows.deleted:
             self._kept = 0
+        self._note_rewritten(rows)
         gone = {*rows.deleted, self._kept}
         self._empty = [number for number in self._empty if number not in gone]
 
@@ -247,6 +263,7 @@ class Redeliveries:
         self._owners.clear()
         self._deliveries.clear()
         self._empty.clear()
+        self._outdated.clear()
         self._latest = self._kept = 0
 
     def _load(self, number: int, packets: bytes) -> None:
@@ -272,6 +289,19 @@ class Redeliveries:
             self._acknowledged.append(_Acknowledged(arrival.acknowledged, delivery, arrival.known))
             self.unproven += arrival.acknowledged
 
+    def _rewritten(self) -> list[tuple[int, bytes]]:
+        """Return the rows that are to be written anew.
+
+        A packet id that a delivery has lost is still in its row. While the row of the delivery that has it
+        now is there too that does no harm; without it, the id would be remembered again after a restart.
+        """
+        return [delivery.row() for delivery in self._outdated.values()]
+
+    def _note_rewritten(self, rows: Rows) -> None:
+        for number, _ in rows.written:
+            if (delivery := self._outdated.pop(number, None)) is not None:
+                delivery.outdated = False
+
     def _deletable(self) -> list[int]:
         return [*self._empty, self._kept] if self._kept else list(self._empty)
 
@@ -291,12 +321,17 @@ class Redeliveries:
                 del self._owners[packet_id]
             delivery.packets.clear()
             self._empty.append(delivery.number)
+            self._outdated.pop(delivery.number, None)
 
     def _forget(self, packet_id: int) -> None:
         delivery = self._owners.pop(packet_id)
         del delivery.packets[packet_id]
         if not delivery.packets:
             self._empty.append(delivery.number)
+            self._outdated.pop(delivery.number, None)
+        elif not delivery.outdated:
+            delivery.outdated = True
+            self._outdated[delivery.number] = delivery
 
     def _beginning(self, topic: str) -> bytes:
         """Return what stands before the payload in what is digested; its length keeps the two apart."""

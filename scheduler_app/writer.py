@@ -89,7 +89,7 @@ class Writer:
             batch.counts["received"] = received
             # what is no input too: its packet ids are no longer those of older readings
             self._rows = self._redeliveries.rows(self._arrival)
-            batch.delivery, batch.forgotten = self._rows
+            batch.deliveries, batch.forgotten = self._rows
         return batch
 
     def commit(self, batch: Batch) -> None:

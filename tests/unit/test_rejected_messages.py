@@ -105,7 +105,7 @@ def test_what_was_rolled_back_does_not_count_as_kept(
             add(store, 9, 9, 9)
         # the last statement of the transaction fails, when all else is done
         with pytest.raises(StoreUnavailable):
-            store.add(Batch(rejected=[rejected(9)] * 3, delivery=(1, None)))  # type: ignore[arg-type]
+            store.add(Batch(rejected=[rejected(9)] * 3, deliveries=(1, None)))  # type: ignore[arg-type]
         with locked(path), pytest.raises(StoreUnavailable):
             store.delete_rejected(until=5, limit=99)
     assert kept(path) == [1, 2]

@@ -177,7 +177,7 @@ def test_an_error_anywhere_in_a_batch_takes_all_of_it_back(store: Store, path: P
     store.add(Batch(readings=[reading(0)], series=[series_row(1, "known")]))
     rows(path, f"CREATE TRIGGER broken BEFORE INSERT ON {table} BEGIN SELECT RAISE(ABORT, 'no luck'); END")
     batch = full_batch(2, 3)
-    batch.delivery = 1, b"packets"
+    batch.deliveries = [(1, b"packets")]
     with pytest.raises(StoreUnavailable, match="no luck"):
         store.add(batch)
     assert rows(path, READINGS) == [("known", 0, 1)]
