@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from loguru import logger
 
 from models.catalog import Catalog, SeriesRow
-from models.store import Place, Store
+from models.storage.store import Place, Store
 
 # Seconds between two runs.
 INTERVAL = 60.0

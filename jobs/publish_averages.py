@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
-from models.rolling import RollingStatistics
+from models.statistics.rolling import RollingStatistics
 
 
 def publish_averages(

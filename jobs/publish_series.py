@@ -4,8 +4,8 @@ import math
 from array import array
 from collections.abc import Callable
 
-from models.rolling import RollingStatistics, SeriesStatistics
 from models.series_message import SeriesMessage
+from models.statistics.rolling import RollingStatistics, SeriesStatistics
 
 # Seconds. What has not changed is published again all the same, so that its readers know it is alive.
 _AT_LEAST_EVERY = 60.0

@@ -75,7 +75,7 @@ def topic_filter(text: str) -> str:
 
 def table_format(text: str) -> str:
     """Read a format of tabulate, or json."""
-    from scheduler_app.table import FORMATS
+    from scheduler_app.console.table import FORMATS
 
     if text != "json" and text not in FORMATS:
         raise ArgumentTypeError(f"{text!r} is not allowed: json, {', '.join(sorted(FORMATS))}")

@@ -11,8 +11,8 @@ from scheduler_app.management import BROKER_SETTINGS, BaseCommand, CommandError
 
 if TYPE_CHECKING:
     from config.settings import Settings
-    from scheduler_app.audit import Audit
-    from scheduler_app.packets import Message
+    from scheduler_app.checks.audit import Audit
+    from scheduler_app.mqtt.packets import Message
 
 # Bytes. Of 10,000 series it is four minutes.
 _MOST_BYTES = 256 * 2**20
@@ -37,11 +37,11 @@ class Command(BaseCommand):
         from loguru import logger
 
         from config.quantities import format_duration, whole_milliseconds
-        from models.series_history import snapshot
-        from scheduler_app.audit import Audit
-        from scheduler_app.lifecycle import StopSignal
-        from scheduler_app.mqtt import Connection
-        from scheduler_app.stored import stored_readings
+        from models.storage.series_queries import snapshot
+        from scheduler_app.checks.audit import Audit
+        from scheduler_app.mqtt.client import Connection
+        from scheduler_app.runtime.lifecycle import StopSignal
+        from scheduler_app.runtime.stored_readings import stored_readings
 
         kept = Kept()
         everything = f"{settings.stats_topic}/#"
@@ -69,7 +69,7 @@ class Kept:
     """Keeps messages until they are audited, as far as they may be a subscriber's and memory allows."""
 
     def __init__(self, most: int = _MOST_BYTES) -> None:
-        from scheduler_app.messages import SERIES_BYTES
+        from scheduler_app.publishing.messages import SERIES_BYTES
 
         self.messages: list[Message] = []
         self._largest = SERIES_BYTES  # of any kind
@@ -87,8 +87,8 @@ class Kept:
 
 def check(audit: "Audit", messages: "Iterable[Message]", settings: "Settings") -> None:
     """Have all messages audited, in the order in which they came."""
-    from scheduler_app.messages import InvalidMessage, parse_averages, parse_metrics, parse_series
-    from scheduler_app.outlet import metrics_topic, state_topic
+    from scheduler_app.publishing.messages import InvalidMessage, parse_averages, parse_metrics, parse_series
+    from scheduler_app.publishing.stats_publisher import metrics_topic, state_topic
 
     averages: dict[str, float | int | None] | None = None
     for message in messages:
@@ -120,8 +120,8 @@ def check(audit: "Audit", messages: "Iterable[Message]", settings: "Settings") -
 
 def report(audit: "Audit") -> None:
     """Print what was found. Raises CommandError if a statistic is off, or nothing could be compared."""
-    from scheduler_app.recomputation import TOLERANCE
-    from scheduler_app.table import render_columns
+    from scheduler_app.checks.recomputation import TOLERANCE
+    from scheduler_app.console.table import render_columns
 
     rows = [
         (name, f"{finding.compared:,}", f"{finding.largest:.2g}", str(finding.off), finding.where)

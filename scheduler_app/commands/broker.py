@@ -10,7 +10,7 @@ from scheduler_app.management import BaseCommand
 
 if TYPE_CHECKING:
     from config.settings import Settings
-    from scheduler_app.lifecycle import StopSignal
+    from scheduler_app.runtime.lifecycle import StopSignal
 
 # Seconds; and so many times in a row without an answer are no accident.
 _WATCH_INTERVAL = 5.0
@@ -31,9 +31,9 @@ class Command(BaseCommand):
         from loguru import logger
 
         from config.broker_address import is_loopback
-        from scheduler_app.embedded_broker import run_embedded_broker
-        from scheduler_app.lifecycle import role, serve
-        from scheduler_app.mqtt import answers
+        from scheduler_app.mqtt.client import answers
+        from scheduler_app.mqtt.embedded_broker import run_embedded_broker
+        from scheduler_app.runtime.lifecycle import role, serve
 
         with role(options) as stop:
             run_embedded_broker(options.host, options.port)
@@ -52,7 +52,7 @@ class Command(BaseCommand):
 
 def _watch(stop: "StopSignal", host: str, port: int) -> None:
     """Stop when the broker lets nobody in any more: its router can fail while it still listens."""
-    from scheduler_app.mqtt import answers
+    from scheduler_app.mqtt.client import answers
 
     failures = 0
     while not stop.requested:

@@ -25,7 +25,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, options: argparse.Namespace, settings: "Settings") -> None:
-        from scheduler_app.doctor import Level, examine
+        from scheduler_app.checks.doctor import Level, examine
 
         failed = []
         for finding in examine(settings, options.downtime):

@@ -39,9 +39,9 @@ class Command(BaseCommand):
     def handle(self, options: argparse.Namespace, settings: "Settings") -> None:
         import time
 
-        from models.rolling_average import rolling_averages
-        from models.series_history import all_series, readings_of
-        from scheduler_app.stored import stored_readings
+        from models.statistics.rolling_average import rolling_averages
+        from models.storage.series_queries import all_series, readings_of
+        from scheduler_app.runtime.stored_readings import stored_readings
 
         name, window = options.series, options.window
         since = float("-inf") if options.since is None else time.time() - options.since
@@ -86,7 +86,7 @@ def print_plot(rows: list[tuple[float, float, float]], name: str, window: str) -
     """Print a plot that fills most of the terminal."""
     import shutil
 
-    from scheduler_app.plot import plot
+    from scheduler_app.console.plot import plot
 
     columns, lines = shutil.get_terminal_size()
     curves = [

@@ -11,7 +11,7 @@ from scheduler_app.management import BROKER_SETTINGS, BaseCommand, CommandError
 
 if TYPE_CHECKING:
     from config.settings import Settings
-    from scheduler_app.scheduler import Scheduler
+    from scheduler_app.runtime.scheduler import Scheduler
 
 # Seconds.
 _MIN_INTERVAL, _MAX_INTERVAL = 1.0, 30.0
@@ -53,7 +53,7 @@ class Command(BaseCommand):
     def handle(self, options: argparse.Namespace, settings: "Settings") -> None:
         from loguru import logger
 
-        from models.database import (
+        from models.storage.database import (
             OUTBOX,
             DatabaseGone,
             UnusableDatabase,
@@ -61,12 +61,12 @@ class Command(BaseCommand):
             sole_owner,
             writing_database,
         )
-        from models.outbox import Outbox
-        from scheduler_app.lifecycle import background, role, serve, wait_until
-        from scheduler_app.locked_database import when_unlocked
-        from scheduler_app.mqtt import Connection
-        from scheduler_app.outbox_sender import OutboxSender
-        from scheduler_app.scheduler import Scheduler
+        from models.storage.outbox import Outbox
+        from scheduler_app.mqtt.client import Connection
+        from scheduler_app.publishing.outbox_sender import OutboxSender
+        from scheduler_app.runtime.lifecycle import background, role, serve, wait_until
+        from scheduler_app.runtime.locked_database import when_unlocked
+        from scheduler_app.runtime.scheduler import Scheduler
 
         check_call(options, settings.topic)
 
@@ -146,7 +146,7 @@ def add_job(
 
     from jobs.publish_reading import LEAST, MOST, ReadingIds, publish_reading
     from jobs.sensors import Sensors, WanderingValues, due_at_random, due_at_rate
-    from scheduler_app.scheduler import RandomInterval
+    from scheduler_app.runtime.scheduler import RandomInterval
 
     # one source each, since numbers and pauses are drawn in different threads
     numbers, pauses = Random(options.seed), Random(None if options.seed is None else options.seed + 1)

@@ -12,7 +12,7 @@ from scheduler_app.management import BaseCommand
 
 if TYPE_CHECKING:
     from config.settings import Settings
-    from models.history import RejectedRow
+    from models.storage.queries import RejectedRow
 
 _SHOWN_TEXT = 60
 _KEPT = ("kept", "reason", "topic")
@@ -31,9 +31,9 @@ class Command(BaseCommand):
         )
 
     def handle(self, options: argparse.Namespace, settings: "Settings") -> None:
-        from models import history
-        from scheduler_app.stored import stored_readings
-        from scheduler_app.table import render_table
+        from models.storage import queries as history
+        from scheduler_app.console.table import render_table
+        from scheduler_app.runtime.stored_readings import stored_readings
 
         with stored_readings(settings.db_file) as database:
             if options.json:
@@ -64,7 +64,7 @@ class Command(BaseCommand):
 
 def summary(counted: int, since: int, kept: int) -> str:
     """Return in one line how many were counted since then (UTC epoch seconds), and how many are kept."""
-    from scheduler_app.figures import time_text
+    from scheduler_app.console.formatting import time_text
 
     if not counted and not kept:
         return "no messages were rejected"

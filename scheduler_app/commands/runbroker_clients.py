@@ -23,9 +23,9 @@ class Command(BaseCommand):
     def handle(self, options: argparse.Namespace, settings: "Settings") -> None:
         from loguru import logger
 
-        from scheduler_app.embedded_broker import accepts_connections, check_installed
-        from scheduler_app.lifecycle import role
-        from scheduler_app.supervisor import Supervisor
+        from scheduler_app.mqtt.embedded_broker import accepts_connections, check_installed
+        from scheduler_app.runtime.lifecycle import role
+        from scheduler_app.runtime.supervisor import Supervisor
 
         environment = os.environ | {
             name.upper(): str(value)

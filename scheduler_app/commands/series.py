@@ -11,7 +11,7 @@ from scheduler_app.management import BaseCommand
 
 if TYPE_CHECKING:
     from config.settings import Settings
-    from models.series_history import SeriesSummary
+    from models.storage.series_queries import SeriesSummary
 
 _VALUES: "dict[str, Callable[[SeriesSummary], str | float | None]]" = {
     "name": lambda summary: summary.series.name,
@@ -51,9 +51,9 @@ class Command(BaseCommand):
 
     def handle(self, options: argparse.Namespace, settings: "Settings") -> None:
         from config.topics import matches
-        from models.series_history import summaries
-        from scheduler_app.stored import stored_readings
-        from scheduler_app.table import render_columns
+        from models.storage.series_queries import summaries
+        from scheduler_app.console.table import render_columns
+        from scheduler_app.runtime.stored_readings import stored_readings
 
         with stored_readings(settings.db_file) as database:
             found = [
@@ -86,7 +86,7 @@ def in_order(rows: "Sequence[SeriesSummary]", sort: Order) -> "list[SeriesSummar
 
 def as_row(summary: "SeriesSummary") -> tuple[str, ...]:
     """Return the cells of a series."""
-    from scheduler_app.figures import number_text, time_text
+    from scheduler_app.console.formatting import number_text, time_text
 
     return (
         printable(summary.series.name),

@@ -12,7 +12,7 @@ from scheduler_app.management import BROKER_SETTINGS, BaseCommand, CommandError
 
 if TYPE_CHECKING:
     from config.settings import Settings
-    from scheduler_app.inbox import Inbox
+    from scheduler_app.console.inbox import Inbox
 
 # So many lines of the log are kept while the terminal is drawn on.
 _KEPT_LOG = 100
@@ -60,9 +60,9 @@ class Command(BaseCommand):
         )
 
     def handle(self, options: argparse.Namespace, settings: "Settings") -> None:
-        from scheduler_app.inbox import Inbox
-        from scheduler_app.lifecycle import background, role, serve
-        from scheduler_app.mqtt import Connection
+        from scheduler_app.console.inbox import Inbox
+        from scheduler_app.mqtt.client import Connection
+        from scheduler_app.runtime.lifecycle import background, role, serve
 
         check_call(options)
         inbox = Inbox()
@@ -115,10 +115,10 @@ def view_of_averages(
     """Return what prints each message with averages as a table."""
     from loguru import logger
 
+    from scheduler_app.console.table import render
     from scheduler_app.log import Once
-    from scheduler_app.messages import OFFLINE, InvalidMessage, parse_averages, parse_state
-    from scheduler_app.outlet import state_topic
-    from scheduler_app.table import render
+    from scheduler_app.publishing.messages import OFFLINE, InvalidMessage, parse_averages, parse_state
+    from scheduler_app.publishing.stats_publisher import state_topic
 
     state = state_topic(settings)
     warnings = Once()
@@ -156,11 +156,11 @@ def view_of_all(
     from collections import deque
 
     from scheduler_app.arguments import Order
-    from scheduler_app.board import Board
+    from scheduler_app.console.screen import Screen
+    from scheduler_app.console.series_table import Board
+    from scheduler_app.console.series_view import Display, JsonLines, Live, SeriesView, Tables
     from scheduler_app.log import kept_log
-    from scheduler_app.outlet import state_topic
-    from scheduler_app.screen import Screen
-    from scheduler_app.series_view import Display, JsonLines, Live, SeriesView, Tables
+    from scheduler_app.publishing.stats_publisher import state_topic
 
     wanted = options.filter or "#"
     below = f"{settings.stats_topic}/{wanted}"

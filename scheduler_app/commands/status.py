@@ -9,7 +9,7 @@ from scheduler_app.management import BROKER_SETTINGS, BaseCommand, CommandError
 
 if TYPE_CHECKING:
     from config.settings import Settings
-    from scheduler_app.packets import Message
+    from scheduler_app.mqtt.packets import Message
 
 # Seconds.
 _ANSWER_TIMEOUT = 5.0
@@ -23,10 +23,10 @@ class Command(BaseCommand):
         parser.add_argument("--format", choices=("table", "json"), default="table", help="(default: table)")
 
     def handle(self, options: argparse.Namespace, settings: "Settings") -> None:
-        from scheduler_app.messages import InvalidMessage, parse_metrics, parse_state
-        from scheduler_app.mqtt import Connection
-        from scheduler_app.outlet import metrics_topic, state_topic
-        from scheduler_app.table import render_pairs
+        from scheduler_app.console.table import render_pairs
+        from scheduler_app.mqtt.client import Connection
+        from scheduler_app.publishing.messages import InvalidMessage, parse_metrics, parse_state
+        from scheduler_app.publishing.stats_publisher import metrics_topic, state_topic
 
         answers: dict[str, bytes] = {}
         complete = threading.Event()
@@ -59,8 +59,8 @@ class Command(BaseCommand):
 
 def readable(metrics: dict[str, object]) -> dict[str, object]:
     """Return the metrics with times and sizes as a person reads them."""
-    from scheduler_app.figures import time_text
-    from scheduler_app.messages import is_time
+    from scheduler_app.console.formatting import time_text
+    from scheduler_app.publishing.messages import is_time
 
     def text(name: str, value: object) -> object:
         if name in ("at", "since", "last_commit", "session_lost_at", "session_lost_since") and is_time(value):

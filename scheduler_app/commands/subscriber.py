@@ -15,6 +15,6 @@ class Command(BaseCommand):
     is_role = True
 
     def handle(self, options: argparse.Namespace, settings: "Settings") -> None:
-        from scheduler_app.subscriber import run_subscriber
+        from scheduler_app.subscriber.role import run_subscriber
 
         run_subscriber(options, settings)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
-from scheduler_app.table import render_columns
+from scheduler_app.console.table import render_columns
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 
-from scheduler_app.table import render_columns
+from scheduler_app.console.table import render_columns
 from tests.benchmarks import ingest
 from tests.benchmarks.arena import Arena
 from tests.benchmarks.ingest import Load

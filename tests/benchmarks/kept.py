@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from models.catalog import SeriesRow
-from models.database import prepare, writing_database
-from models.store import StoredReading
-from models.tables import Counter, Reading, Series
-from models.transaction import insert_sql
+from models.storage.database import prepare, writing_database
+from models.storage.store import StoredReading
+from models.storage.tables import Counter, Reading, Series
+from models.storage.transaction import insert_sql
 
 # Seconds that readings are kept by default.
 RETENTION = 2100.0

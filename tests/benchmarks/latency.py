@@ -10,7 +10,7 @@ from functools import partial
 from types import TracebackType
 from typing import NamedTuple, Self
 
-from scheduler_app.packets import Incomplete, is_publish, packet_size, read_publishes
+from scheduler_app.mqtt.packets import Incomplete, is_publish, packet_size, read_publishes
 from tests.support.ports import HOST
 
 _CONNECT, _PUBACK = 0x10, 0x40

@@ -15,7 +15,7 @@ import sys
 import time
 from collections.abc import Iterator
 
-from scheduler_app.packets import PUBACK_SIZE
+from scheduler_app.mqtt.packets import PUBACK_SIZE
 from tests.support.ports import HOST
 
 # At the top of all topics; `bench/#` gets everything.

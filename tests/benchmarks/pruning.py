@@ -2,8 +2,8 @@
 
 import sys
 
-from scheduler_app import subscriber
 from scheduler_app.management import main
+from scheduler_app.subscriber import role as subscriber
 
 subscriber.INTERVAL = 1.0  # type: ignore[attr-defined] # what the file has imported
 raise SystemExit(main(sys.argv))

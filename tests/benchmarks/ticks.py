@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from models.catalog import Catalog
-from models.database import reading_database
-from models.grid import Grid
-from models.rolling import Plan, RollingStatistics
+from models.statistics.grid import Grid
+from models.statistics.rolling import Plan, RollingStatistics
+from models.storage.database import reading_database
 from tests.benchmarks.kept import Kept
 
 _WINDOWS = (("1min", 60_000), ("5min", 300_000), ("30min", 1_800_000))

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from scheduler_app.table import render_table
+from scheduler_app.console.table import render_table
 from tests.conftest import MakeRole
 from tests.faults.verdict import Line, Report
 from tests.support.brokers import Access, Broker, Mosquitto

@@ -11,8 +11,8 @@ from random import Random
 
 import pytest
 
-from scheduler_app.ingest import MAX_BATCH, WORTH_A_PROOF
-from scheduler_app.redelivery import MOST_UNPROVEN, REMEMBERED
+from scheduler_app.intake.ingest import MAX_BATCH, WORTH_A_PROOF
+from scheduler_app.intake.redelivery import MOST_UNPROVEN, REMEMBERED
 from tests.faults.backlog import ShippedMosquitto, fill
 from tests.faults.conftest import MakeSubscriber
 from tests.faults.faults import SEED

@@ -8,9 +8,9 @@ import pytest
 
 from jobs.prune import INTERVAL, STEP, Pruner
 from models.catalog import Catalog, SeriesRow
-from models.database import prepare, writing_database
-from models.store import Batch, NewReading, Store
-from scheduler_app.monitor import database_files, size
+from models.storage.database import prepare, writing_database
+from models.storage.store import Batch, NewReading, Store
+from scheduler_app.subscriber.monitor import database_files, size
 from tests.faults.verdict import Report
 
 RETENTION = 35 * 60.0

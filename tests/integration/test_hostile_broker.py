@@ -14,11 +14,13 @@ import pytest
 from loguru import logger
 
 from config.settings import load_settings
-from models.store import Batch
-from scheduler_app import ingest, mqtt, outage
-from scheduler_app.ingest import Ingest
-from scheduler_app.mqtt import Connection, IngestSession
-from scheduler_app.packets import KEPT_PAYLOAD, Message
+from models.storage.store import Batch
+from scheduler_app.intake import ingest
+from scheduler_app.intake.ingest import Ingest
+from scheduler_app.mqtt import client as mqtt
+from scheduler_app.mqtt import reconnecting as outage
+from scheduler_app.mqtt.client import Connection, IngestSession
+from scheduler_app.mqtt.packets import KEPT_PAYLOAD, Message
 from tests.support.ports import HOST
 from tests.support.waiting import TIMEOUT, wait_for
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from paho.mqtt.client import Client
 
-from models.database import prepare, writing_database
-from models.store import Batch, NewReading, Store
+from models.storage.database import prepare, writing_database
+from models.storage.store import Batch, NewReading, Store
 from tests.conftest import MakeRole
 from tests.support.brokers import Broker, EmbeddedBroker
 from tests.support.database import rejected, rows, wait_for_rows

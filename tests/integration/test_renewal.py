@@ -6,12 +6,12 @@ from pathlib import Path
 
 from config.settings import load_settings
 from models.catalog import Catalog
-from models.database import prepare, writing_database
-from models.store import Store
-from scheduler_app.ingest import Ingest
-from scheduler_app.mqtt import IngestSession
-from scheduler_app.redelivery import Redeliveries
-from scheduler_app.writer import Writer
+from models.storage.database import prepare, writing_database
+from models.storage.store import Store
+from scheduler_app.intake.ingest import Ingest
+from scheduler_app.intake.redelivery import Redeliveries
+from scheduler_app.intake.writer import Writer
+from scheduler_app.mqtt.client import IngestSession
 from tests.support.brokers import Broker
 from tests.support.database import values
 from tests.support.mqtt_client import Peer

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 
-from models.database import prepare
+from models.storage.database import prepare
 
 # Kept for so long, in seconds, unless a test says otherwise.
 RETENTION = 2100.0

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from models.catalog import Catalog, SeriesRow
-from models.store import Batch, NewReading, Store, Stored
+from models.storage.store import Batch, NewReading, Store, Stored
 
 RETENTION = 2100.0
 

@@ -25,13 +25,13 @@ from config.streams import FieldPath, Stream, topic_level
 from config.text import printable
 from config.topics import check_topic, check_topic_filter, disjoint, is_at_or_below, matches, unpublishable
 from models.catalog import LONGEST_NAME, Catalog, NoSuchSeries
-from models.database import prepare, writing_database
-from models.store import Store
-from scheduler_app.fields import decode_fields
+from models.storage.database import prepare, writing_database
+from models.storage.store import Store
+from scheduler_app.intake.fields import decode_fields
+from scheduler_app.intake.payload import MAX_PAYLOAD, Rejected, decode
 from scheduler_app.management import CommandError, build_parser, load_command
-from scheduler_app.messages import InvalidMessage, parse_series
-from scheduler_app.packets import Message
-from scheduler_app.payload import MAX_PAYLOAD, Rejected, decode
+from scheduler_app.mqtt.packets import Message
+from scheduler_app.publishing.messages import InvalidMessage, parse_series
 from tests.unit.messages import NOW, message
 from tests.unit.writers import writer_on
 
@@ -287,7 +287,9 @@ PATTERNS = dict(patterns())
 
 
 def test_all_patterns_are_found() -> None:
-    assert {"scheduler_app/payload.py:_NUMBER", "models/message_id.py:_HEXADECIMAL"} <= set(PATTERNS)
+    assert {"scheduler_app/intake/payload.py:_NUMBER", "models/storage/reading_id.py:_HEXADECIMAL"} <= set(
+        PATTERNS
+    )
     assert any(name.startswith("config/broker_address.py") for name in PATTERNS)
 
 

@@ -7,12 +7,12 @@ import pytest
 
 from jobs.prune import Pruner
 from models.catalog import Catalog
-from models.database import prepare, writing_database
-from models.store import Batch, NewReading, Store
-from scheduler_app import ageing as module
-from scheduler_app.ageing import Ageing
-from scheduler_app.ingest import Step
-from scheduler_app.outlet import Outlet
+from models.storage.database import prepare, writing_database
+from models.storage.store import Batch, NewReading, Store
+from scheduler_app.intake.ingest import Step
+from scheduler_app.publishing.stats_publisher import Outlet
+from scheduler_app.subscriber import retention as module
+from scheduler_app.subscriber.retention import Ageing
 from tests.unit.rows import rows
 from tests.unit.stored import RETENTION, series_row
 

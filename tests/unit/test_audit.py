@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 
 from config.settings import load_settings
-from models.database import reading_database
-from models.series_history import snapshot
 from models.series_message import SeriesMessage
-from scheduler_app.audit import COVERAGE, POOLED, Audit
+from models.storage.database import reading_database
+from models.storage.series_queries import snapshot
+from scheduler_app.checks.audit import COVERAGE, POOLED, Audit
 from scheduler_app.commands.audit import Kept, check, report
 from scheduler_app.management import CommandError
-from scheduler_app.messages import SERIES_BYTES, write_series
-from scheduler_app.packets import Message
+from scheduler_app.mqtt.packets import Message
+from scheduler_app.publishing.messages import SERIES_BYTES, write_series
 from tests.unit.database_file import store_readings
 from tests.unit.messages import message
 

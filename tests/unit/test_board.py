@@ -4,7 +4,7 @@ import pytest
 
 from models.series_message import SeriesMessage
 from scheduler_app.arguments import Order
-from scheduler_app.board import Board
+from scheduler_app.console.series_table import Board
 from tests.unit.series_messages import AT
 
 

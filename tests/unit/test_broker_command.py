@@ -6,8 +6,9 @@ from types import SimpleNamespace
 import pytest
 
 from config.settings import load_settings
-from scheduler_app import embedded_broker, lifecycle
 from scheduler_app.commands.broker import Command
+from scheduler_app.mqtt import embedded_broker
+from scheduler_app.runtime import lifecycle
 
 
 @contextmanager

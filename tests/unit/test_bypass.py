@@ -17,9 +17,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from config.settings import load_settings
-from scheduler_app import bypass, mqtt, packets
-from scheduler_app.mqtt import MAXIMUM_PACKET_SIZE, IngestSession
-from scheduler_app.packets import KEPT_PAYLOAD, LARGEST_PACKET, Message, packet_size, pubacks
+from scheduler_app.mqtt import client as mqtt
+from scheduler_app.mqtt import fast_path as bypass
+from scheduler_app.mqtt import packets
+from scheduler_app.mqtt.client import MAXIMUM_PACKET_SIZE, IngestSession
+from scheduler_app.mqtt.packets import KEPT_PAYLOAD, LARGEST_PACKET, Message, packet_size, pubacks
 from tests.support.processes import ROOT
 from tests.support.waiting import TIMEOUT
 from tests.unit.messages import message
@@ -452,7 +454,7 @@ def test_after_a_packet_that_paho_has_read_the_masses_do_not_pass_through_it(
         by_paho.append(sent.payload)
         return sent
 
-    monkeypatch.setattr("scheduler_app.mqtt.read_publish", note)
+    monkeypatch.setattr("scheduler_app.mqtt.client.read_publish", note)
     with scripted() as broker:
         in_parts = packet(message(b"in parts"))
         broker.send(in_parts[:5])

@@ -7,17 +7,17 @@ from pathlib import Path
 import pytest
 
 from config.settings import load_settings
-from models.database import UnusableDatabase, prepare, reading_database, writing_database
-from models.history import counters, rejected_counts
-from models.series_history import all_series, snapshot, summaries
-from models.store import Store
-from models.transaction import DamagedStore, StoreUnavailable, UnreadableDatabase, reading
-from scheduler_app.doctor import Level, examine
-from scheduler_app.lifecycle import StopSignal
-from scheduler_app.locked_database import when_unlocked
+from models.storage.database import UnusableDatabase, prepare, reading_database, writing_database
+from models.storage.queries import counters, rejected_counts
+from models.storage.series_queries import all_series, snapshot, summaries
+from models.storage.store import Store
+from models.storage.transaction import DamagedStore, StoreUnavailable, UnreadableDatabase, reading
+from scheduler_app.checks.doctor import Level, examine
 from scheduler_app.management import CommandError
-from scheduler_app.monitor import Reader
-from scheduler_app.stored import stored_readings
+from scheduler_app.runtime.lifecycle import StopSignal
+from scheduler_app.runtime.locked_database import when_unlocked
+from scheduler_app.runtime.stored_readings import stored_readings
+from scheduler_app.subscriber.monitor import Reader
 from tests.support.damage import damage
 from tests.unit.rows import locked, rows
 from tests.unit.stored import add

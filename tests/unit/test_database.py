@@ -13,7 +13,7 @@ from pathlib import Path
 import peewee
 import pytest
 
-from models.database import (
+from models.storage.database import (
     READINGS,
     LockedDatabase,
     UnusableDatabase,
@@ -22,7 +22,7 @@ from models.database import (
     sole_owner,
     writing_database,
 )
-from models.store import Store
+from models.storage.store import Store
 from tests.unit.rows import locked, rows
 from tests.unit.stored import add
 
@@ -273,7 +273,7 @@ def test_the_place_for_the_lock_must_be_writable(tmp_path: Path) -> None:
 def test_a_database_is_free_again_when_its_owner_is_killed(tmp_path: Path) -> None:
     path = tmp_path / "test.db"
     script = (
-        "import sys, pathlib; from models.database import sole_owner\n"
+        "import sys, pathlib; from models.storage.database import sole_owner\n"
         "with sole_owner(pathlib.Path(sys.argv[1])): print('owner', flush=True); sys.stdin.read()"
     )
     with subprocess.Popen(

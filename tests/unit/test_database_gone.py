@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from models.database import OUTBOX, DatabaseGone, prepare, writing_database
-from models.outbox import Outbox
-from models.store import Batch, NewReading, Store
-from models.transaction import StoreUnavailable
+from models.storage.database import OUTBOX, DatabaseGone, prepare, writing_database
+from models.storage.outbox import Outbox
+from models.storage.store import Batch, NewReading, Store
+from models.storage.transaction import StoreUnavailable
 from tests.unit.rows import locked, rows
 from tests.unit.stored import add
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from config.settings import Settings, load_settings
-from models.database import prepare, writing_database
-from models.store import Batch, NewReading, Store
-from scheduler_app.doctor import Finding, Level, _check_metrics, _enough, _rate, examine
-from scheduler_app.messages import parse_metrics
+from models.storage.database import prepare, writing_database
+from models.storage.store import Batch, NewReading, Store
+from scheduler_app.checks.doctor import Finding, Level, _check_metrics, _enough, _rate, examine
+from scheduler_app.publishing.messages import parse_metrics
 from tests.unit.stored import series_row
 
 

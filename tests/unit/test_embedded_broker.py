@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from scheduler_app.embedded_broker import accepts_connections, run_embedded_broker
 from scheduler_app.management import CommandError
+from scheduler_app.mqtt.embedded_broker import accepts_connections, run_embedded_broker
 
 
 @pytest.fixture

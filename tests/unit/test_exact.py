@@ -5,7 +5,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from models.exact import ExactSum, expansion, ratio, square_root
+from models.statistics.exact import ExactSum, expansion, ratio, square_root
 
 LARGEST = 1.7976931348623157e308
 FINITE = st.floats(allow_nan=False, allow_infinity=False)

@@ -10,10 +10,10 @@ from random import Random
 
 import pytest
 
-from models.database import prepare, writing_database
-from models.store import Store
-from scheduler_app.ingest import Ingest
-from scheduler_app.redelivery import Redeliveries
+from models.storage.database import prepare, writing_database
+from models.storage.store import Store
+from scheduler_app.intake.ingest import Ingest
+from scheduler_app.intake.redelivery import Redeliveries
 from tests.unit.rows import rows
 from tests.unit.simulated_broker import Killed, SimulatedBroker, SimulatedSession
 from tests.unit.writers import writer_on

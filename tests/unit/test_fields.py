@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from config.quantities import Window
 from config.streams import TIME_FORMATS, FieldPath, Stream
 from models.catalog import LONGEST_NAME
-from scheduler_app.fields import FieldReading, decode_fields
-from scheduler_app.payload import MAX_PAYLOAD, Reason, Rejected
+from scheduler_app.intake.fields import FieldReading, decode_fields
+from scheduler_app.intake.payload import MAX_PAYLOAD, Reason, Rejected
 
 ARRIVED = 1_795_466_130.5
 LATEST = ARRIVED + 30

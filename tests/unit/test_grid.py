@@ -5,7 +5,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from models.grid import Grid
+from models.statistics.grid import Grid
 
 # From 1677 to 2262, as many formats of time have it; and some nonsense that a payload may hold.
 SANE = st.floats(-9.3e9, 9.3e9)

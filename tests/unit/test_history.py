@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from peewee import SqliteDatabase
 
-from models import history
-from models.database import prepare, reading_database, writing_database
-from models.store import Batch, Store
+from models.storage import queries as history
+from models.storage.database import prepare, reading_database, writing_database
+from models.storage.store import Batch, Store
 from tests.unit.stored import add, add_all
 
 

@@ -2,8 +2,8 @@ from queue import Empty
 
 import pytest
 
-from scheduler_app.inbox import Inbox
-from scheduler_app.messages import SERIES_BYTES
+from scheduler_app.console.inbox import Inbox
+from scheduler_app.publishing.messages import SERIES_BYTES
 from tests.unit.messages import message
 
 

@@ -3,11 +3,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from models.database import DatabaseGone
-from models.store import Batch
-from models.transaction import DamagedStore, NotStored, StoreUnavailable
-from scheduler_app.ingest import MAX_BATCH, Ingest
-from scheduler_app.packets import Message
+from models.storage.database import DatabaseGone
+from models.storage.store import Batch
+from models.storage.transaction import DamagedStore, NotStored, StoreUnavailable
+from scheduler_app.intake.ingest import MAX_BATCH, Ingest
+from scheduler_app.mqtt.packets import Message
 from tests.unit.messages import message
 
 A, B, C = (message(name.encode(), packet_id=number) for number, name in enumerate("abc", 1))
@@ -493,7 +493,7 @@ def test_a_commit_that_takes_very_long_is_none(
 ) -> None:
     """It may hang in the kernel for as long as a disk does not answer."""
     clock = [1000.0]
-    monkeypatch.setattr("scheduler_app.ingest.time.monotonic", lambda: clock[0])
+    monkeypatch.setattr("scheduler_app.intake.ingest.time.monotonic", lambda: clock[0])
     session = FakeSession([A])
     ingest = ingest_of(session)
     seen: list[bool] = []
@@ -593,7 +593,7 @@ def test_a_session_that_this_run_had_and_the_broker_has_no_more_is_told(
 ) -> None:
     """Also if nothing has been received by it. While there is none, the time does not go on."""
     now = iter([1_700_000_000.0, 1_700_000_050.0])
-    monkeypatch.setattr("scheduler_app.ingest.time", SimpleNamespace(time=lambda: next(now)))
+    monkeypatch.setattr("scheduler_app.intake.ingest.time", SimpleNamespace(time=lambda: next(now)))
     session = FakeSession([])
     ingest = ingest_of(session)
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import pytest
 
 from config.settings import load_settings
-from scheduler_app.mqtt import IngestSession
+from scheduler_app.mqtt.client import IngestSession
 from tests.support.waiting import TIMEOUT
 from tests.unit.test_bypass import scripted
 
@@ -235,7 +235,7 @@ def test_a_broker_that_works_off_nothing_is_left_after_a_while(
     monkeypatch: pytest.MonkeyPatch, log_lines: list[str]
 ) -> None:
     """That is told, but not each time."""
-    monkeypatch.setattr("scheduler_app.mqtt._LEAVE_TIMEOUT", 0.0)
+    monkeypatch.setattr("scheduler_app.mqtt.client._LEAVE_TIMEOUT", 0.0)
     with listening() as broker:
         for _ in range(3):
             broker.connect()

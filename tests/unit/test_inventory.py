@@ -4,9 +4,9 @@ import pytest
 
 from config.settings import load_settings
 from models.catalog import Catalog, NoSuchSeries
-from models.database import prepare, writing_database
-from models.store import Store
-from scheduler_app.inventory import open_catalog
+from models.storage.database import prepare, writing_database
+from models.storage.store import Store
+from scheduler_app.subscriber.plans import open_catalog
 
 
 def catalog(path: Path, topic: str) -> Catalog:

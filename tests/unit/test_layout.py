@@ -13,11 +13,11 @@ FOLDERS = ("config", "models", "jobs", "scheduler_app")
 FILES = [ROOT / "manage.py", *sorted(path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py"))]
 # Each library has one door.
 DOORS = {
-    "paho": {"scheduler_app/mqtt.py"},
-    "tabulate": {"scheduler_app/table.py"},
-    "plotext": {"scheduler_app/plot.py"},
-    "apscheduler": {"scheduler_app/scheduler.py"},
-    "iotcore": {"scheduler_app/embedded_broker.py"},
+    "paho": {"scheduler_app/mqtt/client.py"},
+    "tabulate": {"scheduler_app/console/table.py"},
+    "plotext": {"scheduler_app/console/plot.py"},
+    "apscheduler": {"scheduler_app/runtime/scheduler.py"},
+    "iotcore": {"scheduler_app/mqtt/embedded_broker.py"},
     "pydantic": {"config/settings.py"},
     "pydantic_settings": {"config/settings.py"},
 }
@@ -94,16 +94,16 @@ def test_the_pure_parts_import_nothing_of_the_project(name: str, own: str) -> No
 
 # What only computes, and what of the project it may use for that.
 COMPUTING: dict[str, set[str]] = {
-    "models/exact.py": set(),
-    "models/grid.py": set(),
-    "models/sums.py": {"models.exact", "models.grid"},
-    "models/ordered.py": {"models.exact"},
-    "models/statistics.py": {"models.exact", "models.ordered"},
+    "models/statistics/exact.py": set(),
+    "models/statistics/grid.py": set(),
+    "models/statistics/sums.py": {"models.statistics.exact", "models.statistics.grid"},
+    "models/statistics/ordered.py": {"models.statistics.exact"},
+    "models/statistics/formulas.py": {"models.statistics.exact", "models.statistics.ordered"},
     "models/catalog.py": set(),
-    "scheduler_app/payload.py": set(),
+    "scheduler_app/intake/payload.py": set(),
     "models/series_message.py": set(),
-    "scheduler_app/messages.py": {"config.quantities", "config.text", "models.series_message"},
-    "scheduler_app/fields.py": {"config.streams", "models.catalog", "scheduler_app.payload"},
+    "scheduler_app/publishing/messages.py": {"config.quantities", "config.text", "models.series_message"},
+    "scheduler_app/intake/fields.py": {"config.streams", "models.catalog", "scheduler_app.intake.payload"},
 }
 
 

@@ -10,8 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from scheduler_app.lifecycle import StopSignal, background, role, serve, stop_at_end_of_input, wait_until
 from scheduler_app.management import CommandError
+from scheduler_app.runtime.lifecycle import (
+    StopSignal,
+    background,
+    role,
+    serve,
+    stop_at_end_of_input,
+    wait_until,
+)
 
 # Seconds until a test gives up waiting for what must come.
 PATIENCE = 10.0
@@ -188,7 +195,7 @@ def test_a_health_file_that_cannot_be_written_is_told_and_ends_nothing(
 
 
 def test_a_health_file_is_touched_again_and_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("scheduler_app.lifecycle._HEALTH_INTERVAL", 0.0)
+    monkeypatch.setattr("scheduler_app.runtime.lifecycle._HEALTH_INTERVAL", 0.0)
     health_file = tmp_path / "health"
     stop = StopSignal()
     ages: list[bool] = []
@@ -257,7 +264,7 @@ def test_an_error_in_a_background_thread_stops_the_role(log_lines: list[str]) ->
 def test_a_background_thread_that_does_not_end_is_told(
     monkeypatch: pytest.MonkeyPatch, log_lines: list[str]
 ) -> None:
-    monkeypatch.setattr("scheduler_app.lifecycle._END_TIMEOUT", 0.01)
+    monkeypatch.setattr("scheduler_app.runtime.lifecycle._END_TIMEOUT", 0.01)
     release = threading.Event()
 
     def run() -> None:

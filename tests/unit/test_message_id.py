@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.message_id import pack, unpack
+from models.storage.reading_id import pack, unpack
 
 IDS = st.one_of(st.text("0123456789abcdef-", min_size=1), st.text(min_size=1), st.uuids().map(str))
 

@@ -5,8 +5,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scheduler_app.messages import AVERAGES_BYTES, MAX_WINDOWS, InvalidMessage, parse_averages, write_averages
-from scheduler_app.table import render
+from scheduler_app.console.table import render
+from scheduler_app.publishing.messages import (
+    AVERAGES_BYTES,
+    MAX_WINDOWS,
+    InvalidMessage,
+    parse_averages,
+    write_averages,
+)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scheduler_app.commands.status import readable
-from scheduler_app.messages import (
+from scheduler_app.console.table import render_pairs
+from scheduler_app.publishing.messages import (
     METRICS_BYTES,
     OFFLINE,
     ONLINE,
@@ -16,7 +17,6 @@ from scheduler_app.messages import (
     parse_state,
     write_metrics,
 )
-from scheduler_app.table import render_pairs
 
 NOW = 1_700_000_000.5
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scheduler_app.messages import (
+from scheduler_app.publishing.messages import (
     MAX_STATISTICS,
     MAX_WINDOWS,
     SERIES_BYTES,

@@ -3,9 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from models.database import prepare, writing_database
-from models.store import Batch, NewReading, Store
-from scheduler_app.monitor import last_presence
+from models.storage.database import prepare, writing_database
+from models.storage.store import Batch, NewReading, Store
+from scheduler_app.subscriber.monitor import last_presence
 from tests.unit.stored import series_row
 
 

@@ -4,9 +4,9 @@ import math
 
 import pytest
 
-from models.grid import Edges
-from models.ordered import At, Ordered, Squares, TimeEdges
-from models.sums import Sums
+from models.statistics.grid import Edges
+from models.statistics.ordered import At, Ordered, Squares, TimeEdges
+from models.statistics.sums import Sums
 
 
 def test_a_reading_is_kept_until_it_has_left_the_longest_window() -> None:

@@ -1,7 +1,7 @@
 import pytest
 
 from config.broker_address import BrokerAddress
-from scheduler_app.outage import Backoff, OutageLog
+from scheduler_app.mqtt.reconnecting import Backoff, OutageLog
 
 ADDRESS = BrokerAddress.parse("mqtt://user:secret@host:1884")
 AWAY = ConnectionRefusedError(111, "Connection refused")

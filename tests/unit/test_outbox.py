@@ -3,9 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from models.database import OUTBOX, prepare, writing_database
-from models.outbox import Outbox, Waiting
-from models.transaction import StoreUnavailable
+from models.storage.database import OUTBOX, prepare, writing_database
+from models.storage.outbox import Outbox, Waiting
+from models.storage.transaction import StoreUnavailable
 from tests.unit.rows import locked, rows
 
 ALL = "SELECT id, topic, payload FROM outgoing ORDER BY id"

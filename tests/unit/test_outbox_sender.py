@@ -7,12 +7,12 @@ from queue import SimpleQueue
 import pytest
 from loguru import logger
 
-from models.database import OUTBOX, prepare, writing_database
-from models.outbox import Outbox
-from models.transaction import StoreUnavailable
-from scheduler_app import outbox_sender
-from scheduler_app.mqtt import Puback
-from scheduler_app.outbox_sender import OutboxSender
+from models.storage.database import OUTBOX, prepare, writing_database
+from models.storage.outbox import Outbox
+from models.storage.transaction import StoreUnavailable
+from scheduler_app.mqtt.client import Puback
+from scheduler_app.publishing import outbox_sender
+from scheduler_app.publishing.outbox_sender import OutboxSender
 from tests.unit.rows import locked, rows
 
 ACCEPTED = Puback(accepted=True, reason="Success")

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from config.settings import load_settings
-from scheduler_app import outlet as module
-from scheduler_app.outlet import Outlet
+from scheduler_app.publishing import stats_publisher as module
+from scheduler_app.publishing.stats_publisher import Outlet
 from tests.unit.messages import message
 
 
@@ -56,7 +56,7 @@ class Service:
         FakeTimer.made = self.timers
         monkeypatch.setattr(module, "Connection", FakeConnection)
         monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: self.now))
-        monkeypatch.setattr("scheduler_app.outlet.threading.Timer", FakeTimer)
+        monkeypatch.setattr("scheduler_app.publishing.stats_publisher.threading.Timer", FakeTimer)
         self.outlet = Outlet(load_settings())
         self.outlet.start(lambda: None)
         self.connection: Any = self.outlet._connection

@@ -4,9 +4,9 @@ import pytest
 
 from config.settings import load_settings
 from models.series_message import SeriesMessage
-from scheduler_app.mqtt import Connection, Puback
-from scheduler_app.outlet import Outlet, unpublishable_name
-from scheduler_app.packets import INVALID_TOPIC
+from scheduler_app.mqtt.client import Connection, Puback
+from scheduler_app.mqtt.packets import INVALID_TOPIC
+from scheduler_app.publishing.stats_publisher import Outlet, unpublishable_name
 
 BAD = [
     "w/+",

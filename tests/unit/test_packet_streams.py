@@ -16,8 +16,9 @@ from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
 
 from config.settings import Settings, load_settings
-from scheduler_app import bypass, mqtt
-from scheduler_app.mqtt import IngestSession
+from scheduler_app.mqtt import client as mqtt
+from scheduler_app.mqtt import fast_path as bypass
+from scheduler_app.mqtt.client import IngestSession
 from tests.support.mqtt_oracle import Oracle, Said, Verdict
 
 CONNACK = {False: b"\x20\2\1\0", True: b"\x20\3\1\0\0"}

@@ -9,7 +9,8 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
-from scheduler_app.packets import (
+from scheduler_app.intake.payload import MAX_PAYLOAD, Reason, Rejected, decode
+from scheduler_app.mqtt.packets import (
     CutPayload,
     Incomplete,
     Message,
@@ -21,7 +22,6 @@ from scheduler_app.packets import (
     read_publish,
     read_publishes,
 )
-from scheduler_app.payload import MAX_PAYLOAD, Reason, Rejected, decode
 from tests.unit.messages import NOW, message
 
 VERSIONS = pytest.mark.parametrize("version_5", [False, True], ids=["3.1.1", "5"])

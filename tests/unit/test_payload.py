@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from scheduler_app.payload import MAX_PAYLOAD, Reason, Rejected, decode
+from scheduler_app.intake.payload import MAX_PAYLOAD, Reason, Rejected, decode
 
 ARRIVED = 1_700_000_000.5
 LATEST = ARRIVED + 30

@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from scheduler_app.plot import Points, plot
+from scheduler_app.console.plot import Points, plot
 
 NOW = 1_700_000_000.0
 

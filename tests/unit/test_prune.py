@@ -7,13 +7,13 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from jobs.prune import REJECTED_RETENTION, STEP, Pruner, SteadyClock
-from models import rejected as rejected_messages
 from models.catalog import Catalog, SeriesRow
-from models.database import prepare, reading_database, writing_database
-from models.grid import Grid
-from models.rejected import NewRejected
-from models.rolling import Plan, RollingStatistics
-from models.store import Batch, NewReading, Place, Store
+from models.statistics.grid import Grid
+from models.statistics.rolling import Plan, RollingStatistics
+from models.storage import rejected as rejected_messages
+from models.storage.database import prepare, reading_database, writing_database
+from models.storage.rejected import NewRejected
+from models.storage.store import Batch, NewReading, Place, Store
 from tests.unit.rows import rows
 from tests.unit.stored import RETENTION, series_row
 

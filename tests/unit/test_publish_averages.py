@@ -4,7 +4,7 @@ from typing import cast
 import pytest
 
 from jobs.publish_averages import publish_averages
-from models.rolling import RollingStatistics, WindowAverage
+from models.statistics.rolling import RollingStatistics, WindowAverage
 
 
 class FakeStatistics:

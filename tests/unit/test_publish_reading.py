@@ -3,7 +3,7 @@ from collections import Counter
 from random import Random
 
 from jobs.publish_reading import LEAST, MOST, ReadingIds, publish_reading
-from scheduler_app.payload import decode
+from scheduler_app.intake.payload import decode
 
 NOW = 1_700_000_000.25
 

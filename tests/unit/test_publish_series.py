@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 
 from jobs.publish_series import SeriesPublisher
 from models.catalog import SeriesRow
-from models.database import prepare, reading_database, writing_database
-from models.grid import Grid
-from models.ordered import At
-from models.rolling import Plan, RollingStatistics
 from models.series_message import SeriesMessage
-from models.store import Store
-from scheduler_app.messages import write_series
+from models.statistics.grid import Grid
+from models.statistics.ordered import At
+from models.statistics.rolling import Plan, RollingStatistics
+from models.storage.database import prepare, reading_database, writing_database
+from models.storage.store import Store
+from scheduler_app.publishing.messages import write_series
 from tests.unit.stored import add, catalog_of, series_row
 
 NOW = 1_700_000_000.0

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from scheduler_app.payload import decode
+from scheduler_app.intake.payload import decode
 
 LONGEST = 64
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scheduler_app.recomputation import EXACT, Result, UnknownStatistic, difference, is_off, recompute
+from scheduler_app.checks.recomputation import EXACT, Result, UnknownStatistic, difference, is_off, recompute
 from tests.support.reference import agrees, reference
 
 STATISTICS = (

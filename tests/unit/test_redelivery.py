@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scheduler_app.ingest import MAX_BATCH, WORTH_A_PROOF
-from scheduler_app.packets import Message
-from scheduler_app.redelivery import MOST_UNPROVEN, REMEMBERED, Redeliveries
+from scheduler_app.intake.ingest import MAX_BATCH, WORTH_A_PROOF
+from scheduler_app.intake.redelivery import MOST_UNPROVEN, REMEMBERED, Redeliveries
+from scheduler_app.mqtt.packets import Message
 from tests.unit.messages import message
 
 PACKET_IDS = 65_535
@@ -155,7 +155,7 @@ def test_what_an_earlier_version_has_stored_is_known() -> None:
 
 
 def test_more_topics_than_are_remembered_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("scheduler_app.redelivery._REMEMBERED_TOPICS", 2)
+    monkeypatch.setattr("scheduler_app.intake.redelivery._REMEMBERED_TOPICS", 2)
     sent = [message(b"1", f"topic-{number}", packet_id=number) for number in range(1, 6)]
     ledger = holding(*sent)
     assert all(ledger.knows(one) for one in sent)

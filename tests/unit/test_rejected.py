@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from models.database import prepare, writing_database
-from models.rejected import NewRejected
-from models.store import Batch, Store
+from models.storage.database import prepare, writing_database
+from models.storage.rejected import NewRejected
+from models.storage.store import Batch, Store
 from scheduler_app.management import main
 from tests.unit.messages import NOW
 from tests.unit.rows import rows

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from models import rejected as module
-from models.database import prepare, writing_database
-from models.rejected import MOST_BYTES, MOST_ROWS, STEP, NewRejected
-from models.store import Batch, Store
-from models.transaction import StoreUnavailable
+from models.storage import rejected as module
+from models.storage.database import prepare, writing_database
+from models.storage.rejected import MOST_BYTES, MOST_ROWS, STEP, NewRejected
+from models.storage.store import Batch, Store
+from models.storage.transaction import StoreUnavailable
 from tests.unit.rows import locked, rows
 
 ARRIVED = "SELECT arrived FROM rejected_message ORDER BY id"

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from models.catalog import Catalog, SeriesRow
-from models.database import prepare, reading_database, writing_database
-from models.grid import Grid
-from models.history import StoredReadings
-from models.rolling import Plan, RollingStatistics, WindowAverage
-from models.store import Batch, NewReading, Store, StoredReading
+from models.statistics.grid import Grid
+from models.statistics.rolling import Plan, RollingStatistics, WindowAverage
+from models.storage.database import prepare, reading_database, writing_database
+from models.storage.queries import StoredReadings
+from models.storage.store import Batch, NewReading, Store, StoredReading
 from tests.support.reference import agrees, reference
 
 NOW = 1_700_000_000.0
@@ -198,7 +198,7 @@ def test_a_series_without_readings_is_none_after_a_restart(service: Service) -> 
 def test_a_step_of_time_may_hold_more_than_is_read_at_once(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("models.history._CHUNK", 3)
+    monkeypatch.setattr("models.storage.queries._CHUNK", 3)
     service.add(*((name, NOW - number / 8, number * 0.1) for number in range(50) for name in ("b", "a")))
     service.start_again()
     service.tick(NOW)
@@ -207,7 +207,7 @@ def test_a_step_of_time_may_hold_more_than_is_read_at_once(
 def test_more_may_arrive_between_two_ticks_than_is_taken_apart_at_once(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("models.rolling._CHUNK", 3)
+    monkeypatch.setattr("models.statistics.rolling._CHUNK", 3)
     service.tick(NOW)
     times = [NOW + 5, NOW + 5, NOW + 1, NOW + 9, NOW + 9, NOW + 9, NOW - 20, NOW + 9, NOW + 12, NOW + 2]
     service.add(*((name, time, number * 0.1) for number, time in enumerate(times) for name in ("b", "a")))

@@ -3,7 +3,7 @@ import math
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.rolling_average import rolling_averages
+from models.statistics.rolling_average import rolling_averages
 
 NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
 

@@ -1,7 +1,7 @@
 import pytest
 
-from scheduler_app import sample as module
-from scheduler_app.sample import INTERVAL, KEPT, KEPT_BYTES, KEPT_OF_A_KIND, Sample
+from scheduler_app.intake import sample as module
+from scheduler_app.intake.sample import INTERVAL, KEPT, KEPT_BYTES, KEPT_OF_A_KIND, Sample
 from tests.unit.messages import NOW
 
 

@@ -12,8 +12,8 @@ from apscheduler.events import (
     EVENT_JOB_SUBMITTED,
 )
 
-from scheduler_app import scheduler as module
-from scheduler_app.scheduler import Every, RandomInterval, Scheduler
+from scheduler_app.runtime import scheduler as module
+from scheduler_app.runtime.scheduler import Every, RandomInterval, Scheduler
 
 # Seconds until a test gives up waiting for what must come.
 PATIENCE = 10.0

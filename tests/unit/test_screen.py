@@ -8,7 +8,7 @@ from contextlib import suppress
 
 import pytest
 
-from scheduler_app.screen import Screen
+from scheduler_app.console.screen import Screen
 
 
 class Terminal:

@@ -6,7 +6,7 @@ from random import Random
 import pytest
 
 from jobs.sensors import Due, Sensors, WanderingValues, due_at_random, due_at_rate
-from scheduler_app.payload import decode
+from scheduler_app.intake.payload import decode
 
 NOW = 1_700_000_000.25
 

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from models.database import Database, prepare, reading_database
-from models.series_history import all_series, readings_of, snapshot, summaries
+from models.storage.database import Database, prepare, reading_database
+from models.storage.series_queries import all_series, readings_of, snapshot, summaries
 from tests.unit.database_file import RETENTION, store_readings
 
 NOW = 1_700_000_000.0

@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 
 from config.settings import load_settings
-from scheduler_app import series_view
 from scheduler_app.arguments import Order
-from scheduler_app.board import Board
-from scheduler_app.messages import parse_series
-from scheduler_app.packets import Message
-from scheduler_app.series_view import JsonLines, Live, Rhythm, SeriesView, Tables
+from scheduler_app.console import series_view
+from scheduler_app.console.series_table import Board
+from scheduler_app.console.series_view import JsonLines, Live, Rhythm, SeriesView, Tables
+from scheduler_app.mqtt.packets import Message
+from scheduler_app.publishing.messages import parse_series
 from tests.unit.messages import message
 from tests.unit.series_messages import AT, content, payload
 

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from models.catalog import SeriesRow
-from models.database import WritingDatabase, prepare, writing_database
-from models.rejected import NewRejected
-from models.store import Batch, Deleted, NewReading, Place, Store
-from models.transaction import StoreUnavailable
+from models.storage.database import WritingDatabase, prepare, writing_database
+from models.storage.rejected import NewRejected
+from models.storage.store import Batch, Deleted, NewReading, Place, Store
+from models.storage.transaction import StoreUnavailable
 from tests.unit.rows import locked, rows
 from tests.unit.stored import RETENTION, series_row
 

@@ -4,10 +4,10 @@ from pathlib import Path
 import pytest
 
 from config.settings import load_settings
-from models.database import prepare, writing_database
-from models.store import Store
-from models.transaction import StoreUnavailable
-from scheduler_app.subscriptions import Subscriptions
+from models.storage.database import prepare, writing_database
+from models.storage.store import Store
+from models.storage.transaction import StoreUnavailable
+from scheduler_app.subscriber.subscriptions import Subscriptions
 from tests.unit.rows import locked
 
 

@@ -1,6 +1,13 @@
 import pytest
 
-from scheduler_app.table import FORMATS, WIDEST_CELL, render, render_columns, render_pairs, render_table
+from scheduler_app.console.table import (
+    FORMATS,
+    WIDEST_CELL,
+    render,
+    render_columns,
+    render_pairs,
+    render_table,
+)
 
 AVERAGES = {"avg_1min": 46, "avg_5min": 45.7, "avg_30min": 47.177777777777777}
 EMPTY = {"avg_1min": None, "avg_5min": 5, "avg_30min": None}

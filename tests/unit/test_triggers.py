@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scheduler_app.scheduler import Every, RandomInterval
+from scheduler_app.runtime.scheduler import Every, RandomInterval
 
 NOW = datetime(2024, 3, 1, 12, tzinfo=UTC)
 JUMPS = [timedelta(hours=1), timedelta(hours=-1), timedelta(days=365), timedelta(days=-365)]

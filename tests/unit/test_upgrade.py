@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from models.database import READINGS, UnusableDatabase, prepare, sole_owner, writing_database
-from models.message_id import pack
-from models.store import Batch, NewReading, Store
+from models.storage.database import READINGS, UnusableDatabase, prepare, sole_owner, writing_database
+from models.storage.reading_id import pack
+from models.storage.store import Batch, NewReading, Store
 from tests.unit.rows import locked, rows
 
 ROOT = Path(__file__).parents[2]
@@ -203,7 +203,7 @@ def test_a_file_that_is_in_use_is_left_as_it_is(path: Path) -> None:
 KILLED = """
 import os, pathlib, signal, sys
 import peewee
-from models.database import prepare
+from models.storage.database import prepare
 left = int(sys.argv[2])
 execute = peewee.SqliteDatabase.execute_sql
 def execute_or_die(self, sql, *arguments, **named):

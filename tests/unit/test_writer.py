@@ -5,14 +5,14 @@ from random import Random
 
 import pytest
 
-from models import history
-from models.database import prepare, reading_database, writing_database
-from models.store import Store
-from models.transaction import StoreUnavailable
-from scheduler_app.packets import Message
-from scheduler_app.redelivery import Redeliveries
-from scheduler_app.sample import INTERVAL, KEPT_BYTES, KEPT_OF_A_KIND
-from scheduler_app.writer import Writer
+from models.storage import queries as history
+from models.storage.database import prepare, reading_database, writing_database
+from models.storage.store import Store
+from models.storage.transaction import StoreUnavailable
+from scheduler_app.intake.redelivery import Redeliveries
+from scheduler_app.intake.sample import INTERVAL, KEPT_BYTES, KEPT_OF_A_KIND
+from scheduler_app.intake.writer import Writer
+from scheduler_app.mqtt.packets import Message
 from tests.unit.messages import NOW, message
 from tests.unit.rows import locked, rows
 from tests.unit.writers import writer_on
@@ -472,7 +472,7 @@ def test_an_id_that_names_a_device_is_warned_of_once(
 def test_the_values_of_only_so_many_duplicates_are_remembered(
     writer: Writer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("scheduler_app.writer._REMEMBERED_DUPLICATES", 3)
+    monkeypatch.setattr("scheduler_app.intake.writer._REMEMBERED_DUPLICATES", 3)
     for number in range(10):
         store_all(writer, [message(named(f"x-{number}"), packet_id=packet_id) for packet_id in (1, 2)])
         assert len(writer._duplicates) <= 3

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from models.catalog import Catalog
-from models.database import prepare, writing_database
-from models.store import Store, StoredReading
-from models.transaction import NotStored, StoreUnavailable
-from scheduler_app.packets import Message
-from scheduler_app.writer import Writer
+from models.storage.database import prepare, writing_database
+from models.storage.store import Store, StoredReading
+from models.storage.transaction import NotStored, StoreUnavailable
+from scheduler_app.intake.writer import Writer
+from scheduler_app.mqtt.packets import Message
 from tests.unit.messages import NOW, message
 from tests.unit.rows import locked, rows
 from tests.unit.writers import writer_on

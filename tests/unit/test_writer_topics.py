@@ -7,10 +7,10 @@ import pytest
 
 from config.streams import Stream, stream_of
 from models.catalog import LONGEST_NAME
-from models.database import prepare, writing_database
-from models.store import Store
-from scheduler_app import writer as writer_module
-from scheduler_app.writer import Writer
+from models.storage.database import prepare, writing_database
+from models.storage.store import Store
+from scheduler_app.intake import writer as writer_module
+from scheduler_app.intake.writer import Writer
 from tests.unit.messages import message
 from tests.unit.writers import writer_on
 

@@ -4,9 +4,9 @@ from collections.abc import Callable, Sequence
 
 from config.settings import load_settings
 from models.catalog import Catalog
-from models.store import Store, StoredReading
-from scheduler_app.redelivery import Redeliveries
-from scheduler_app.writer import Writer
+from models.storage.store import Store, StoredReading
+from scheduler_app.intake.redelivery import Redeliveries
+from scheduler_app.intake.writer import Writer
 
 
 def writer_on(

@@ -1,0 +1,1 @@
+"""Exact sums, windows and formulas: only computes."""

@@ -1,0 +1,130 @@
+"""What is asked of the stored readings, through a reading connection."""
+
+import math
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from itertools import chain, islice
+from sqlite3 import Cursor
+from typing import NamedTuple
+
+from peewee import ModelSelect, SqliteDatabase, fn
+
+from models.storage.tables import Counter, Reading, RejectedMessage, Series
+
+# How many readings are held at once.
+_CHUNK = 100_000
+# Of a reading: series, time (UTC epoch seconds), value.
+TimedValue = tuple[int, float, float]
+
+
+class StoredReadings:
+    """The stored readings, span by span of time, as one transaction sees them.
+
+    A span is the times with `after` < time <= `until`, in UTC epoch seconds.
+    """
+
+    def __init__(self, database: SqliteDatabase) -> None:
+        self._database = database
+        query = Series.select(Series.id).order_by(Series.id)
+        self.series = [series for (series,) in database.execute(query)]
+        # Written once: for a short span, peewee would take longer for that than SQLite for the answer.
+        self._next = self._sql(Reading.select(fn.MIN(Reading.time)))
+        # Only what is needed: most of the time goes into making Python's objects.
+        columns = [Reading.value] if len(self.series) == 1 else [Reading.series, Reading.value]
+        in_order = Reading.time, Reading.sequence
+        self._values = self._sql(Reading.select(*columns).order_by(*in_order))
+        self._timed = self._sql(
+            Reading.select(Reading.series, Reading.time, Reading.value).order_by(*in_order)
+        )
+
+    def next_time(self, after: float) -> float | None:
+        """Return the time of the first reading later than `after`, None if there is none."""
+        time: float | None
+        [(time,)] = self._select(self._next, after)
+        return time
+
+    def values(self, after: float, until: float) -> Iterator[Mapping[int, list[float]]]:
+        """Yield the values of a span by series; in parts, so that memory stays bounded."""
+        cursor = self._select(self._values, after, until)
+        if len(self.series) == 1:
+            values = chain.from_iterable(cursor)
+            while part := list(islice(values, _CHUNK)):
+                yield {self.series[0]: part}
+            return
+        while True:
+            by_series: defaultdict[int, list[float]] = defaultdict(list)
+            for series, value in islice(cursor, _CHUNK):
+                by_series[series].append(value)
+            if not by_series:
+                return
+            yield by_series
+
+    def timed(self, after: float, until: float = math.inf) -> Iterator[TimedValue]:
+        """Yield the readings of a span in the order of time, and of arrival where that is equal."""
+        return self._select(self._timed, after, until)
+
+    def _sql(self, query: "ModelSelect[Reading]") -> str:
+        span = (Reading.time > 0) & (Reading.time <= 0)
+        return str(query.where(span).sql()[0])
+
+    def _select(self, sql: str, after: float, until: float = math.inf) -> Cursor:
+        cursor: Cursor = self._database.execute_sql(sql, (after, until))
+        return cursor
+
+
+def latest_sequence(database: SqliteDatabase) -> int:
+    """Return the sequence of the reading that was stored last, 0 if there was none."""
+    return counters(database).get("sequence", 0)
+
+
+def counters(database: SqliteDatabase) -> dict[str, int]:
+    """Return how many messages came to which end, since the database was created."""
+    return dict(database.execute(Counter.select(Counter.name, Counter.value)).fetchall())
+
+
+def reading_count(database: SqliteDatabase) -> int:
+    """Return how many readings are stored."""
+    return int(Reading.select().count(database))
+
+
+class RejectedRow(NamedTuple):
+    """A rejected message. `payload` is the beginning of it, `size` the length of the whole in bytes."""
+
+    arrived: float
+    topic: str
+    payload: bytes
+    size: int
+    reason: str
+    detail: str
+
+
+def rejected_counts(database: SqliteDatabase) -> list[tuple[int, str, str]]:
+    """Return (how many, reason, topic) of the rejected messages that are kept, most first."""
+    number = fn.COUNT(RejectedMessage.id)
+    query = (
+        RejectedMessage.select(number, RejectedMessage.reason, RejectedMessage.topic)
+        .group_by(RejectedMessage.reason, RejectedMessage.topic)
+        .order_by(number.desc(), RejectedMessage.reason, RejectedMessage.topic)
+    )
+    return list(database.execute(query).fetchall())
+
+
+def rejected_messages(database: SqliteDatabase, newest: int | None = None) -> Iterator[RejectedRow]:
+    """Yield the rejected messages, oldest first; or the `newest` so many, newest first."""
+    order = RejectedMessage.id if newest is None else RejectedMessage.id.desc()
+    query = RejectedMessage.select(
+        RejectedMessage.arrived,
+        RejectedMessage.topic,
+        RejectedMessage.payload,
+        RejectedMessage.size,
+        RejectedMessage.reason,
+        RejectedMessage.detail,
+    )
+    for row in database.execute(query.order_by(order).limit(newest)):
+        yield RejectedRow(*row)
+
+
+def newest_time(database: SqliteDatabase) -> float | None:
+    """Return the largest event time of the stored readings, in UTC epoch seconds."""
+    time: float | None = Reading.select(fn.MAX(Reading.time)).scalar(database)
+    return time

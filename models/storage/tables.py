@@ -1,0 +1,130 @@
+"""The tables, as peewee models. They are bound to a database where they are used."""
+
+from peewee import (
+    AutoField,
+    BlobField,
+    CompositeKey,
+    FloatField,
+    ForeignKeyField,
+    IntegerField,
+    Model,
+    TextField,
+)
+
+
+class Series(Model):
+    """The readings of one topic, or of one field of its messages."""
+
+    id = AutoField()
+    # The topic, and the field's path below it.
+    name = TextField(unique=True)
+    topic = TextField()
+    # Empty where a message is one reading.
+    field = TextField()
+    # Event time of its first reading, UTC epoch seconds.
+    since = FloatField()
+    # Seconds that its readings are kept.
+    retention = FloatField()
+
+    class Meta:
+        table_name = "series"
+
+
+class Reading(Model):
+    """One number, of one series, at one time.
+
+    The rows lie in the order of time, so that what is old is in one place to be deleted, and what
+    a window holds in one to be read.
+    """
+
+    # Event time, UTC epoch seconds.
+    time = FloatField()
+    # Grows with each reading that is taken in.
+    sequence = IntegerField()
+    # No index of its own: no query looks for it alone.
+    series = ForeignKeyField(Series, index=False)
+    value = FloatField()
+    # What the payload gave as its `id`, packed: see models/storage/reading_id.py.
+    message_id = BlobField(null=True)
+
+    class Meta:
+        table_name = "reading"
+        primary_key = CompositeKey("time", "sequence")
+        without_rowid = True
+
+
+class MessageId(Model):
+    """The id of a reading that is stored: unique within its series.
+
+    A table, since an index of the readings would hold their time and sequence once more. The id comes
+    first, so that those of one sender lie together, over however many series it publishes.
+    """
+
+    series = ForeignKeyField(Series, index=False)
+    message_id = BlobField()
+
+    class Meta:
+        table_name = "message_id"
+        primary_key = CompositeKey("message_id", "series")
+        without_rowid = True
+
+
+class RejectedMessage(Model):
+    """A message that is no reading, kept for a person to look at."""
+
+    id = AutoField()
+    # Time of arrival, UTC epoch seconds.
+    arrived = FloatField()
+    topic = TextField()
+    # The first bytes of it; `size` is the length of the whole.
+    payload = BlobField()
+    size = IntegerField()
+    reason = TextField()
+    detail = TextField()
+
+    class Meta:
+        table_name = "rejected_message"
+
+
+class Delivery(Model):
+    """What one transaction has stored, so that the broker's sending it again is recognised."""
+
+    # The number of its last message, counted over all that were new: see scheduler_app/intake/redelivery.py.
+    id = AutoField()
+    # For each message its packet id and a digest.
+    packets = BlobField()
+
+    class Meta:
+        table_name = "delivery"
+
+
+class Counter(Model):
+    """How many messages came to which end since the database was created: `since`, in epoch seconds."""
+
+    name = TextField(primary_key=True)
+    value = IntegerField()
+
+    class Meta:
+        table_name = "counter"
+        without_rowid = True
+
+
+class Subscription(Model):
+    """A topic filter that the session at the broker may be subscribed to."""
+
+    topic_filter = TextField(primary_key=True)
+
+    class Meta:
+        table_name = "subscription"
+        without_rowid = True
+
+
+class Outgoing(Model):
+    """A reading of the publisher's that no broker has acknowledged yet. In a file of its own."""
+
+    id = AutoField()
+    topic = TextField()
+    payload = TextField()
+
+    class Meta:
+        table_name = "outgoing"

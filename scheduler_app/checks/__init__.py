@@ -1,0 +1,1 @@
+"""What tells whether all is right: the doctor, and the audit with its own recomputation."""

@@ -1,0 +1,315 @@
+"""What `manage.py check` looks at."""
+
+import math
+import os
+import secrets
+import threading
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import NamedTuple
+
+from config.quantities import format_duration
+from config.settings import Settings
+from models.storage import queries as history
+from models.storage.database import (
+    LockedDatabase,
+    UnusableDatabase,
+    first_damage,
+    prepare,
+    reading_database,
+    what_to_do_with_a_damaged,
+    writing_settings,
+)
+from models.storage.transaction import UnreadableDatabase, reading
+from scheduler_app.console.formatting import time_text
+from scheduler_app.management import CLEAR_PASSWORD
+from scheduler_app.mqtt.client import SUSPICIOUS, Connection, IngestSession
+from scheduler_app.mqtt.packets import Message
+from scheduler_app.publishing.messages import InvalidMessage, Metrics, parse_metrics
+from scheduler_app.publishing.stats_publisher import metrics_topic
+from scheduler_app.runtime.lifecycle import wait_until
+
+# Seconds.
+_ANSWER_TIMEOUT = 5.0
+_SYS_TIMEOUT = 1.0
+# More than Mosquitto keeps for a client that is away unless it is told to keep more; and the most we try.
+_LEAST_QUEUE_TEST, _MOST_QUEUE_TEST = 1100, 20_000
+# A broker takes at least so many messages a second from us.
+_SLOWEST = 500
+# Messages a second. Below it, a queue of any size lasts for years.
+_LEAST_RATE = 1e-5
+_NETWORK_FILE_SYSTEMS = ("nfs", "cifs", "smb", "9p", "sshfs", "afs", "ceph", "gluster")
+_MOST_DIGITS = 20
+_DROPPED_TOPIC = "$SYS/broker/publish/messages/dropped"  # Mosquitto's
+
+
+class Level(StrEnum):
+    """How good a finding is."""
+
+    OK = "ok"
+    WARN = "warn"
+    FAIL = "FAIL"
+
+
+class Finding(NamedTuple):
+    """What one check found, in one line."""
+
+    level: Level
+    name: str
+    text: str
+
+
+def examine(settings: Settings, downtime: float) -> Iterator[Finding]:
+    """Yield what each check finds, as it finds it. What rests on something that failed is left out.
+
+    `downtime`: for how many seconds the subscriber may be away, by its owner's plan.
+    """
+    windows = ", ".join(window.name for window in settings.windows)
+    topics = ", ".join(stream.topic for stream in settings.streams)
+    yield Finding(Level.OK, "settings", f"{topics} to {settings.stats_topic}, windows {windows}")
+    database = _check_database(settings)
+    yield database
+    if database.level != Level.FAIL:
+        yield _check_file_system(settings.db_file)
+        yield from _check_messages(settings)
+    if settings.broker.reveals_password:
+        yield Finding(Level.WARN, "broker", CLEAR_PASSWORD.format(settings.broker))
+    broker, answers = _check_broker(settings)
+    yield broker
+    if broker.level != Level.FAIL:
+        yield from _check_dropped(settings)  # before the next check makes a broker drop some
+        metrics: Metrics | None = None
+        if (payload := answers.get(metrics_topic(settings))) is not None:
+            try:
+                metrics = parse_metrics(payload)
+            except InvalidMessage as error:
+                text = f"what is on {metrics_topic(settings)} is not from a subscriber: {error}"
+                yield Finding(Level.WARN, "metrics", text)
+        yield _check_session(settings, _rate(metrics), downtime)
+        if metrics is not None:
+            yield from _check_metrics(settings, metrics)
+
+
+def _check_database(settings: Settings) -> Finding:
+    try:
+        prepare(settings.db_file)
+        pragmas = writing_settings(settings.db_file)
+        database = reading_database(settings.db_file)
+        with reading(database):
+            damage = first_damage(database)
+            readings = history.reading_count(database)
+    except (LockedDatabase, UnusableDatabase, UnreadableDatabase) as error:
+        return Finding(Level.FAIL, "database", str(error))
+    if damage is not None:
+        return Finding(Level.FAIL, "database", what_to_do_with_a_damaged(database.name, damage))
+    text = (
+        f"{settings.db_file}: {readings} readings, SQLite {pragmas.version}, journal {pragmas.journal_mode}"
+    )
+    if pragmas.journal_mode != "wal" or not pragmas.synchronous_full:
+        return Finding(Level.WARN, "database", f"{text}: a power cut may lose acknowledged readings")
+    return Finding(Level.OK, "database", f"{text}, synchronous full")
+
+
+def _check_file_system(db_file: Path) -> Finding:
+    kind = _file_system(db_file.resolve().parent)
+    if any(kind.startswith(name) or f".{name}" in kind for name in _NETWORK_FILE_SYSTEMS):
+        return Finding(
+            Level.WARN,
+            "disk",
+            f"{db_file} is on a network file system ({kind}), which SQLite cannot lock safely",
+        )
+    return Finding(Level.OK, "disk", f"{kind or 'unknown'} file system, {_free(db_file.parent)} free")
+
+
+def _file_system(folder: Path) -> str:
+    """Return the type of the file system that holds `folder`, empty where the system does not tell."""
+    try:
+        mounts = [line.split()[1:3] for line in Path("/proc/mounts").read_text().splitlines()]
+    except OSError:
+        return ""
+    holding = [(point, kind) for point, kind in mounts if folder.is_relative_to(point)]
+    return max(holding, key=lambda mount: len(mount[0]), default=("", ""))[1]
+
+
+def _free(folder: Path) -> str:
+    stats = os.statvfs(folder)
+    return f"{stats.f_bavail * stats.f_frsize / 2**20:,.0f} MiB"
+
+
+def _check_messages(settings: Settings) -> Iterator[Finding]:
+    """Look at what has come so far: clocks that differ, devices that send only retained messages."""
+    database = reading_database(settings.db_file)
+    try:
+        with reading(database):
+            counts = history.counters(database)
+            newest = history.newest_time(database)
+    except UnreadableDatabase as error:
+        yield Finding(Level.FAIL, "messages", str(error))
+        return
+    if newest is not None and newest > time.time() + 1:
+        ahead = newest - time.time()
+        yield Finding(Level.WARN, "clock", f"the newest reading is {ahead:.0f} s ahead of our clock")
+    if counts.get("late", 0):
+        text = (
+            f"{counts['late']} readings were older than the retention when they came: clocks, or an outage?"
+        )
+        yield Finding(Level.WARN, "clock", text)
+    if counts.get("retained", 0) and counts["retained"] == counts.get("received", 0):
+        text = "only retained messages have come; those are old copies and never counted"
+        yield Finding(Level.WARN, "messages", text)
+
+
+def _check_broker(settings: Settings) -> tuple[Finding, dict[str, bytes]]:
+    """Send a message through the broker and back at QoS 1; return what else the broker tells."""
+    topic = f"{settings.stats_topic}/$check/{secrets.token_hex(4)}"  # below STATS_TOPIC: never input
+    answers: dict[str, bytes] = {}
+    came_back = threading.Event()
+
+    def take(message: Message) -> None:
+        answers[message.topic] = message.payload
+        if message.topic == topic:
+            came_back.set()
+
+    subscribe = (metrics_topic(settings), topic)
+    connection = Connection(settings, "check", subscribe=subscribe, on_message=take, quiet=True)
+    connection.start(lambda: connection.publish(topic, "check"))
+    wait_until(lambda: came_back.is_set() or connection.trouble is not None, _ANSWER_TIMEOUT)
+    trouble, connected = connection.trouble, connection.connected
+    connection.stop()
+    if came_back.is_set():
+        text = f"{settings.broker}: a message at QoS 1 went out and came back"
+        return Finding(Level.OK, "broker", text), answers
+    if connected:
+        trouble = f"{settings.broker} connects, but a message at QoS 1 did not come back: may we use {topic}?"
+    return Finding(Level.FAIL, "broker", trouble or f"no answer from {settings.broker}"), answers
+
+
+def _check_session(settings: Settings, rate: float | None, downtime: float) -> Finding:
+    """Leave a session behind, have messages sent to it, come back, and count.
+
+    So many as come in the `downtime` (seconds) at `rate` (messages a second), within limits.
+    """
+    needed = math.ceil((rate or 0) * downtime)
+    number = min(max(needed, _LEAST_QUEUE_TEST), _MOST_QUEUE_TEST)
+    topic = f"{settings.stats_topic}/$check/{secrets.token_hex(4)}"
+    role = f"check-{secrets.token_hex(4)}"
+    first = IngestSession(settings, [topic], role=role, quiet=True)
+    _receive_until(first, 0)
+    first.disconnect()
+    if not _send(settings, topic, number):
+        return Finding(Level.WARN, "session", f"{settings.broker} did not take {number} messages in time")
+    second = IngestSession(settings, [topic], role=role, quiet=True)
+    received, lost = _receive_until(second, number)
+    second.disconnect()
+    IngestSession(settings, [topic], role=role, quiet=True).discard()
+    if lost:
+        text = "the broker forgets our session when we are away: what is sent meanwhile is lost"
+        return Finding(Level.WARN, "session", text)
+    if received < number:
+        enough = f", {timedelta(seconds=round(received / rate))} of it at the present rate" if rate else ""
+        text = (
+            f"the broker keeps only {received} messages while we are away{enough}, and drops the rest "
+            "silently: raise its queue limit (Mosquitto: max_queued_messages 0)"
+        )
+        return Finding(Level.WARN, "session", text)
+    return Finding(
+        Level.OK,
+        "session",
+        f"the broker kept {number} messages for us while we were away{_enough(number, needed, downtime)}",
+    )
+
+
+def _enough(kept: int, needed: int, downtime: float) -> str:
+    """Say whether so many are enough for the planned downtime, where the rate is known."""
+    if not needed:
+        return ""
+    if kept >= needed:
+        return f", enough for {format_duration(downtime)} at the present rate"
+    return f"; in {format_duration(downtime)} at the present rate come {needed}, more than were tried"
+
+
+def _receive_until(session: IngestSession, enough: int) -> tuple[int, bool]:
+    """Connect, subscribe, and wait a while for `enough` messages.
+
+    Returns how many there were, and whether the broker has begun a new session for us.
+    """
+    received, lost = 0, False
+    session.connect()
+    deadline = time.monotonic() + _ANSWER_TIMEOUT + enough / _SLOWEST
+    while (received < enough or not session.subscribed) and time.monotonic() < deadline:
+        if not session.connected and not session.connect():
+            break
+        batch = session.receive(_LEAST_QUEUE_TEST, 0.2)
+        if session.take_session_loss():
+            lost = True
+            session.subscribe()
+        session.acknowledge(batch)
+        received += len(batch)
+    return received, lost
+
+
+def _send(settings: Settings, topic: str, number: int) -> bool:
+    """Publish `number` messages; return whether all were acknowledged in time."""
+    done = threading.Event()
+    pubacks: list[object] = []
+
+    def count(puback: object) -> None:
+        pubacks.append(puback)
+        if len(pubacks) == number:
+            done.set()
+
+    connection = Connection(settings, "check", quiet=True)
+
+    def send_all() -> None:
+        for _ in range(number):
+            connection.publish(topic, "check", when_acknowledged=count)
+
+    connection.start(send_all)
+    sent = done.wait(_ANSWER_TIMEOUT + number / _SLOWEST)
+    connection.stop()
+    return sent
+
+
+def _check_dropped(settings: Settings) -> Iterator[Finding]:
+    """Look at how many messages the broker has dropped, where it tells: Mosquitto does."""
+    answers: list[bytes] = []
+    connection = Connection(
+        settings,
+        "check",
+        subscribe=(_DROPPED_TOPIC,),
+        on_message=lambda message: answers.append(message.payload),
+        quiet=True,
+    )
+    connection.start()
+    # a broker without such topics says nothing, or even hangs up
+    wait_until(lambda: bool(answers) or connection.trouble is not None, _SYS_TIMEOUT)
+    connection.stop()
+    # of 4,300 digits Python makes no number
+    if answers and answers[0].isdigit() and len(answers[0]) < _MOST_DIGITS and int(answers[0]):
+        text = f"the broker has dropped {int(answers[0])} messages since it started, ours or others'"
+        yield Finding(Level.WARN, "broker", text)
+
+
+def _check_metrics(settings: Settings, metrics: Metrics) -> Iterator[Finding]:
+    """Look at what a running subscriber tells of itself."""
+    if metrics.short_connections >= SUSPICIOUS:
+        text = f"the subscriber is thrown out again and again: does another client use {settings.client_id}?"
+        yield Finding(Level.WARN, "client id", text)
+    if metrics.session_lost_at is not None:
+        text = (
+            f"at {time_text(metrics.session_lost_at)} UTC the broker had no session of the subscriber: what "
+            f"was published since {time_text(metrics.session_lost_since)} UTC until then was lost to it. "
+            f"Does another client use {settings.client_id}, or has the broker lost its data?"
+        )
+        yield Finding(Level.WARN, "session", text)
+
+
+def _rate(metrics: Metrics | None) -> float | None:
+    """Return how many messages a second a running subscriber has received so far, None if hardly any."""
+    if metrics is None or metrics.at <= metrics.since:
+        return None
+    rate = metrics.received / (metrics.at - metrics.since)
+    return rate if rate >= _LEAST_RATE else None

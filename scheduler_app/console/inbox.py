@@ -1,0 +1,58 @@
+"""Messages that wait to be shown, so many and so large at most."""
+
+import threading
+from queue import SimpleQueue
+
+from loguru import logger
+
+from scheduler_app.log import Once
+from scheduler_app.mqtt.packets import Message
+from scheduler_app.publishing.messages import SERIES_BYTES
+
+# What 10,000 series publish at once is 6 MB in 10,000 messages.
+MOST_MESSAGES = 200_000
+MOST_BYTES = 32 * 2**20
+
+
+class Inbox:
+    """A queue from the connection's thread to the one that shows, which may be slower.
+
+    Whoever can publish to the broker can fill it: what does not fit is left out, and that is told once
+    a minute. A message that is too large to be one of a subscriber never gets in.
+    """
+
+    def __init__(self, most_messages: int = MOST_MESSAGES, most_bytes: int = MOST_BYTES) -> None:
+        self._queue: SimpleQueue[Message | None] = SimpleQueue()
+        self._most_messages = most_messages
+        self._most_bytes = most_bytes
+        self._changing = threading.Lock()
+        self._bytes = 0
+        self._warnings = Once()
+
+    def put(self, message: Message) -> None:
+        """Take a message in, if there is room. For one thread."""
+        size = len(message.payload) + len(message.topic)
+        if len(message.payload) > SERIES_BYTES:
+            self._complain(f"messages larger than {SERIES_BYTES} bytes are left out")
+        elif self._bytes + size > self._most_bytes or self._queue.qsize() >= self._most_messages:
+            self._complain("more messages come than can be shown: some are left out")
+        else:
+            with self._changing:
+                self._bytes += size
+            self._queue.put(message)
+
+    def end(self) -> None:
+        """Have `get` return None, after all that is there."""
+        self._queue.put(None)
+
+    def get(self, timeout: float | None = None) -> Message | None:
+        """Return the next message, None at the end. Raises queue.Empty after `timeout` seconds."""
+        message = self._queue.get(timeout=timeout)
+        if message is not None:
+            with self._changing:
+                self._bytes -= len(message.payload) + len(message.topic)
+        return message
+
+    def _complain(self, reason: str) -> None:
+        if (held := self._warnings.allows(reason)) is not None:
+            logger.warning("{}{}", reason, f" ({held} more like it)" if held else "")

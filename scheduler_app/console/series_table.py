@@ -1,0 +1,151 @@
+"""What was published last of each series, as rows of a table."""
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from config.text import printable
+from models.series_message import SeriesMessage
+from scheduler_app.arguments import Order
+from scheduler_app.console.formatting import age_text, number_text, sparkline
+from scheduler_app.publishing.messages import headline, window_length
+
+COLUMNS = ("name", "last", "age", "count")
+# As many values as a sparkline has blocks.
+_TREND = 20
+# Windows that have a column.
+_MOST_COLUMNS = 50
+
+
+class Table(NamedTuple):
+    """Texts of a table; `right` are the numbers of the columns that hold numbers."""
+
+    headings: list[str]
+    rows: list[list[str]]
+    right: set[int]
+
+
+@dataclass(slots=True)
+class _Entry:
+    message: SeriesMessage
+    trend: deque[float | None] = field(default_factory=lambda: deque(maxlen=_TREND))
+
+
+class Board:
+    """Keeps the newest message of each series, and the values that its sparkline is made of."""
+
+    def __init__(self, order: Order) -> None:
+        self._order = order
+        self._entries: dict[str, _Entry] = {}
+        self._changed: set[str] = set()
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def put(self, message: SeriesMessage) -> None:
+        entry = self._entries.get(message.series)
+        if entry is None:
+            entry = self._entries[message.series] = _Entry(message)
+        elif entry.message == message:
+            return  # sent again on a new connection
+        entry.message = message
+        entry.trend.append(self._charted(message))
+        self._changed.add(message.series)
+
+    def clear(self, series: str) -> None:
+        """Forget a series that has aged out."""
+        self._entries.pop(series, None)
+        self._changed.discard(series)
+
+    @property
+    def windows(self) -> list[str]:
+        """The names of all windows, the shortest first; of very many, the first."""
+        names = {name for entry in self._entries.values() for name in entry.message.windows}
+        return sorted(names, key=lambda name: window_length(name) or 0.0)[:_MOST_COLUMNS]
+
+    def changed(self, now: float) -> Iterator[SeriesMessage]:
+        """Yield in order what has changed since this was asked the last time."""
+        changed, self._changed = self._changed, set()
+        for entry in self._in_order(now):
+            if entry.message.series in changed:
+                yield entry.message
+
+    def table(self, now: float, limit: int | None = None, *, trends: bool = False) -> Table:
+        """Return the first rows, at most `limit`; `trends` adds a column of sparklines.
+
+        A window's column holds one statistic of each series. Where it is not the same for all, each
+        cell tells which.
+        """
+        entries = self._in_order(now)[:limit]
+        windows = self.windows
+        shared = {window: self._shared_headline(window) for window in windows}
+        headings = ["series", "last", "age", "count"]
+        headings += [f"{shared[window]}_{window}" if shared[window] else window for window in windows]
+        rows = []
+        for entry in entries:
+            message = entry.message
+            row = [
+                printable(message.series),
+                number_text(message.last),
+                age_text(now - message.last_time),
+                str(_count(message)),
+            ]
+            row += [_cell(message, window, labeled=not shared[window]) for window in windows]
+            if trends:
+                row.append(sparkline(entry.trend))
+            rows.append(row)
+        right = set(range(1, len(headings)))
+        if trends:
+            headings.append("trend")
+        return Table([printable(heading) for heading in headings], rows, right)
+
+    def _in_order(self, now: float) -> list[_Entry]:
+        entries = [self._entries[name] for name in sorted(self._entries)]
+        column, descending = self._order
+        if column == "name":
+            return entries[::-1] if descending else entries
+        valued = [(self._value(entry.message, column, now), entry) for entry in entries]
+        known = [(value, entry) for value, entry in valued if value is not None]
+        known.sort(key=lambda pair: pair[0], reverse=descending)
+        return [entry for _, entry in known] + [entry for value, entry in valued if value is None]
+
+    def _value(self, message: SeriesMessage, column: str, now: float) -> float | int | None:
+        if column == "last":
+            return message.last
+        if column == "age":
+            return now - message.last_time
+        if column == "count":
+            return _count(message)
+        statistics = message.windows.get(column)
+        return None if statistics is None else statistics[headline(statistics)]
+
+    def _charted(self, message: SeriesMessage) -> float | None:
+        """Return the value for the sparkline: of the window that is sorted by, else of the shortest."""
+        window = self._order.column
+        if window not in message.windows:
+            window = min(message.windows, key=lambda name: window_length(name) or 0.0)
+        return self._value(message, window, 0.0)
+
+    def _shared_headline(self, window: str) -> str | None:
+        """Return the statistic that all series show of a window, None if it is not one."""
+        names = {
+            headline(entry.message.windows[window])
+            for entry in self._entries.values()
+            if window in entry.message.windows
+        }
+        return names.pop() if len(names) == 1 else None
+
+
+def _count(message: SeriesMessage) -> int:
+    """Return how many readings the longest window holds."""
+    return max(int(statistics["count"] or 0) for statistics in message.windows.values())
+
+
+def _cell(message: SeriesMessage, window: str, *, labeled: bool) -> str:
+    statistics = message.windows.get(window)
+    if statistics is None:
+        return ""
+    name = headline(statistics)
+    text = number_text(statistics[name])
+    return f"{printable(name)} {text}" if labeled else text

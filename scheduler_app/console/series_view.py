@@ -1,0 +1,221 @@
+"""Shows the statistics of all series, as they are published."""
+
+import sys
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from queue import Empty
+from typing import Protocol
+
+from loguru import logger
+
+from config.settings import Settings
+from config.topics import matches
+from scheduler_app.console.inbox import Inbox
+from scheduler_app.console.screen import Screen
+from scheduler_app.console.series_table import Board
+from scheduler_app.console.table import render_columns
+from scheduler_app.log import Once
+from scheduler_app.mqtt.packets import Message
+from scheduler_app.publishing.messages import OFFLINE, InvalidMessage, parse_series, parse_state, write_series
+from scheduler_app.publishing.stats_publisher import metrics_topic, state_topic
+
+# Seconds. What is retained comes in one go: when so long none has come, all is here. The same for
+# what one tick publishes.
+_QUIET = 0.5
+# What goes on without a pause is shown all the same.
+_PATIENCE = 2.0
+_REDRAW = 1.0
+# Bytes of the messages that are kept, beside the limit MAX_SERIES: 20,000 of 1.6 kB each. In memory they
+# take up to ten times as much.
+_MOST_BYTES = 32 * 2**20
+# Lines above the table.
+_HEAD = 2
+
+
+class Display(Protocol):
+    """Where the series are shown."""
+
+    # Whether what is shown changes by itself, since time goes by.
+    moves: bool
+
+    def show(self, board: Board, now: float) -> None:
+        """Show the series at `now`, in UTC epoch seconds."""
+
+
+class Tables:
+    """Prints a table below the one before."""
+
+    moves = False
+
+    def __init__(self, table_format: str) -> None:
+        self._format = table_format
+
+    def show(self, board: Board, now: float) -> None:
+        headings, rows, right = board.table(now)
+        print(render_columns(rows, headings, right, self._format), flush=True)
+
+
+class JsonLines:
+    """Prints the messages that have changed, one a line, with every digit."""
+
+    moves = False
+
+    def show(self, board: Board, now: float) -> None:
+        for message in board.changed(now):
+            print(write_series(message))
+        sys.stdout.flush()
+
+
+class Live:
+    """Draws a table in its place, as many rows as there is room for."""
+
+    moves = True
+
+    def __init__(self, screen: Screen, table_format: str, title: str, log: Sequence[str]) -> None:
+        """`log` holds what has been logged: a page that is redrawn must show it itself."""
+        self._screen = screen
+        self._format = table_format
+        self._title = title
+        self._log = log
+
+    def show(self, board: Board, now: float) -> None:
+        foot = [self._log[-1].partition("\n")[0]] if self._log else []
+        room = max(0, self._screen.lines - _HEAD - len(foot))
+        lines: list[str] = []
+        if len(board):
+            headings, rows, right = board.table(now, room, trends=True)
+            lines = render_columns(rows, headings, right, self._format).splitlines()[:room]
+        clock = f"{datetime.fromtimestamp(now, UTC):%Y-%m-%d %H:%M:%S} UTC"
+        head = [f"{self._title} at {clock}: {len(board):,} series. Ctrl-C ends.", ""]
+        self._screen.draw([*head, *lines, *foot])
+
+
+class Rhythm:
+    """Knows when it is time to show something. Times are seconds by a clock that never jumps."""
+
+    def __init__(self, *, moves: bool) -> None:
+        """With `moves` it is time again after a while even if nothing is new."""
+        self._moves = moves
+        self._complete = False
+        self._last_retained = self._last = self._first_new = float("inf")
+        self._shown = float("-inf")
+
+    def heard(self, now: float, *, retained: bool) -> None:
+        """Note that something new has come."""
+        self._last = now
+        self._first_new = min(self._first_new, now)
+        if retained or self._last_retained == float("inf"):
+            self._last_retained = now
+
+    def shown(self, now: float) -> None:
+        self._shown = now
+        self._complete = True
+        self._last = self._first_new = float("inf")
+
+    def due(self) -> float:
+        """Return when it is time; infinity if first something must come."""
+        if not self._complete:
+            return self._last_retained + _QUIET
+        if self._moves:
+            return self._shown + _REDRAW
+        return max(min(self._last + _QUIET, self._first_new + _PATIENCE), self._shown + _REDRAW)
+
+
+class SeriesView:
+    """Takes messages from `inbox` until there is None, and shows them on a display."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        inbox: Inbox,
+        board: Board,
+        display: Display,
+        *,
+        topic_filter: str | None = None,
+        once: bool = False,
+    ) -> None:
+        self._root = settings.stats_topic
+        self._state_topic = state_topic(settings)
+        self._no_series = {settings.stats_topic, metrics_topic(settings)}
+        self._inbox = inbox
+        self._board = board
+        self._display = display
+        self._filter = topic_filter
+        self._once = once
+        self._rhythm = Rhythm(moves=display.moves)
+        self._warnings = Once()
+        self._most = settings.max_series
+        # Of each series that is shown, the size of its message in bytes.
+        self._sizes: dict[str, int] = {}
+        self._bytes = 0
+
+    def run(self) -> None:
+        """Show until the inbox ends; with `once` only a single time.
+
+        Nothing is shown before all is here that the broker has retained.
+        """
+        if self._display.moves:
+            self._display.show(self._board, time.time())
+        while True:
+            now = time.monotonic()
+            due = self._rhythm.due()
+            if now >= due:
+                self._rhythm.shown(now)
+                if len(self._board) or self._display.moves:
+                    self._display.show(self._board, time.time())
+                if self._once:
+                    return
+                continue
+            try:
+                message = self._inbox.get(timeout=None if due == float("inf") else due - now)
+            except Empty:
+                continue
+            if message is None:
+                return
+            self._take(message)
+
+    def _take(self, message: Message) -> None:
+        if message.topic == self._state_topic:
+            self._take_state(message)
+            # if there is no series at all, this is the end of what is retained
+            self._rhythm.heard(time.monotonic(), retained=message.retained)
+            return
+        name = message.topic.removeprefix(f"{self._root}/")
+        if message.topic in self._no_series or (self._filter and not matches(self._filter, name)):
+            return
+        if not message.payload:
+            self._board.clear(name)
+            self._bytes -= self._sizes.pop(name, 0)
+        else:
+            try:
+                series = parse_series(message.payload, name)
+                self._make_room(name, len(name) + len(message.payload))
+            except InvalidMessage as error:
+                self._complain(message.topic, error)
+                return
+            self._board.put(series)
+        self._rhythm.heard(time.monotonic(), retained=message.retained)
+
+    def _take_state(self, message: Message) -> None:
+        try:
+            state = parse_state(message.payload)
+        except InvalidMessage as error:
+            self._complain(message.topic, error)
+            return
+        if state == OFFLINE and self._warnings.allows(OFFLINE) is not None:
+            logger.warning("the subscriber is offline; nothing newer until it is back")
+
+    def _make_room(self, name: str, size: int) -> None:
+        """Note the size of what is kept of a series; InvalidMessage if it is too much."""
+        if name not in self._sizes and len(self._sizes) >= self._most:
+            raise InvalidMessage(f"there are {self._most:,} other series, as many as MAX_SERIES allows")
+        total = self._bytes - self._sizes.get(name, 0) + size
+        if total > _MOST_BYTES:
+            raise InvalidMessage(f"what is shown would take more than {_MOST_BYTES:,} bytes")
+        self._bytes, self._sizes[name] = total, size
+
+    def _complain(self, topic: str, error: InvalidMessage) -> None:
+        if (held := self._warnings.allows(error.reason)) is not None:
+            more = f" ({held} more like it)" if held else ""
+            logger.warning("a message on {!r} is not shown: {}{}", topic, error, more)

@@ -1,0 +1,310 @@
+"""The subscriber's loop: receive, store, acknowledge. One thread does all of it."""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from loguru import logger
+
+from models.storage.database import DatabaseGone
+from models.storage.store import Batch
+from models.storage.transaction import DamagedStore, NotStored, StoreUnavailable
+from scheduler_app.console.formatting import time_text
+from scheduler_app.intake.redelivery import MOST_UNPROVEN
+from scheduler_app.log import Once, log_unexpected
+from scheduler_app.mqtt.client import RECEIVE_MAXIMUM
+from scheduler_app.mqtt.packets import Message
+from scheduler_app.mqtt.reconnecting import Backoff
+
+# As many messages share a commit at most. It bounds the memory and the time of a transaction.
+MAX_BATCH = RECEIVE_MAXIMUM
+# A proof is asked for when it would be of so many messages, so that few have to be remembered.
+WORTH_A_PROOF = 4096
+# Seconds.
+_IDLE_WAIT = 1.0
+_STORE_BACKOFF = (0.05, 1.0)
+# So long a commit may take on a slow disk without anything being wrong.
+_LONGEST_COMMIT = 5.0
+
+# Does one bounded piece of work on the store; returns whether there is more to do.
+Step = Callable[[], bool]
+
+
+class Session(Protocol):
+    """What the loop needs of an IngestSession; described there."""
+
+    @property
+    def connected(self) -> bool: ...
+    @property
+    def subscribed(self) -> bool: ...
+    @property
+    def may_connect_at_once(self) -> bool: ...
+    def connect(self) -> bool: ...
+    def receive(self, limit: int, timeout: float) -> list[Message]: ...
+    def acknowledge(self, batch: Sequence[Message]) -> None: ...
+    def maintain(self) -> None: ...
+    def hold(self) -> None: ...
+    def take_session_loss(self) -> bool: ...
+    def subscribe(self) -> None: ...
+    def request_proof(self) -> bool: ...
+    def take_proof(self) -> bool: ...
+    def leave(self) -> bool: ...
+    def wake(self) -> None: ...
+    def sleep(self, timeout: float) -> None: ...
+    def disconnect(self) -> None: ...
+
+
+class BatchWriter(Protocol):
+    """What the loop needs of a Writer; described there."""
+
+    def sort(self, messages: Sequence[Message], *, unstorable: bool = False) -> Batch: ...
+    def commit(self, batch: Batch) -> None: ...
+    @property
+    def new_messages(self) -> int: ...
+    @property
+    def unproven(self) -> int: ...
+    def begin_connection(self) -> None: ...
+    def await_proof(self) -> None: ...
+    def take_proof(self) -> None: ...
+    def forget_deliveries(self) -> None: ...
+    def forget_all_deliveries(self) -> None: ...
+
+
+@dataclass(frozen=True)
+class Held:
+    """What has been received and not acknowledged yet: how many, and since when (epoch seconds)."""
+
+    count: int = 0
+    since: float | None = None
+
+
+class Ingest:
+    """Takes in readings until it is stopped. Nothing is acknowledged before it is committed.
+
+    Whatever else writes to the database is handed in as steps, which run between two batches: the
+    database has one writing connection, and an acknowledgement waits for one step at most.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        writer: BatchWriter,
+        *,
+        present_until: float | None = None,
+        worth_a_proof: int = WORTH_A_PROOF,
+        most_unproven: int = MOST_UNPROVEN,
+    ) -> None:
+        """Take in no more than `most_unproven` messages and a batch without proof of their acknowledgements.
+
+        Proof is asked for when nothing comes, or when it would be of `worth_a_proof` messages.
+        `present_until` (UTC epoch seconds): when an earlier run received, None if none has.
+        """
+        self._worth_a_proof = worth_a_proof
+        self._most_unproven = most_unproven
+        # How many messages were new when the connection was last renewed, and the pauses after that.
+        self._new_at_renewal = -1
+        self._renewals = Backoff()
+        self._session = session
+        self._writer = writer
+        self._steps: deque[Step] = deque()
+        self._stopping = threading.Event()
+        self._backoff = Backoff()
+        self._errors = Once()
+        # For whoever watches from another thread.
+        self.held = Held()
+        self.last_commit: float | None = None
+        # When we were last known to be subscribed, None if never; when the broker had no session of
+        # ours although we had been, and since when we had been away then.
+        self._present_until = present_until
+        self.session_lost_at: float | None = None
+        self.session_lost_since: float | None = None
+        # Since when the database has failed, or been busy, with what it was given (monotonic time).
+        self._failing = False
+        self._storing_since: float | None = None
+
+    @property
+    def stores(self) -> bool:
+        """Whether what arrives is stored: the latest try has worked, or has not taken long so far.
+
+        Safe in any thread.
+        """
+        since = self._storing_since
+        return not self._failing and (since is None or time.monotonic() - since < _LONGEST_COMMIT)
+
+    def run(self) -> None:
+        """Run until `stop`; then everything received is either stored and acknowledged, or neither."""
+        try:
+            while not self._stopping.is_set():
+                if not self._session.connected and not self._connect():
+                    continue
+                if self._session.subscribed:
+                    self._backoff.reset()
+                    self._present_until = time.time()
+                messages = self._session.receive(MAX_BATCH, 0 if self._steps else _IDLE_WAIT)
+                if messages:
+                    self._take_in(messages)
+                    self._bound_unproven()
+                else:
+                    self._tidy()
+                self._run_step()
+        finally:
+            self._session.disconnect()
+
+    def stop(self) -> None:
+        """Ask `run` to return. Safe in any thread."""
+        self._stopping.set()
+        self._session.wake()
+
+    def submit(self, step: Step) -> None:
+        """Have `step` called on this loop's thread, between batches, until it returns False."""
+        self._steps.append(step)
+        self._session.wake()
+
+    def _connect(self) -> bool:
+        pause = 0.0 if self._session.may_connect_at_once else self._backoff.next()
+        if pause:
+            self._session.sleep(pause)
+            self._run_step()
+        if self._stopping.is_set() or not self._session.connect():
+            return False
+        self._writer.begin_connection()
+        return True
+
+    def _take_in(self, messages: Sequence[Message]) -> None:
+        self.held = Held(len(messages), messages[0].arrived)
+        self._storing_since = time.monotonic()
+        if self._store(messages):
+            self.last_commit = time.time()
+            self._session.acknowledge(messages)
+        self.held = Held()
+        self._storing_since = None
+
+    def _store(self, messages: Sequence[Message]) -> bool:
+        """Store `messages`, however long the database takes; False if we were stopped before it could.
+
+        If one of them cannot be stored whatever the database does, it is found by halves, and kept as
+        rejected: else it would end us, and again after each restart. Whatever else goes wrong ends
+        us, with nothing acknowledged that is not stored.
+        """
+        batch = self._writer.sort(messages)
+        try:
+            return self._persist(lambda: self._writer.commit(batch))
+        except NotStored:
+            half = len(messages) // 2
+            if half:
+                return self._store(messages[:half]) and self._store(messages[half:])
+            log_unexpected(self._errors, "storing a message")
+        rejected = self._writer.sort(messages, unstorable=True)
+        return self._persist(lambda: self._writer.commit(rejected))
+
+    def _tidy(self) -> None:
+        """Nothing has come: see to the connection, and forget the deliveries that are proven."""
+        self._session.maintain()
+        if self._session.take_session_loss():
+            self._begin_session()
+            return
+        if self._session.take_proof():
+            self._writer.take_proof()
+        if not self._writer.unproven:
+            self._persist(self._writer.forget_deliveries)
+        elif self._session.request_proof():
+            self._writer.await_proof()
+
+    def _bound_unproven(self) -> None:
+        """Keep few messages without proof, and never more than can be told from new ones."""
+        if self._session.take_proof():
+            self._writer.take_proof()
+        unproven = self._writer.unproven
+        if unproven >= self._most_unproven:
+            self._renew_connection()
+        elif unproven >= self._worth_a_proof and self._session.request_proof():
+            self._writer.await_proof()
+
+    def _renew_connection(self) -> None:
+        """Leave the broker when it has worked off all acknowledgements, and connect anew.
+
+        Its answer to a request for proof can come behind any number of messages; Mosquitto puts all
+        that waits before it. On the new connection it begins with what is not acknowledged.
+        """
+        while not self._session.leave():
+            self._run_step()
+            if self._stopping.is_set():
+                return
+        if self._writer.new_messages > self._new_at_renewal:
+            self._renewals = Backoff()
+        elif pause := self._renewals.next():  # it works off nothing
+            self._session.sleep(pause)
+        self._new_at_renewal = self._writer.new_messages
+        if not self._stopping.is_set() and self._session.connect():
+            self._writer.begin_connection()
+
+    def _begin_session(self) -> None:
+        """Forget the deliveries of the old session before anything of the new one is received.
+
+        And before it is subscribed to: a crash in between would leave them to be taken for those
+        of the new one. But if the database cannot be written now, what is published meanwhile
+        would be lost for certain, and that weighs more.
+        """
+        self._tell_session_loss()
+        forgotten = self._try(self._writer.forget_all_deliveries)
+        self._session.subscribe()
+        if not forgotten:
+            self._persist(self._writer.forget_all_deliveries)
+
+    def _tell_session_loss(self) -> None:
+        """Warn if there should have been a session: what was published meanwhile was kept for nobody."""
+        if self._present_until is None:
+            return  # we begin our first
+        self.session_lost_since, self.session_lost_at = self._present_until, time.time()
+        logger.warning(
+            "the broker has no session of ours, though it had one until {} UTC: what was published since "
+            "then is lost to us. Has another client used our CLIENT_ID, or has the broker lost its data? Or "
+            "is one of them new?",
+            time_text(self._present_until),
+        )
+
+    def _persist(self, write: Callable[[], None]) -> bool:
+        """Call `write`, however long the database takes; False if we were stopped before it could."""
+        pause, longest = _STORE_BACKOFF
+        while not self._try(write):
+            if self._stopping.is_set():
+                return False
+            self._session.hold()
+            self._session.sleep(pause)
+            pause = min(2 * pause, longest)
+        return True
+
+    def _try(self, write: Callable[[], None]) -> bool:
+        try:
+            write()
+        except StoreUnavailable as error:
+            self._failing = True
+            self._complain(error)
+            return False
+        self._failing = False
+        return True
+
+    def _run_step(self) -> None:
+        if not self._steps:
+            return
+        step = self._steps.popleft()
+        try:
+            if step():
+                self._steps.append(step)
+        except StoreUnavailable as error:
+            self._complain(error)  # the job hands it in again when it is due again
+        except DatabaseGone:
+            raise
+        except Exception:  # noqa: BLE001 - whatever it is, readings are taken in
+            log_unexpected(self._errors, "a piece of work on the database")
+
+    def _complain(self, error: StoreUnavailable) -> None:
+        if self._errors.allows("store") is None:
+            return
+        if isinstance(error, DamagedStore):
+            logger.error("{}; until then what arrives is neither stored nor acknowledged", error)
+        else:
+            logger.error("the database cannot be written ({}); holding what arrives, trying again", error)

@@ -1,0 +1,255 @@
+"""Turns a batch of messages into one transaction."""
+
+from collections.abc import Callable, Sequence
+
+from loguru import logger
+
+from config.settings import Settings
+from config.streams import Stream, stream_of
+from config.topics import is_at_or_below
+from models.catalog import LONGEST_NAME, Catalog, NoSuchSeries, SeriesRow
+from models.storage.reading_id import Packed, unpack
+from models.storage.rejected import NewRejected
+from models.storage.store import Batch, NewReading, Store, StoredReading
+from models.storage.transaction import NotStored, StoreUnavailable
+from scheduler_app.intake.fields import decode_fields
+from scheduler_app.intake.payload import Rejected, decode
+from scheduler_app.intake.redelivery import Redeliveries
+from scheduler_app.intake.sample import Sample
+from scheduler_app.log import Once, log_unexpected
+from scheduler_app.mqtt.packets import Message
+
+# How much is kept of a rejected payload, in bytes, and of what there is to say of it, in characters.
+_KEPT_PAYLOAD = 4096
+_KEPT_DETAIL = 500
+# Of so many topics it is remembered which stream they belong to; those too long for a series are not.
+_REMEMBERED_TOPICS = 50_000
+_REMEMBERED_DUPLICATES = 10_000
+# Why a message is rejected that we fail on: that is our fault, and must not end the service.
+_INTERNAL_ERROR = "internal error"
+
+
+class Writer:
+    """Decides what each message is, and stores all of a batch or nothing of it."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        store: Store,
+        redeliveries: Redeliveries,
+        catalog: Catalog,
+        feed: Callable[[Sequence[StoredReading], int], object],
+    ) -> None:
+        """`feed` gets what has been stored, and the sequence of the last of it."""
+        self._streams = settings.streams
+        self._max_clock_skew = settings.max_clock_skew
+        self._stats_topic = settings.stats_topic
+        self._store = store
+        self._redeliveries = redeliveries
+        self._catalog = catalog
+        self._feed = feed
+        self._stream_of_topic: dict[str, Stream | None] = {}
+        # Series that the latest batch begins, until it is stored.
+        self._begun: list[SeriesRow] = []
+        # What was found out about the latest batch, and what it changes in the table of deliveries.
+        self._arrival = redeliveries.look_at(())
+        self._rows = redeliveries.forgotten()
+        # The values of the latest duplicates, by series and id.
+        self._duplicates: dict[tuple[int, Packed], float] = {}
+        self._warnings = Once()
+        self._sample = Sample()
+
+    def sort(self, messages: Sequence[Message], *, unstorable: bool = False) -> Batch:
+        """Return what is to be stored of `messages`; if they are `unstorable`, that they are rejected.
+
+        Each message, and each reading of one that holds several, counts as received, and as exactly
+        one of stored, duplicates, late, rejected, retained. What belongs to no stream is no input,
+        our own output among it, and counts as nothing.
+        """
+        for row in self._begun:  # of a batch that was never stored
+            self._catalog.remove(row)
+        batch = Batch()
+        self._begun = batch.series
+        self._arrival = self._redeliveries.look_at(messages)
+        repeated = self._arrival.repeated
+        for place, message in enumerate(messages):
+            try:
+                stream = self._stream(message.topic)
+                if unstorable:
+                    self._reject(message, _INTERNAL_ERROR, "it cannot be stored", batch)
+                elif stream is not None:
+                    self._sort(message, stream, batch, repeated=place in repeated)
+            except MemoryError:
+                raise  # no fault of the message
+            except Exception as error:  # noqa: BLE001 - it would come again with the message after a restart
+                log_unexpected(self._warnings, "reading a message")
+                self._reject(message, _INTERNAL_ERROR, type(error).__name__, batch)
+        received = len(batch.readings) + batch.counts.total()
+        if received:
+            batch.counts["received"] = received
+            # what is no input too: its packet ids are no longer those of older readings
+            self._rows = self._redeliveries.rows(self._arrival)
+            batch.deliveries, batch.forgotten = self._rows
+        return batch
+
+    def commit(self, batch: Batch) -> None:
+        """Store `batch`, the latest that was sorted, in one transaction.
+
+        Or raise StoreUnavailable or NotStored and change nothing.
+        """
+        if not batch.counts:
+            self.forget_deliveries()
+            self._redeliveries.pass_by(self._arrival)
+            return
+        try:
+            stored = self._store.add(batch)
+        except (StoreUnavailable, MemoryError):
+            raise
+        except Exception as error:
+            raise NotStored from error
+        self._begun = []
+        self._redeliveries.record(self._arrival, self._rows)
+        self._catalog.saw((series, time) for time, _, series, _, _ in stored.readings)
+        self._feed(stored.readings, stored.sequence)
+        if stored.duplicates:
+            self._warn_of_reused_ids(stored.duplicates)
+
+    @property
+    def new_messages(self) -> int:
+        """How many messages have come that had not come before; grows only."""
+        return self._redeliveries.position
+
+    @property
+    def unproven(self) -> int:
+        """Of how many messages it is not proven that their acknowledgements on this connection arrived."""
+        return self._redeliveries.unproven
+
+    def begin_connection(self) -> None:
+        """Take note that from now on messages come, and are acknowledged, on another connection."""
+        self._redeliveries.begin_connection()
+
+    def await_proof(self) -> None:
+        """Take note that proof is asked for that the acknowledgements of all that is stored have arrived."""
+        self._redeliveries.ask()
+
+    def take_proof(self) -> None:
+        """Forget what is proven. The database does so with the next batch, or by `forget_deliveries`."""
+        self._redeliveries.prove()
+
+    def forget_deliveries(self) -> None:
+        """Delete the deliveries that are proven or too old, or raise StoreUnavailable."""
+        if self._redeliveries.anything_to_delete:
+            rows = self._redeliveries.forgotten()
+            self._store.forget_deliveries(rows.deleted, rows.written)
+            self._redeliveries.forget(rows)
+
+    def forget_all_deliveries(self) -> None:
+        """Forget all deliveries, since the session has ended: whatever comes now is new.
+
+        Raises StoreUnavailable and forgets nothing.
+        """
+        self._store.forget_deliveries(self._redeliveries.all_rows())
+        self._redeliveries.forget_everything()
+
+    def _stream(self, topic: str) -> Stream | None:
+        if topic in self._stream_of_topic:
+            return self._stream_of_topic[topic]
+        ours = is_at_or_below(topic, self._stats_topic)
+        stream = None if ours else stream_of(self._streams, topic)
+        if len(topic) <= LONGEST_NAME:
+            if len(self._stream_of_topic) >= _REMEMBERED_TOPICS:
+                self._stream_of_topic.clear()
+            self._stream_of_topic[topic] = stream
+        return stream
+
+    def _sort(self, message: Message, stream: Stream, batch: Batch, *, repeated: bool) -> None:
+        """Put `message` where it belongs in `batch`; what is a new reading only the store can count."""
+        if message.retained:
+            batch.counts["retained"] += 1  # an old message, sent because we subscribed
+        elif repeated:
+            batch.counts["duplicates"] += 1
+        else:
+            try:
+                self._decode(message, stream, batch)
+            except Rejected as rejection:
+                self._reject(message, rejection.reason, rejection.detail, batch)
+
+    def _decode(self, message: Message, stream: Stream, batch: Batch) -> None:
+        latest = message.arrived + self._max_clock_skew
+        if stream.plain:
+            value, time, message_id = decode(message.payload, message.arrived, latest)
+            series = self._series(message, stream, "", time, batch)
+            if series is not None:
+                batch.readings.append(NewReading(time, series, value, message_id))
+            return
+        readings, rejections = decode_fields(message.payload, stream, message.arrived, latest)
+        for field, value, time in readings:
+            series = self._series(message, stream, field, time, batch)
+            if series is not None:
+                batch.readings.append(NewReading(time, series, value))
+        for rejection in rejections:
+            self._reject(message, rejection.reason, rejection.detail, batch)
+
+    def _series(self, message: Message, stream: Stream, field: str, time: float, batch: Batch) -> int | None:
+        """Return the series that a reading belongs to, which it begins if there is none.
+
+        None if it cannot be stored; then it is counted as what it is.
+        """
+        if time <= message.arrived - stream.retention:
+            batch.counts["late"] += 1
+            return None
+        series = self._catalog.find(message.topic, field)
+        if series is None:
+            try:
+                row = self._catalog.begin(message.topic, field, time, stream.retention)
+            except NoSuchSeries as error:
+                self._reject(message, error.reason, error.detail, batch)
+                return None
+            batch.series.append(row)
+            series = row.id
+        return series
+
+    def _reject(self, message: Message, reason: str, detail: str, batch: Batch) -> None:
+        batch.counts["rejected"] += 1
+        size = len(message.topic) + min(len(message.payload), _KEPT_PAYLOAD)
+        if self._sample.takes(message.arrived, message.topic, reason, size):
+            batch.rejected.append(
+                NewRejected(
+                    message.arrived,
+                    # SQLite takes no lone surrogates
+                    message.topic.encode(errors="replace").decode(),
+                    message.payload[:_KEPT_PAYLOAD],
+                    len(message.payload),
+                    reason,
+                    detail[:_KEPT_DETAIL].encode(errors="replace").decode(),
+                )
+            )
+        held = self._warnings.allows(reason)
+        if held is not None:
+            logger.warning(
+                "rejected a message on {!r}: {}{} ({} bytes){}",
+                message.topic[:200],
+                reason,
+                f", {detail[:200]}" if detail else "",
+                len(message.payload),
+                f"; {held} more since the last such line" if held else "",
+            )
+
+    def _warn_of_reused_ids(self, duplicates: Sequence[StoredReading]) -> None:
+        """Warn if duplicates have one id and several values: a device that gives its own name as `id`.
+
+        It loses its readings. What was stored under the id is not looked up.
+        """
+        if len(self._duplicates) >= _REMEMBERED_DUPLICATES:
+            self._duplicates.clear()
+        for _, _, series, value, message_id in duplicates:
+            if message_id is None or self._duplicates.setdefault((series, message_id), value) == value:
+                continue
+            row = self._catalog.row(series)
+            if row is not None and self._warnings.allows("reused id") is not None:
+                logger.warning(
+                    "{!r} came again as the id of another number on {!r}, which was dropped as a duplicate: "
+                    "an id must name one reading, not a device",
+                    unpack(message_id),
+                    row.name,
+                )

@@ -1,0 +1,1 @@
+"""The door to MQTT: connections, packets, and the embedded broker."""

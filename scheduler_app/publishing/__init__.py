@@ -1,0 +1,1 @@
+"""What goes out: publishers of statistics, the messages they write, and the outbox."""

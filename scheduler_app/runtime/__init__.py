@@ -1,0 +1,1 @@
+"""How a role starts, runs periodic jobs, and stops."""

@@ -1,0 +1,33 @@
+"""How a role begins while another program has locked its database."""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from loguru import logger
+
+from models.storage.database import LockedDatabase, UnusableDatabase
+from models.storage.transaction import DamagedStore, StoreUnavailable
+from scheduler_app.runtime.lifecycle import Stopped, StopSignal
+
+# Seconds between two tries.
+_PAUSE = 0.5
+Result = TypeVar("Result")
+
+
+def when_unlocked(use: Callable[[], Result], stop: StopSignal) -> Result:
+    """Return what `use` returns; while the database is locked, try again.
+
+    Raises Stopped, and UnusableDatabase if the database is damaged.
+    """
+    told = False
+    while True:
+        try:
+            return use()
+        except DamagedStore as error:
+            raise UnusableDatabase(str(error)) from None
+        except (LockedDatabase, StoreUnavailable) as error:
+            if not told:
+                logger.error("the database cannot be used ({}); trying again", error)
+                told = True
+            if stop.wait(_PAUSE):
+                raise Stopped from None

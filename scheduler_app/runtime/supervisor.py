@@ -1,0 +1,89 @@
+"""Runs other roles as child processes that end together."""
+
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from scheduler_app.runtime.lifecycle import StopSignal
+
+_MANAGE = Path(__file__).resolve().parent.parent / "manage.py"
+# Seconds. How long a child may take to be at work before the next one is started all the same,
+# and how long all of them may take to end.
+_START_TIMEOUT = 10.0
+_END_TIMEOUT = 4.5
+_POLL = 0.05
+
+
+class Supervisor:
+    """Starts children one after the other; when one ends, or we are told to stop, ends them all.
+
+    Each child's standard input is a pipe from us, and closes with us, however we end. Each is in a
+    session of its own, so that Ctrl-C reaches us alone and the children end in order.
+    """
+
+    def __init__(self, stop: StopSignal, folder: Path, environment: Mapping[str, str]) -> None:
+        """`folder` is for the children's health files."""
+        self._stop = stop
+        self._folder = folder
+        self._environment = environment
+        self._children: dict[str, subprocess.Popen[bytes]] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        deadline = time.monotonic() + _END_TIMEOUT
+        # the last one first: what it still publishes is then stored by those before it
+        for child in reversed(self._children.values()):
+            child.terminate()
+            try:
+                child.wait(max(0.1, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                child.kill()
+                child.wait()
+            assert child.stdin is not None
+            child.stdin.close()
+
+    def start(self, command: str, *arguments: str) -> bool:
+        """Start `manage.py command` and wait until it is at work; False if we are to stop."""
+        if self._stop.requested:
+            return False
+        health_file = self._folder / command
+        self._children[command] = subprocess.Popen(
+            [sys.executable, str(_MANAGE), command, *arguments, "--stop-at-eof"],
+            stdin=subprocess.PIPE,
+            env={**self._environment, "HEALTH_FILE": str(health_file)},
+            start_new_session=True,
+        )
+        deadline = time.monotonic() + _START_TIMEOUT
+        while not health_file.exists() and time.monotonic() < deadline and not self._stop.requested:
+            self._look()
+            self._stop.wait(_POLL)
+        return not self._stop.requested
+
+    def watch(self) -> None:
+        """Return when a child has ended, or we are told to stop."""
+        while not self._stop.requested:
+            self._look()
+            self._stop.wait(_POLL)
+
+    def _look(self) -> None:
+        for name, child in self._children.items():
+            if child.poll() is not None:
+                self._stop.request(failure=f"{name} ended {_ending(child.returncode)}; so all end")
+
+
+def _ending(returncode: int) -> str:
+    if returncode < 0:
+        return f"by {signal.Signals(-returncode).name}"
+    return f"with exit status {returncode}" + (", for the reason above" if returncode else "")
