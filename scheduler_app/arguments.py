@@ -2,10 +2,10 @@
 
 from argparse import ArgumentTypeError
 from collections.abc import Callable
-from typing import NamedTuple
 
 from config.quantities import Window, parse_duration
 from config.topics import check_topic_filter
+from scheduler_app.console.order import Order
 
 # For each sensor its value and the time of its next reading are kept in memory.
 _MOST_SENSORS = 100_000
@@ -80,13 +80,6 @@ def table_format(text: str) -> str:
     if text != "json" and text not in FORMATS:
         raise ArgumentTypeError(f"{text!r} is not allowed: json, {', '.join(sorted(FORMATS))}")
     return text
-
-
-class Order(NamedTuple):
-    """By which column rows are sorted."""
-
-    column: str
-    descending: bool = False
 
 
 def order(columns: tuple[str, ...], *, windows: bool = False) -> Callable[[str], Order]:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, ClassVar, NoReturn
 
 from config.text import printable
 from scheduler_app import commands
+from scheduler_app.errors import CommandError
 
 if TYPE_CHECKING:
     from config.settings import Settings
@@ -44,24 +45,8 @@ SUBSCRIBER_SETTINGS = (
     "windows",
     "max_clock_skew",
 )
-# What is told of a broker whose password goes over the network as it is.
-CLEAR_PASSWORD = (
-    "the password for the broker at {} is sent in clear, and whoever sees the network can read it: "
-    "set BROKER to an mqtts:// URL"
-)
 # What each command has, whatever else it uses.
 _COMMON_SETTINGS = ("log_level",)
-
-
-class CommandError(Exception):
-    """A mistake of the user or the surroundings: told in one line, with no traceback.
-
-    `status` is the exit status: 2 for a wrong call or setting, 1 for everything else.
-    """
-
-    def __init__(self, message: str, status: int = 1) -> None:
-        super().__init__(message)
-        self.status = status
 
 
 class BaseCommand(ABC):
@@ -243,6 +228,8 @@ def _run_command(name: str, arguments: list[str]) -> None:
 
 def _warn_of_clear_password(settings: "Settings") -> None:
     from loguru import logger
+
+    from config.broker_address import CLEAR_PASSWORD
 
     if settings.broker.reveals_password:
         logger.warning(CLEAR_PASSWORD, settings.broker)

@@ -11,6 +11,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import NamedTuple
 
+from config.broker_address import CLEAR_PASSWORD
 from config.quantities import format_duration
 from config.settings import Settings
 from models.storage import queries as history
@@ -24,8 +25,7 @@ from models.storage.database import (
     writing_settings,
 )
 from models.storage.transaction import UnreadableDatabase, reading
-from scheduler_app.console.formatting import time_text
-from scheduler_app.management import CLEAR_PASSWORD
+from scheduler_app.formatting import time_text
 from scheduler_app.mqtt.client import SUSPICIOUS, Connection, IngestSession
 from scheduler_app.mqtt.packets import Message
 from scheduler_app.publishing.messages import InvalidMessage, Metrics, parse_metrics

@@ -4,7 +4,8 @@ import argparse
 import importlib
 from typing import TYPE_CHECKING
 
-from scheduler_app.management import BaseCommand, CommandError
+from scheduler_app.errors import CommandError
+from scheduler_app.management import BaseCommand
 
 if TYPE_CHECKING:
     from config.settings import Settings

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 
 from config.text import printable
 from scheduler_app.arguments import pause
-from scheduler_app.management import SUBSCRIBER_SETTINGS, BaseCommand, CommandError
+from scheduler_app.errors import CommandError
+from scheduler_app.management import SUBSCRIBER_SETTINGS, BaseCommand
 
 if TYPE_CHECKING:
     from config.settings import Settings

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from config.text import printable
 from scheduler_app.arguments import pause, window
-from scheduler_app.management import BaseCommand, CommandError
+from scheduler_app.errors import CommandError
+from scheduler_app.management import BaseCommand
 
 if TYPE_CHECKING:
     from config.settings import Settings

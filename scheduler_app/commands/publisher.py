@@ -7,7 +7,8 @@ from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING
 
 from scheduler_app.arguments import pause, positive, rate, sensor_count
-from scheduler_app.management import BROKER_SETTINGS, BaseCommand, CommandError
+from scheduler_app.errors import CommandError
+from scheduler_app.management import BROKER_SETTINGS, BaseCommand
 
 if TYPE_CHECKING:
     from config.settings import Settings

@@ -64,7 +64,7 @@ class Command(BaseCommand):
 
 def summary(counted: int, since: int, kept: int) -> str:
     """Return in one line how many were counted since then (UTC epoch seconds), and how many are kept."""
-    from scheduler_app.console.formatting import time_text
+    from scheduler_app.formatting import time_text
 
     if not counted and not kept:
         return "no messages were rejected"

@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from config.text import printable
-from scheduler_app.arguments import Order, order, table_format, topic_filter
+from scheduler_app.arguments import order, table_format, topic_filter
+from scheduler_app.console.order import Order
 from scheduler_app.management import BaseCommand
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ def in_order(rows: "Sequence[SeriesSummary]", sort: Order) -> "list[SeriesSummar
 
 def as_row(summary: "SeriesSummary") -> tuple[str, ...]:
     """Return the cells of a series."""
-    from scheduler_app.console.formatting import number_text, time_text
+    from scheduler_app.formatting import number_text, time_text
 
     return (
         printable(summary.series.name),

@@ -8,7 +8,8 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from scheduler_app.arguments import order, table_format, topic_filter
-from scheduler_app.management import BROKER_SETTINGS, BaseCommand, CommandError
+from scheduler_app.errors import CommandError
+from scheduler_app.management import BROKER_SETTINGS, BaseCommand
 
 if TYPE_CHECKING:
     from config.settings import Settings
@@ -155,7 +156,7 @@ def view_of_all(
     """Return what shows the statistics of all series; the terminal is given back by the `stack`."""
     from collections import deque
 
-    from scheduler_app.arguments import Order
+    from scheduler_app.console.order import Order
     from scheduler_app.console.screen import Screen
     from scheduler_app.console.series_table import Board
     from scheduler_app.console.series_view import Display, JsonLines, Live, SeriesView, Tables

@@ -5,7 +5,8 @@ import json
 import threading
 from typing import TYPE_CHECKING
 
-from scheduler_app.management import BROKER_SETTINGS, BaseCommand, CommandError
+from scheduler_app.errors import CommandError
+from scheduler_app.management import BROKER_SETTINGS, BaseCommand
 
 if TYPE_CHECKING:
     from config.settings import Settings
@@ -59,7 +60,7 @@ class Command(BaseCommand):
 
 def readable(metrics: dict[str, object]) -> dict[str, object]:
     """Return the metrics with times and sizes as a person reads them."""
-    from scheduler_app.console.formatting import time_text
+    from scheduler_app.formatting import time_text
     from scheduler_app.publishing.messages import is_time
 
     def text(name: str, value: object) -> object:

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from config.text import printable
 from models.series_message import SeriesMessage
-from scheduler_app.arguments import Order
-from scheduler_app.console.formatting import age_text, number_text, sparkline
+from scheduler_app.console.order import Order
+from scheduler_app.formatting import age_text, number_text, sparkline
 from scheduler_app.publishing.messages import headline, window_length
 
 COLUMNS = ("name", "last", "age", "count")

@@ -23,8 +23,8 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from config.settings import Settings
 from config.text import printable
+from scheduler_app.errors import CommandError
 from scheduler_app.log import Once
-from scheduler_app.management import CommandError
 from scheduler_app.mqtt.fast_path import READ_SIZE, Bypass
 from scheduler_app.mqtt.packets import (
     INVALID_TOPIC,

@@ -7,7 +7,7 @@ import time
 from importlib.util import find_spec
 from pathlib import Path
 
-from scheduler_app.management import CommandError
+from scheduler_app.errors import CommandError
 
 _START_TIMEOUT = 10.0
 # rumqttd keeps what has passed through it in memory, in segments for each topic filter, and drops

@@ -16,8 +16,8 @@ from typing import Self
 
 from loguru import logger
 
+from scheduler_app.errors import CommandError
 from scheduler_app.log import Once
-from scheduler_app.management import CommandError
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 # Seconds between two touches of the health file, and between two looks while there is no health.

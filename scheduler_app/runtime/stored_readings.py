@@ -6,7 +6,7 @@ from pathlib import Path
 
 from models.storage.database import Database, LockedDatabase, UnusableDatabase, prepare, reading_database
 from models.storage.transaction import UnreadableDatabase, reading
-from scheduler_app.management import CommandError
+from scheduler_app.errors import CommandError
 
 
 @contextmanager

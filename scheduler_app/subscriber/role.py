@@ -16,11 +16,11 @@ from models.statistics.rolling import RollingStatistics
 from models.storage.database import DatabaseGone, UnusableDatabase, prepare, sole_owner, writing_database
 from models.storage.store import Store
 from models.storage.transaction import UnreadableDatabase
+from scheduler_app.errors import CommandError
 from scheduler_app.intake.ingest import Ingest
 from scheduler_app.intake.redelivery import Redeliveries
 from scheduler_app.intake.writer import Writer
 from scheduler_app.log import Once, attempt, log_unexpected
-from scheduler_app.management import CommandError
 from scheduler_app.mqtt.client import IngestSession
 from scheduler_app.publishing.stats_publisher import Outlet
 from scheduler_app.runtime.lifecycle import StopSignal, background, role, serve

@@ -11,7 +11,7 @@ from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 
-from scheduler_app.management import CommandError
+from scheduler_app.errors import CommandError
 from tests.benchmarks import figure, growth, keeping, receiving, starting
 from tests.benchmarks.arena import FULL, QUICK, Arena
 from tests.benchmarks.figure import Figure

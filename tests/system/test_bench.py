@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from scheduler_app.management import CommandError, main
+from scheduler_app.errors import CommandError
+from scheduler_app.management import main
 from tests.benchmarks import arena, bench
 from tests.benchmarks.arena import Size
 from tests.benchmarks.child import Child

@@ -27,9 +27,10 @@ from config.topics import check_topic, check_topic_filter, disjoint, is_at_or_be
 from models.catalog import LONGEST_NAME, Catalog, NoSuchSeries
 from models.storage.database import prepare, writing_database
 from models.storage.store import Store
+from scheduler_app.errors import CommandError
 from scheduler_app.intake.fields import decode_fields
 from scheduler_app.intake.payload import MAX_PAYLOAD, Rejected, decode
-from scheduler_app.management import CommandError, build_parser, load_command
+from scheduler_app.management import build_parser, load_command
 from scheduler_app.mqtt.packets import Message
 from scheduler_app.publishing.messages import InvalidMessage, parse_series
 from tests.unit.messages import NOW, message

@@ -12,7 +12,7 @@ from models.storage.database import reading_database
 from models.storage.series_queries import snapshot
 from scheduler_app.checks.audit import COVERAGE, POOLED, Audit
 from scheduler_app.commands.audit import Kept, check, report
-from scheduler_app.management import CommandError
+from scheduler_app.errors import CommandError
 from scheduler_app.mqtt.packets import Message
 from scheduler_app.publishing.messages import SERIES_BYTES, write_series
 from tests.unit.database_file import store_readings

@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from models.series_message import SeriesMessage
-from scheduler_app.arguments import Order
+from scheduler_app.console.order import Order
 from scheduler_app.console.series_table import Board
 from tests.unit.series_messages import AT
 

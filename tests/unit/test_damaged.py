@@ -13,7 +13,7 @@ from models.storage.series_queries import all_series, snapshot, summaries
 from models.storage.store import Store
 from models.storage.transaction import DamagedStore, StoreUnavailable, UnreadableDatabase, reading
 from scheduler_app.checks.doctor import Level, examine
-from scheduler_app.management import CommandError
+from scheduler_app.errors import CommandError
 from scheduler_app.runtime.lifecycle import StopSignal
 from scheduler_app.runtime.locked_database import when_unlocked
 from scheduler_app.runtime.stored_readings import stored_readings

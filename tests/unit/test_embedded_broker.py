@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from scheduler_app.management import CommandError
+from scheduler_app.errors import CommandError
 from scheduler_app.mqtt.embedded_broker import accepts_connections, run_embedded_broker
 
 

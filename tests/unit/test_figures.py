@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scheduler_app.console.formatting import age_text, number_text, sparkline, time_text
+from scheduler_app.formatting import age_text, number_text, sparkline, time_text
 
 
 @pytest.mark.parametrize(

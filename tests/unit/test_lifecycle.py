@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from scheduler_app.management import CommandError
+from scheduler_app.errors import CommandError
 from scheduler_app.runtime.lifecycle import (
     StopSignal,
     background,

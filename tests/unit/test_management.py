@@ -10,15 +10,10 @@ import pytest
 from config import settings
 from config.settings import Settings, default_text
 from scheduler_app import commands
-from scheduler_app.arguments import Order, port_number
-from scheduler_app.management import (
-    BaseCommand,
-    CommandError,
-    build_parser,
-    command_names,
-    load_command,
-    main,
-)
+from scheduler_app.arguments import port_number
+from scheduler_app.console.order import Order
+from scheduler_app.errors import CommandError
+from scheduler_app.management import BaseCommand, build_parser, command_names, load_command, main
 from tests.support.waiting import TIMEOUT
 
 ALL = [

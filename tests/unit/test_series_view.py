@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from config.settings import load_settings
-from scheduler_app.arguments import Order
 from scheduler_app.console import series_view
+from scheduler_app.console.order import Order
 from scheduler_app.console.series_table import Board
 from scheduler_app.console.series_view import JsonLines, Live, Rhythm, SeriesView, Tables
 from scheduler_app.mqtt.packets import Message
