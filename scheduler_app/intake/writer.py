@@ -8,6 +8,7 @@ from config.settings import Settings
 from config.streams import Stream, stream_of
 from config.topics import is_at_or_below
 from models.catalog import LONGEST_NAME, Catalog, NoSuchSeries, SeriesRow
+from models.storage.database import UnusableDatabase
 from models.storage.reading_id import Packed, unpack
 from models.storage.rejected import NewRejected
 from models.storage.store import Batch, NewReading, Store, StoredReading
@@ -103,7 +104,7 @@ class Writer:
             return
         try:
             stored = self._store.add(batch)
-        except (StoreUnavailable, MemoryError):
+        except (StoreUnavailable, UnusableDatabase, MemoryError):
             raise
         except Exception as error:
             raise NotStored from error

@@ -11,8 +11,10 @@ from models.storage.database import OUTBOX, DatabaseGone, prepare, writing_datab
 from models.storage.outbox import Outbox
 from models.storage.store import Batch, NewReading, Store
 from models.storage.transaction import StoreUnavailable
+from tests.unit.messages import message
 from tests.unit.rows import locked, rows
 from tests.unit.stored import add
+from tests.unit.writers import writer_on
 
 
 def log_of(path: Path) -> Path:
@@ -183,3 +185,15 @@ def test_an_outbox_that_is_gone_is_named_by_its_own_setting(tmp_path: Path) -> N
     path.unlink()
     with pytest.raises(DatabaseGone, match=f"^OUTBOX_FILE={path} was deleted, moved"):
         outbox.add([("DATA", "2")])
+
+
+def test_that_the_file_is_gone_is_not_taken_for_a_message_that_cannot_be_stored(tmp_path: Path) -> None:
+    """Else the messages at hand would be rejected one by one, in a file that is not there."""
+    path = tmp_path / "test.db"
+    prepare(path)
+    store = Store(writing_database(path))
+    writer = writer_on(store)
+    writer.commit(writer.sort([message(b"1")]))
+    path.unlink()
+    with pytest.raises(DatabaseGone):
+        writer.commit(writer.sort([message(b"2")]))
