@@ -17,10 +17,11 @@ from config.settings import load_settings
 from models.storage.store import Batch
 from scheduler_app.intake import ingest
 from scheduler_app.intake.ingest import Ingest
-from scheduler_app.mqtt import client as mqtt
-from scheduler_app.mqtt import reconnecting as outage
-from scheduler_app.mqtt.client import Connection, IngestSession
-from scheduler_app.mqtt.packets import KEPT_PAYLOAD, Message
+from scheduler_app.mqtt import dialer, paho_client, reconnecting, subscribing
+from scheduler_app.mqtt.connection import Connection
+from scheduler_app.mqtt.ingest_session import IngestSession
+from scheduler_app.mqtt.message import Message
+from scheduler_app.mqtt.packets import KEPT_PAYLOAD
 from tests.support.ports import HOST
 from tests.support.waiting import TIMEOUT, wait_for
 
@@ -445,13 +446,13 @@ class Memory:
 
 @pytest.fixture(autouse=True)
 def short_timeouts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mqtt, "KEEPALIVE", KEEPALIVE)
-    monkeypatch.setattr(mqtt, "PACKET_TIMEOUT", PACKET_TIMEOUT)
-    monkeypatch.setattr(mqtt, "SUBACK_TIMEOUT", SUBACK_TIMEOUT)
-    monkeypatch.setattr(mqtt, "LARGEST_PACKET", LARGEST)
+    monkeypatch.setattr(dialer, "KEEPALIVE", KEEPALIVE)
+    monkeypatch.setattr(paho_client, "PACKET_TIMEOUT", PACKET_TIMEOUT)
+    monkeypatch.setattr(subscribing, "SUBACK_TIMEOUT", SUBACK_TIMEOUT)
+    monkeypatch.setattr(paho_client, "LARGEST_PACKET", LARGEST)
     monkeypatch.setattr(ingest, "_IDLE_WAIT", PAUSE)
-    monkeypatch.setattr(outage, "_LEAST_PAUSE", PAUSE)
-    monkeypatch.setattr(outage, "_MOST_PAUSE", PAUSE)
+    monkeypatch.setattr(reconnecting, "_LEAST_PAUSE", PAUSE)
+    monkeypatch.setattr(reconnecting, "_MOST_PAUSE", PAUSE)
 
 
 @pytest.fixture

@@ -9,9 +9,9 @@ from contextlib import contextmanager
 import pytest
 
 from config.settings import load_settings
-from scheduler_app.mqtt.client import IngestSession
+from scheduler_app.mqtt.ingest_session import IngestSession
 from tests.support.waiting import TIMEOUT
-from tests.unit.test_bypass import scripted
+from tests.unit.test_fast_path import scripted
 
 # Seconds. Nobody waits so long: a test that needs a wake must not end without one.
 FOR_EVER = 86_400.0
@@ -235,7 +235,7 @@ def test_a_broker_that_works_off_nothing_is_left_after_a_while(
     monkeypatch: pytest.MonkeyPatch, log_lines: list[str]
 ) -> None:
     """That is told, but not each time."""
-    monkeypatch.setattr("scheduler_app.mqtt.client._LEAVE_TIMEOUT", 0.0)
+    monkeypatch.setattr("scheduler_app.mqtt.ingest_session._LEAVE_TIMEOUT", 0.0)
     with listening() as broker:
         for _ in range(3):
             broker.connect()

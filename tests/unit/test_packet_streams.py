@@ -16,9 +16,8 @@ from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
 
 from config.settings import Settings, load_settings
-from scheduler_app.mqtt import client as mqtt
-from scheduler_app.mqtt import fast_path as bypass
-from scheduler_app.mqtt.client import IngestSession
+from scheduler_app.mqtt import fast_path, paho_client
+from scheduler_app.mqtt.ingest_session import IngestSession
 from tests.support.mqtt_oracle import Oracle, Said, Verdict
 
 CONNACK = {False: b"\x20\2\1\0", True: b"\x20\3\1\0\0"}
@@ -37,10 +36,10 @@ _OURS = (0x10, 0x82)
 
 @pytest.fixture(autouse=True)
 def small_limits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bypass, "READ_SIZE", READ_SIZE)
-    monkeypatch.setattr(mqtt, "LARGEST_PACKET", LARGEST)
-    monkeypatch.setattr(mqtt, "LARGEST_BEGINNING", BEGINNING)
-    monkeypatch.setattr(mqtt, "KEPT_PAYLOAD", KEPT)
+    monkeypatch.setattr(fast_path, "READ_SIZE", READ_SIZE)
+    monkeypatch.setattr(paho_client, "LARGEST_PACKET", LARGEST)
+    monkeypatch.setattr(paho_client, "LARGEST_BEGINNING", BEGINNING)
+    monkeypatch.setattr(paho_client, "KEPT_PAYLOAD", KEPT)
 
 
 def test_streams(monkeypatch: pytest.MonkeyPatch, log_lines: list[str]) -> None:

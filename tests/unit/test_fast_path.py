@@ -1,4 +1,4 @@
-"""How the bypass and paho share one socket, against a broker that sends byte for byte what a test says."""
+"""How the fast path and paho share one socket, against a broker that sends byte for byte what a test says."""
 
 import random
 import re
@@ -17,11 +17,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from config.settings import load_settings
-from scheduler_app.mqtt import client as mqtt
-from scheduler_app.mqtt import fast_path as bypass
-from scheduler_app.mqtt import packets
-from scheduler_app.mqtt.client import MAXIMUM_PACKET_SIZE, IngestSession
-from scheduler_app.mqtt.packets import KEPT_PAYLOAD, LARGEST_PACKET, Message, packet_size, pubacks
+from scheduler_app.mqtt import dialer, fast_path, packets, paho_client, subscribing
+from scheduler_app.mqtt.ingest_session import IngestSession
+from scheduler_app.mqtt.message import Message
+from scheduler_app.mqtt.packets import KEPT_PAYLOAD, LARGEST_PACKET, packet_size, pubacks
+from scheduler_app.mqtt.paho_client import MAXIMUM_PACKET_SIZE
 from tests.support.processes import ROOT
 from tests.support.waiting import TIMEOUT
 from tests.unit.messages import message
@@ -126,7 +126,7 @@ def contents(messages: list[Message]) -> list[Message]:
 def test_any_packets_cut_anywhere_give_the_same_messages(
     monkeypatch: pytest.MonkeyPatch, version: str
 ) -> None:
-    monkeypatch.setattr(bypass, "READ_SIZE", SMALL_READ)
+    monkeypatch.setattr(fast_path, "READ_SIZE", SMALL_READ)
     with scripted(version) as broker:
 
         @given(MESSAGES, st.data())
@@ -149,7 +149,7 @@ def test_any_packets_cut_anywhere_give_the_same_messages(
 
 
 def test_a_message_that_is_longer_than_a_read_is_received(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bypass, "READ_SIZE", SMALL_READ)
+    monkeypatch.setattr(fast_path, "READ_SIZE", SMALL_READ)
     with scripted() as broker:
         broker.send(packet(message(b"1")) + packet(message(LARGE)) + packet(message(b"2")))
         assert [each.payload for each in broker.take(0.1)] == [b"1", LARGE, b"2"]
@@ -210,8 +210,8 @@ def test_a_longest_topic_and_a_payload_too_large() -> None:
 
 
 def test_a_large_message_that_comes_byte_by_byte_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mqtt, "LARGEST_PACKET", 300)
-    monkeypatch.setattr(mqtt, "LARGEST_BEGINNING", 100)
+    monkeypatch.setattr(paho_client, "LARGEST_PACKET", 300)
+    monkeypatch.setattr(paho_client, "LARGEST_BEGINNING", 100)
     whole = packet(message(bytes(400)))
     with scripted() as broker:
         client = broker.session._client
@@ -234,14 +234,14 @@ def test_mqtt_5_brokers_are_told_how_large_a_packet_may_be() -> None:
     # the longest topic and the longest payload fit; and a topic may take the place of an alias on the way
     assert 2 * 65_536 < int(size) < MAXIMUM_PACKET_SIZE - 65_536
     for keep_session in (True, False):
-        dialer = mqtt._Dialer(load_settings(), "id", keep_session=keep_session)
-        assert dialer._properties().MaximumPacketSize == MAXIMUM_PACKET_SIZE  # type: ignore[attr-defined]
+        made = dialer.Dialer(load_settings(), "id", keep_session=keep_session)
+        assert made._properties().MaximumPacketSize == MAXIMUM_PACKET_SIZE  # type: ignore[attr-defined]
     with scripted("5") as broker:
         assert b"\x27" + MAXIMUM_PACKET_SIZE.to_bytes(4, "big") in broker.connect
 
 
 @pytest.mark.parametrize(
-    ("passed", "connected"), [(mqtt.PACKET_TIMEOUT - 1, True), (mqtt.PACKET_TIMEOUT + 1, False)]
+    ("passed", "connected"), [(paho_client.PACKET_TIMEOUT - 1, True), (paho_client.PACKET_TIMEOUT + 1, False)]
 )
 def test_a_packet_that_does_not_end(log_lines: list[str], passed: float, connected: bool) -> None:
     with scripted() as broker:
@@ -261,15 +261,15 @@ def test_a_packet_that_does_not_end(log_lines: list[str], passed: float, connect
 def test_a_large_message_may_take_long_as_long_as_it_comes(
     monkeypatch: pytest.MonkeyPatch, large: bool
 ) -> None:
-    monkeypatch.setattr(mqtt, "LARGEST_PACKET", 10_000)
-    monkeypatch.setattr(mqtt, "LARGEST_BEGINNING", 1_000)
+    monkeypatch.setattr(paho_client, "LARGEST_PACKET", 10_000)
+    monkeypatch.setattr(paho_client, "LARGEST_BEGINNING", 1_000)
     whole = packet(message(bytes(100_000)))
     with scripted() as broker:
         broker.send(whole[:2000])
         assert broker.take(0.1) == []
         client = broker.session._client
         assert client is not None
-        client._packet_began -= mqtt.PACKET_TIMEOUT + 1
+        client._packet_began -= paho_client.PACKET_TIMEOUT + 1
         broker.send(whole[2000 : 20_000 if large else 3000])
         assert broker.take(0.1) == []
         assert broker.session.connected == large
@@ -277,7 +277,7 @@ def test_a_large_message_may_take_long_as_long_as_it_comes(
 
 @pytest.mark.parametrize(("passed", "asked_again"), [(-1, False), (1, True)])
 def test_a_subscription_that_is_not_answered(log_lines: list[str], passed: float, asked_again: bool) -> None:
-    first, longest = mqtt.SUBACK_TIMEOUT
+    first, longest = subscribing.SUBACK_TIMEOUT
     with scripted() as broker:
         watch = broker.session._subscribing
         assert watch._next is not None
@@ -300,7 +300,7 @@ def test_a_subscription_that_is_not_answered(log_lines: list[str], passed: float
 def test_what_comes_in_masses_does_not_pass_through_paho(monkeypatch: pytest.MonkeyPatch) -> None:
     """Or all this would be for nothing."""
     read: list[object] = []
-    monkeypatch.setattr(mqtt, "read_publish", read.append)
+    monkeypatch.setattr(paho_client, "read_publish", read.append)
     with scripted("5") as broker:
         broker.send(500 * packet(message(b"1"), version_5=True))
         assert len(broker.take(0.1)) == 500
@@ -395,8 +395,8 @@ def test_a_proof_is_not_asked_for_before_the_acknowledgements_are_sent() -> None
 
 def test_leaving_acknowledges_first() -> None:
     with scripted() as broker:
-        assert broker.session._bypass is not None
-        broker.session._bypass.acknowledge([1, 2])
+        assert broker.session._fast_path is not None
+        broker.session._fast_path.acknowledge([1, 2])
         broker.session.disconnect()
         assert broker.connection.recv(100) == pubacks([1, 2]) + DISCONNECT
 
@@ -454,7 +454,7 @@ def test_after_a_packet_that_paho_has_read_the_masses_do_not_pass_through_it(
         by_paho.append(sent.payload)
         return sent
 
-    monkeypatch.setattr("scheduler_app.mqtt.client.read_publish", note)
+    monkeypatch.setattr("scheduler_app.mqtt.paho_client.read_publish", note)
     with scripted() as broker:
         in_parts = packet(message(b"in parts"))
         broker.send(in_parts[:5])
