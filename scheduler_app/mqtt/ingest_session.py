@@ -2,32 +2,27 @@
 
 import select
 import socket
-import ssl
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Any
 
 from loguru import logger
 from paho.mqtt.client import Client, ConnectFlags
-from paho.mqtt.enums import MQTTProtocolVersion
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from config.settings import Settings
 from scheduler_app.log import Once
+from scheduler_app.mqtt.buffered_socket import READ_SIZE, BufferedSocket
 from scheduler_app.mqtt.dialer import CONNECT_TIMEOUT, RECEIVE_MAXIMUM, Dialer
-from scheduler_app.mqtt.fast_path import READ_SIZE, FastPath
+from scheduler_app.mqtt.fast_path import FastPath
 from scheduler_app.mqtt.message import Message
 from scheduler_app.mqtt.paho_client import PahoClient
 from scheduler_app.mqtt.subscribing import Subscribing
 
 _FAREWELL_TIMEOUT = 1.0
-# A broker may take so long to work off our acknowledgements when we leave it.
 _LEAVE_TIMEOUT = 30.0
-# Meanwhile so many bytes are thrown away at a time, after each pause.
 _DISCARD_SIZE, _DISCARD_PAUSE = 1 << 18, 0.01
-# The packet of MQTT 3.1.1, and of MQTT 5 with reason code 0 (section 3.14): the session goes on.
 _DISCONNECT = b"\xe0\x00"
 _LOOP_TIMEOUT = 0.5
 
@@ -49,12 +44,14 @@ class IngestSession:
         unsubscribe: Sequence[str] = (),
         role: str = "subscriber",
         quiet: bool = False,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         """Build it; nothing is opened before `connect`.
 
         `unsubscribe`: filters that the session may be subscribed to, and is to be no more. `quiet`
-        logs what is no error at DEBUG only.
+        logs what is no error at DEBUG only. `monotonic` returns seconds of a clock that nobody sets.
         """
+        self._monotonic = monotonic
         self._settings = settings
         self._topic_filters = topic_filters
         self._unwanted = unsubscribe
@@ -111,7 +108,7 @@ class IngestSession:
         # what was read and not handed out is sent again; to acknowledge it here would be stale
         self._inbox = [message for message in self._inbox if message.qos == 0]
         self._client = self._dialer.dial(self._prepare)
-        self._fast_path = None if self._client is None else _fast_path(self._client)
+        self._fast_path = None if self._client is None else FastPath(self._client)
         return self._client is not None
 
     def receive(self, limit: int, timeout: float) -> list[Message]:
@@ -139,19 +136,15 @@ class IngestSession:
 
     def acknowledge(self, batch: Sequence[Message]) -> None:
         """Send a PUBACK for each message, in the order received (MQTT-4.6.0-2)."""
-        if self._client is not None and self.connected:
-            packet_ids = [message.packet_id for message in batch if message.qos == 1]
-            if self._fast_path is not None:
-                self._fast_path.acknowledge(packet_ids)
-            else:
-                for packet_id in packet_ids:
-                    self._client.ack(packet_id, qos=1)
+        self._write()  # first what paho has queued before
+        if self._fast_path is not None and self.connected:
+            self._fast_path.acknowledge([message.packet_id for message in batch if message.qos == 1])
         self.maintain()
 
     def maintain(self) -> None:
         """Write what waits, ping when it is time; call it at least every few seconds."""
+        self._write()
         if self._client is not None:
-            self._write(self._client)
             self._client.loop_misc()
 
     def subscribe(self) -> None:
@@ -179,8 +172,8 @@ class IngestSession:
         """
         if self._client is None or not self.connected or self._proof_id is not None:
             return False
-        if self._fast_path is not None and self._fast_path.wants_write:
-            return False  # the request would go before them
+        if self._client.want_write():
+            return False  # it would only wait behind them
         _, self._proof_id = self._client.unsubscribe(f"{self._settings.stats_topic}/$proof")
         self.maintain()
         return True
@@ -202,15 +195,16 @@ class IngestSession:
         client = self._client
         if client is None or not self.connected:
             return True
-        sock: Any = client.socket()
+        sock = client.buffered_socket
+        assert sock is not None  # for we are connected
         if self._leaving_until is None:
-            self._leaving_until = time.monotonic() + _LEAVE_TIMEOUT
-            self._write_out(client, time.monotonic() + _FAREWELL_TIMEOUT)
-            with suppress(OSError):
-                sock.send(_DISCONNECT)
+            self._leaving_until = self._monotonic() + _LEAVE_TIMEOUT
+            self._write_out(client, self._monotonic() + _FAREWELL_TIMEOUT)
+            sock.send(_DISCONNECT)
         self.sleep(_DISCARD_PAUSE)
+        sock.flush()
         if not _discard(sock, _DISCARD_SIZE):
-            if time.monotonic() < self._leaving_until:
+            if self._monotonic() < self._leaving_until:
                 return False
             if self._told.allows("behind") is not None:
                 logger.log(
@@ -237,8 +231,8 @@ class IngestSession:
         """Have the broker forget the session, and what waits in it."""
         self._dialer.forget_session()
         if self.connect():
-            deadline = time.monotonic() + CONNECT_TIMEOUT
-            while not self._session_lost and self.connected and time.monotonic() < deadline:
+            deadline = self._monotonic() + CONNECT_TIMEOUT
+            while not self._session_lost and self.connected and self._monotonic() < deadline:
                 self.receive(1, _LOOP_TIMEOUT)
                 self.maintain()
         self.disconnect()
@@ -246,7 +240,7 @@ class IngestSession:
     def disconnect(self) -> None:
         """Say goodbye; the broker keeps the session, and what is sent to it meanwhile."""
         if self._client is not None:
-            deadline = time.monotonic() + _FAREWELL_TIMEOUT
+            deadline = self._monotonic() + _FAREWELL_TIMEOUT
             self._write_out(self._client, deadline)  # the acknowledgements, before we have left
             self._client.disconnect()
             self._write_out(self._client, deadline)
@@ -258,9 +252,7 @@ class IngestSession:
             before = len(self._inbox)
             messages = None if self._fast_path is None else self._fast_path.read(limit - before)
             if messages is not None:
-                if messages:
-                    self._inbox += messages
-                    client.heard()
+                self._inbox += messages
             elif not self._dialer.survives(client, client.loop_read):
                 self._client = None
                 break
@@ -268,27 +260,21 @@ class IngestSession:
                 self._subscribing.tend(client)
                 break
 
-    def _write(self, client: Client) -> None:
-        if self._fast_path is not None and not self._fast_path.between_packets:
-            self._fast_path.write()  # first the rest of the packet, which the library waits for
-        if client.want_write() and (self._fast_path is None or self._fast_path.between_packets):
+    def _write(self) -> None:
+        if self._client is not None and self._client.want_write():
+            self._client.loop_write()
+
+    def _write_out(self, client: PahoClient, deadline: float) -> None:
+        while client.want_write() and self.connected and self._monotonic() < deadline:
             client.loop_write()
-        if self._fast_path is not None and not client.want_write():
-            self._fast_path.write()
 
-    def _wants_write(self, client: Client) -> bool:
-        return client.want_write() or (self._fast_path is not None and self._fast_path.wants_write)
-
-    def _write_out(self, client: Client, deadline: float) -> None:
-        while self._wants_write(client) and self.connected and time.monotonic() < deadline:
-            self._write(client)
-
-    def _wait(self, client: Client, timeout: float) -> None:
-        sock: Any = client.socket()
-        if sock is None or (hasattr(sock, "pending") and sock.pending() > 0):
-            return  # the second: TLS has read more than it handed out
-        writable = [sock] if self._wants_write(client) else []
-        ready, _, _ = select.select([sock, self._wakened], writable, [], timeout)
+    def _wait(self, client: PahoClient, timeout: float) -> None:
+        sock = client.buffered_socket
+        if sock is None or sock.pending():
+            return
+        writable: list[BufferedSocket] = [sock] if client.want_write() else []
+        readable: list[BufferedSocket | socket.socket] = [sock, self._wakened]
+        ready, _, _ = select.select(readable, writable, [], timeout)
         if self._wakened in ready:
             self._wakened.recv(4096)
 
@@ -301,8 +287,6 @@ class IngestSession:
     def _on_connect(
         self, client: Client, userdata: object, flags: ConnectFlags, reason: ReasonCode, properties: object
     ) -> None:
-        if self._fast_path is not None:
-            self._fast_path.resume()
         if self._dialer.answered(reason, told=not self._renewed):
             self._session_lost = not flags.session_present
             if self._session_lost:
@@ -332,27 +316,14 @@ class IngestSession:
 
     def _on_message(self, message: Message) -> None:
         self._inbox.append(message)
-        if self._fast_path is not None:
-            self._fast_path.resume()
 
 
-def _fast_path(client: Client) -> FastPath | None:
-    """Return a fast path where the library reads and writes its packets on a TCP socket as they are.
-
-    Not through TLS or WebSockets, whose packets are other ones.
-    """
-    sock = client.socket()
-    if type(sock) is not socket.socket:
-        return None
-    return FastPath(sock, version_5=client.protocol == MQTTProtocolVersion.MQTTv5)
-
-
-def _discard(sock: Any, size: int) -> bool:
+def _discard(sock: BufferedSocket, size: int) -> bool:
     """Read up to `size` bytes that are there; return whether the connection is over."""
     try:
         while size > 0 and (data := sock.recv(min(size, READ_SIZE))):
             size -= len(data)
-    except (BlockingIOError, ssl.SSLWantReadError):
+    except BlockingIOError:
         return False
     except OSError:
         return True

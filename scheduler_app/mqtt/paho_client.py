@@ -7,6 +7,7 @@ from typing import Any
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import MQTTErrorCode, MQTTProtocolVersion
 
+from scheduler_app.mqtt.buffered_socket import BufferedSocket
 from scheduler_app.mqtt.message import INVALID_TOPIC, CutPayload, Message
 from scheduler_app.mqtt.packets import (
     KEPT_PAYLOAD,
@@ -33,8 +34,17 @@ class PahoClient(Client):
     raises Unusual, ends the connection in `survives`.
     """
 
-    def __init__(self, *arguments: Any, **options: Any) -> None:
+    def __init__(
+        self,
+        *arguments: Any,
+        now: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
+        **options: Any,
+    ) -> None:
+        """As paho's. `now` returns UTC epoch seconds, `monotonic` seconds of a clock that nobody sets."""
         super().__init__(*arguments, **options)
+        self._now = now
+        self._monotonic = monotonic
         # Called with each message.
         self.when_received: Callable[[Message], object] = lambda message: None
         self.on_message = _hand_on  # those of QoS 2, which nobody asks for: they are left to paho
@@ -44,15 +54,38 @@ class PahoClient(Client):
         # Bytes of it that were read and not kept, and about how many since then.
         self._skipped = self._skipped_since = 0
 
+    @property
+    def buffered_socket(self) -> BufferedSocket | None:
+        """The socket while there is a connection."""
+        sock = self.socket()
+        return sock if isinstance(sock, BufferedSocket) else None
+
+    @property
+    def between_packets(self) -> bool:
+        """Whether the CONNACK has come, and paho has not begun to read another packet since."""
+        return self._greeted and self._in_packet["command"] == 0
+
     def heard(self) -> None:
         """Note that packets have come past paho: a broker that sends is alive, whatever it answers."""
         with self._msgtime_mutex:
-            self._last_bytes_received = time.monotonic()
+            self._last_bytes_received = time.monotonic()  # paho's own clock
 
     @property
     def silent_for(self) -> float:
         """How many seconds ago the broker sent something, as far as we have read."""
-        return time.monotonic() - self._last_bytes_received
+        return time.monotonic() - self._last_bytes_received  # paho's own clock
+
+    def want_write(self) -> bool:
+        sock = self.buffered_socket
+        return super().want_write() or (sock is not None and sock.wants_write)
+
+    def loop_write(self) -> MQTTErrorCode:
+        if (sock := self.buffered_socket) is not None:
+            sock.flush()
+        return super().loop_write()
+
+    def _create_socket(self) -> BufferedSocket:
+        return BufferedSocket(super()._create_socket(), reads_ahead=self.transport != "websockets")
 
     def _sock_recv(self, bufsize: int) -> bytes:
         packet = self._in_packet
@@ -63,7 +96,7 @@ class PahoClient(Client):
                 return self._read_large(bufsize)
             return super()._sock_recv(bufsize)
         except BlockingIOError:  # all that has come is read
-            if time.monotonic() - self._packet_began > PACKET_TIMEOUT:
+            if self._monotonic() - self._packet_began > PACKET_TIMEOUT:
                 raise Unusual(f"a packet that has not ended after {PACKET_TIMEOUT:.0f} s") from None
             raise
 
@@ -72,7 +105,7 @@ class PahoClient(Client):
             version_5 = self._protocol == MQTTProtocolVersion.MQTTv5
             check_first_byte(first_byte[0], version_5=version_5, connected=self._greeted)
             self._greeted = True
-            self._packet_began = time.monotonic()
+            self._packet_began = self._monotonic()
             self._skipped = self._skipped_since = 0
         return first_byte
 
@@ -99,7 +132,7 @@ class PahoClient(Client):
             del packet["packet"][LARGEST_BEGINNING:]
             packet["to_process"] -= len(data) - 1
             if self._skipped_since > LARGEST_PACKET:
-                self._packet_began, self._skipped_since = time.monotonic(), 0
+                self._packet_began, self._skipped_since = self._monotonic(), 0
         return data[:1]
 
     def _handle_publish(self) -> MQTTErrorCode:
@@ -108,9 +141,9 @@ class PahoClient(Client):
         version_5 = self._protocol == MQTTProtocolVersion.MQTTv5
         if _has_qos_2(command):
             # its packet is built like that of QoS 1, which has the bit before it set
-            read_publish(command ^ 0x06, body, time.time(), version_5=version_5)
+            read_publish(command ^ 0x06, body, self._now(), version_5=version_5)
             return super()._handle_publish()
-        message = read_publish(command, body, time.time(), version_5=version_5)
+        message = read_publish(command, body, self._now(), version_5=version_5)
         if packet["remaining_length"] > LARGEST_PACKET:
             cut = CutPayload(message.payload[:KEPT_PAYLOAD], len(message.payload) + self._skipped)
             message = message._replace(payload=cut)

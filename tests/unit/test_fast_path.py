@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from config.settings import load_settings
-from scheduler_app.mqtt import dialer, fast_path, packets, paho_client, subscribing
+from scheduler_app.mqtt import buffered_socket, dialer, packets, paho_client, subscribing
 from scheduler_app.mqtt.ingest_session import IngestSession
 from scheduler_app.mqtt.message import Message
 from scheduler_app.mqtt.packets import KEPT_PAYLOAD, LARGEST_PACKET, packet_size, pubacks
@@ -100,7 +100,7 @@ def scripted(version: str = "3.1.1", *, narrow: bool = False) -> Iterator[Script
         connection, _ = listener.accept()
         if narrow:
             assert session._client is not None
-            session._client.socket().setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)  # type: ignore[union-attr]
+            session._client.socket()._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)  # type: ignore[union-attr]
         with connection:
             connection.settimeout(10)
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -126,7 +126,7 @@ def contents(messages: list[Message]) -> list[Message]:
 def test_any_packets_cut_anywhere_give_the_same_messages(
     monkeypatch: pytest.MonkeyPatch, version: str
 ) -> None:
-    monkeypatch.setattr(fast_path, "READ_SIZE", SMALL_READ)
+    monkeypatch.setattr(buffered_socket, "READ_SIZE", SMALL_READ)
     with scripted(version) as broker:
 
         @given(MESSAGES, st.data())
@@ -149,7 +149,7 @@ def test_any_packets_cut_anywhere_give_the_same_messages(
 
 
 def test_a_message_that_is_longer_than_a_read_is_received(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fast_path, "READ_SIZE", SMALL_READ)
+    monkeypatch.setattr(buffered_socket, "READ_SIZE", SMALL_READ)
     with scripted() as broker:
         broker.send(packet(message(b"1")) + packet(message(LARGE)) + packet(message(b"2")))
         assert [each.payload for each in broker.take(0.1)] == [b"1", LARGE, b"2"]
@@ -193,7 +193,7 @@ def test_a_message_as_large_as_may_be_is_whole(more: int) -> None:
     with scripted() as broker:
         sender = threading.Thread(target=broker.send, args=[packet(message(payload))])
         sender.start()
-        [taken] = broker.take(0.5)
+        [taken] = broker.take_until(bool)
         sender.join()
     assert (taken.payload == payload) == (more == 0)
     assert len(taken.payload) == len(payload)
@@ -204,7 +204,7 @@ def test_a_longest_topic_and_a_payload_too_large() -> None:
     with scripted() as broker:
         sender = threading.Thread(target=broker.send, args=[packet(message(bytes(LARGEST_PACKET), topic))])
         sender.start()
-        [taken] = broker.take(0.5)
+        [taken] = broker.take_until(bool)
         sender.join()
     assert (taken.topic, len(taken.payload), len(taken.payload[:])) == (topic, LARGEST_PACKET, KEPT_PAYLOAD)
 

@@ -16,7 +16,7 @@ from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
 
 from config.settings import Settings, load_settings
-from scheduler_app.mqtt import fast_path, paho_client
+from scheduler_app.mqtt import buffered_socket, paho_client
 from scheduler_app.mqtt.ingest_session import IngestSession
 from tests.support.mqtt_oracle import Oracle, Said, Verdict
 
@@ -36,7 +36,7 @@ _OURS = (0x10, 0x82)
 
 @pytest.fixture(autouse=True)
 def small_limits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fast_path, "READ_SIZE", READ_SIZE)
+    monkeypatch.setattr(buffered_socket, "READ_SIZE", READ_SIZE)
     monkeypatch.setattr(paho_client, "LARGEST_PACKET", LARGEST)
     monkeypatch.setattr(paho_client, "LARGEST_BEGINNING", BEGINNING)
     monkeypatch.setattr(paho_client, "KEPT_PAYLOAD", KEPT)
@@ -108,7 +108,12 @@ def run_ours(
             taken.extend(batch)
             return session.connected
 
-        feed(theirs, ours, [CONNACK[version_5], *chunks], work)
+        def waiting() -> int:
+            assert session._client is not None
+            assert session._client.buffered_socket is not None
+            return unread(ours) + session._client.buffered_socket.pending()
+
+        feed(theirs, [CONNACK[version_5], *chunks], work, waiting)
         connected = session.connected
         sent = everything(theirs)
         session.disconnect()
@@ -133,7 +138,7 @@ def run_paho(chunks: list[bytes], version_5: bool) -> tuple[list[Said], bool]:
                 client._sock = None
                 return False
 
-        feed(theirs, ours, [CONNACK[version_5], *chunks], work)
+        feed(theirs, [CONNACK[version_5], *chunks], work, lambda: unread(ours))
         ended = client.socket() is None
         client._sock = None
     return taken, ended
@@ -156,21 +161,23 @@ def connected_pair() -> Iterator[tuple[socket.socket, socket.socket]]:
         yield ours, theirs
 
 
-def feed(theirs: socket.socket, ours: socket.socket, chunks: list[bytes], work: Callable[[], bool]) -> None:
+def feed(
+    theirs: socket.socket, chunks: list[bytes], work: Callable[[], bool], waiting: Callable[[], int]
+) -> None:
     """Send each chunk, and have `work` called until it has read all of it, or says that it is over."""
     for chunk in chunks:
         theirs.send(chunk)
         for _ in range(1000):
             if not work():
                 return
-            if not waiting(ours):
+            if not waiting():
                 break
         else:
             raise AssertionError("it reads no further")
     work()
 
 
-def waiting(sock: socket.socket) -> int:
+def unread(sock: socket.socket) -> int:
     """Return how many bytes there are to read."""
     count = array.array("i", [0])
     fcntl.ioctl(sock, termios.FIONREAD, count)
