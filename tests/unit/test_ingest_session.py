@@ -11,7 +11,7 @@ import pytest
 from config.settings import load_settings
 from scheduler_app.mqtt.ingest_session import IngestSession
 from tests.support.waiting import TIMEOUT
-from tests.unit.test_fast_path import scripted
+from tests.unit.scripted_broker import scripted_broker
 
 # Seconds. Nobody waits so long: a test that needs a wake must not end without one.
 FOR_EVER = 86_400.0
@@ -59,14 +59,14 @@ def test_waking_ends_the_next_sleep_at_once() -> None:
 
 
 def test_waking_ends_the_wait_for_messages_too() -> None:
-    with scripted() as broker:
+    with scripted_broker() as broker:
         broker.session.wake()
         assert returns(lambda: broker.session.receive(1000, FOR_EVER))
 
 
 def test_a_wake_ends_one_wait_and_not_those_after_it() -> None:
     """Or the loop would never wait again, and take a whole core."""
-    with scripted() as broker:
+    with scripted_broker() as broker:
         session = broker.session
         for wait in (lambda: session.sleep(FOR_EVER), lambda: session.receive(1000, FOR_EVER)):
             session.wake()

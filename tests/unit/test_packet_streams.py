@@ -7,8 +7,10 @@ import array
 import fcntl
 import random
 import socket
+import ssl
 import termios
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 
 import pytest
@@ -18,6 +20,7 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersi
 from config.settings import Settings, load_settings
 from scheduler_app.mqtt import buffered_socket, paho_client
 from scheduler_app.mqtt.ingest_session import IngestSession
+from tests.support.certificates import Certificates, serve_tls
 from tests.support.mqtt_oracle import Oracle, Said, Verdict
 
 CONNACK = {False: b"\x20\2\1\0", True: b"\x20\3\1\0\0"}
@@ -46,12 +49,19 @@ def test_streams(monkeypatch: pytest.MonkeyPatch, log_lines: list[str]) -> None:
     compare(monkeypatch, range(600))
 
 
+def test_streams_over_tls(
+    monkeypatch: pytest.MonkeyPatch, log_lines: list[str], certificates: Certificates
+) -> None:
+    """Paho is still given them over TCP: they say the same."""
+    compare(monkeypatch, range(300), certificates)
+
+
 @pytest.mark.slow
 def test_many_streams(monkeypatch: pytest.MonkeyPatch, log_lines: list[str]) -> None:
     compare(monkeypatch, range(600, 6_600))
 
 
-def compare(monkeypatch: pytest.MonkeyPatch, seeds: range) -> None:
+def compare(monkeypatch: pytest.MonkeyPatch, seeds: range, certificates: Certificates | None = None) -> None:
     settings = {
         version_5: load_settings({"mqtt_version": "5" if version_5 else "3.1.1"})
         for version_5 in (False, True)
@@ -64,7 +74,7 @@ def compare(monkeypatch: pytest.MonkeyPatch, seeds: range) -> None:
         stream = random_stream(dice, version_5)
         chunks = list(cut(dice, stream))
         verdict = oracles[version_5].judge(stream)
-        ours = run_ours(monkeypatch, settings[version_5], chunks, version_5)
+        ours = run_ours(monkeypatch, settings[version_5], chunks, version_5, certificates)
         theirs = run_paho(chunks, version_5)
         told = f"seed {seed}, version_5={version_5}, {stream.hex()}, {verdict}"
         check(verdict, ours, told)
@@ -93,9 +103,13 @@ def check(verdict: Verdict, ours: tuple[list[Said], bool, list[int]], told: str)
 
 
 def run_ours(
-    monkeypatch: pytest.MonkeyPatch, settings: Settings, chunks: list[bytes], version_5: bool
+    monkeypatch: pytest.MonkeyPatch,
+    settings: Settings,
+    chunks: list[bytes],
+    version_5: bool,
+    certificates: Certificates | None,
 ) -> tuple[list[Said], bool, list[int]]:
-    with connected_pair() as (ours, theirs), monkeypatch.context() as patch:
+    with connected_pair(certificates) as (ours, theirs), monkeypatch.context() as patch:
         patch.setattr(Client, "_create_socket", lambda self: ours)
         session = IngestSession(settings, ["DATA"], quiet=True)
         assert session.connect()
@@ -154,8 +168,16 @@ def said(message: MQTTMessage) -> Said:
 
 
 @contextmanager
-def connected_pair() -> Iterator[tuple[socket.socket, socket.socket]]:
+def connected_pair(
+    certificates: Certificates | None = None,
+) -> Iterator[tuple[socket.socket, socket.socket]]:
     ours, theirs = socket.socketpair()
+    if certificates is not None:
+        trusting = ssl.create_default_context(cafile=certificates.authority)
+        with ThreadPoolExecutor(1) as executor:
+            serving = executor.submit(serve_tls, theirs, certificates)
+            ours = trusting.wrap_socket(ours, server_hostname="localhost")
+            theirs = serving.result()
     with ours, theirs:
         theirs.setblocking(False)
         yield ours, theirs
@@ -186,7 +208,7 @@ def unread(sock: socket.socket) -> int:
 
 def everything(sock: socket.socket) -> bytes:
     data = b""
-    with suppress(BlockingIOError):
+    with suppress(BlockingIOError, ssl.SSLWantReadError):
         while True:
             with suppress(ConnectionResetError):  # told once, if the other end left something unread
                 more = sock.recv(1 << 20)
