@@ -20,6 +20,7 @@ from scheduler_app.mqtt.paho_client import PahoClient
 from scheduler_app.mqtt.reconnecting import Backoff
 from scheduler_app.mqtt.subscribing import Subscribing
 
+# Seconds.
 _FAREWELL_TIMEOUT = 1.0
 _END_TIMEOUT = 2.0
 _LOOP_TIMEOUT = 0.5
@@ -41,12 +42,14 @@ class Connection:
         on_message: Callable[[Message], object] | None = None,
         state: Retained | None = None,
         quiet: bool = False,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         """Build it; nothing is opened before `start`.
 
         `state` is what the broker publishes when we are gone, with or without a goodbye. `quiet`
-        logs outages at DEBUG only.
+        logs outages at DEBUG only. `monotonic` returns seconds of a clock that nobody sets.
         """
+        self._monotonic = monotonic
         self._dialer = Dialer(settings, f"{settings.client_id}-{role}-{secrets.token_hex(4)}", quiet=quiet)
         self._subscribing = Subscribing(subscribe, quiet=quiet) if subscribe else None
         self._on_message = on_message
@@ -139,7 +142,7 @@ class Connection:
                 self._early.clear()
 
     def _say_goodbye(self, client: Client) -> None:
-        deadline = time.monotonic() + _FAREWELL_TIMEOUT
+        deadline = self._monotonic() + _FAREWELL_TIMEOUT
         if self._state is not None:
             # the broker publishes a will only for those who leave without a goodbye
             left = threading.Event()
@@ -149,10 +152,10 @@ class Connection:
                 retain=True,
                 when_acknowledged=lambda puback: left.set(),
             )
-            while client.is_connected() and not left.is_set() and time.monotonic() < deadline:
+            while client.is_connected() and not left.is_set() and self._monotonic() < deadline:
                 client.loop(_FAREWELL_TIMEOUT / 10)
         client.disconnect()
-        while client.want_write() and client.socket() is not None and time.monotonic() < deadline:
+        while client.want_write() and client.socket() is not None and self._monotonic() < deadline:
             client.loop_write()
 
     def _prepare(self, client: PahoClient) -> None:

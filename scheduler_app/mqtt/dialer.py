@@ -38,8 +38,18 @@ class Dialer:
     """
 
     def __init__(
-        self, settings: Settings, client_id: str, *, keep_session: bool = False, quiet: bool = False
+        self,
+        settings: Settings,
+        client_id: str,
+        *,
+        keep_session: bool = False,
+        quiet: bool = False,
+        now: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
+        """`now` returns UTC epoch seconds, `monotonic` seconds of a clock that nobody sets."""
+        self._now = now
+        self._monotonic = monotonic
         self.outage = OutageLog(settings.broker, quiet=quiet)
         # Whether the next try is for another version, and needs no pause.
         self.at_once = False
@@ -118,7 +128,7 @@ class Dialer:
         """Take the reason code of a CONNACK; return whether we are connected, which is `told`."""
         self._answered = True
         if not reason.is_failure:
-            self._connected_at = time.monotonic()
+            self._connected_at = self._monotonic()
             if told and not self.suspicious:
                 self.outage.over()
         elif reason.getName() == "Unsupported protocol version" and self._try_the_other_version():
@@ -147,7 +157,7 @@ class Dialer:
     def _tell_loss(self, reason: str, suspicion: str = "") -> None:
         """Tell that the connection is lost; `suspicion`: what it may be that it is lost again and again."""
         if self._connected_at is not None:
-            self._judge(time.monotonic() - self._connected_at)
+            self._judge(self._monotonic() - self._connected_at)
         if self.suspicious:
             lost = f"{self.short_connections} connections in a row were lost within seconds"
             self.outage.refused(f"{lost}; {suspicion or reason}")
@@ -180,6 +190,8 @@ class Dialer:
             transport="websockets" if address.websockets else "tcp",
             reconnect_on_failure=False,
             manual_ack=self._keep_session,
+            now=self._now,
+            monotonic=self._monotonic,
         )
         client.connect_timeout = CONNECT_TIMEOUT
         if address.username is not None:

@@ -1,7 +1,6 @@
 """Takes the packets that come in masses past the MQTT library, out of the socket that both read."""
 
-import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 from paho.mqtt.enums import MQTTProtocolVersion
 
@@ -18,11 +17,10 @@ class FastPath:
     other packets, what is malformed, and what is too large or has not come whole.
     """
 
-    def __init__(self, client: PahoClient, *, now: Callable[[], float] = time.time) -> None:
-        """`client` has begun to connect. `now` returns UTC epoch seconds."""
+    def __init__(self, client: PahoClient) -> None:
+        """`client` has begun to connect."""
         self._client = client
         self._version_5 = client.protocol == MQTTProtocolVersion.MQTTv5
-        self._now = now
 
     def read(self, limit: int) -> list[Message] | None:
         """Return up to `limit` messages that are there, without waiting; None: paho must read."""
@@ -46,7 +44,7 @@ class FastPath:
             sock.send(pubacks(packet_ids))
 
     def _take(self, sock: BufferedSocket, limit: int) -> list[Message]:
-        messages, size = read_publishes(sock.peek(), limit, self._now(), version_5=self._version_5)
+        messages, size = read_publishes(sock.peek(), limit, self._client.now(), version_5=self._version_5)
         if messages:
             sock.skip(size)
             self._client.heard()

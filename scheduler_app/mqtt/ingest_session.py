@@ -1,10 +1,8 @@
 """The session that readings come in by."""
 
 import select
-import socket
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 
 from loguru import logger
 from paho.mqtt.client import Client, ConnectFlags
@@ -13,17 +11,20 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from config.settings import Settings
 from scheduler_app.log import Once
-from scheduler_app.mqtt.buffered_socket import READ_SIZE, BufferedSocket
+from scheduler_app.mqtt.buffered_socket import BufferedSocket
 from scheduler_app.mqtt.dialer import CONNECT_TIMEOUT, RECEIVE_MAXIMUM, Dialer
+from scheduler_app.mqtt.farewell import Farewell
 from scheduler_app.mqtt.fast_path import FastPath
 from scheduler_app.mqtt.message import Message
 from scheduler_app.mqtt.paho_client import PahoClient
 from scheduler_app.mqtt.subscribing import Subscribing
+from scheduler_app.mqtt.waker import Waker
 
+# Seconds to send what is still to be sent when we go.
 _FAREWELL_TIMEOUT = 1.0
-_LEAVE_TIMEOUT = 30.0
-_DISCARD_SIZE, _DISCARD_PAUSE = 1 << 18, 0.01
-_DISCONNECT = b"\xe0\x00"
+# Seconds between two looks whether the broker has ended the connection that we leave.
+_LEAVE_PAUSE = 0.01
+# Seconds.
 _LOOP_TIMEOUT = 0.5
 
 
@@ -44,12 +45,14 @@ class IngestSession:
         unsubscribe: Sequence[str] = (),
         role: str = "subscriber",
         quiet: bool = False,
+        now: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         """Build it; nothing is opened before `connect`.
 
         `unsubscribe`: filters that the session may be subscribed to, and is to be no more. `quiet`
-        logs what is no error at DEBUG only. `monotonic` returns seconds of a clock that nobody sets.
+        logs what is no error at DEBUG only. `now` returns UTC epoch seconds,
+        `monotonic` seconds of a clock that nobody sets.
         """
         self._monotonic = monotonic
         self._settings = settings
@@ -59,8 +62,10 @@ class IngestSession:
         self.when_subscribed: Callable[[], object] = lambda: None
         # the same after a restart: the broker knows the session by it
         self.client_id = f"{settings.client_id}-{role}"
-        self._dialer = Dialer(settings, self.client_id, keep_session=True, quiet=quiet)
-        self._subscribing = Subscribing(topic_filters, quiet=quiet)
+        self._dialer = Dialer(
+            settings, self.client_id, keep_session=True, quiet=quiet, now=now, monotonic=monotonic
+        )
+        self._subscribing = Subscribing(topic_filters, quiet=quiet, monotonic=monotonic)
         self._level = "DEBUG" if quiet else "INFO"
         self._client: PahoClient | None = None
         self._fast_path: FastPath | None = None
@@ -70,15 +75,12 @@ class IngestSession:
         # The packet id of the request for proof that waits for its answer.
         self._proof_id: int | None = None
         self._proof_here = False
-        # Until when (monotonic seconds) we wait for the broker to end the connection; None: we stay.
-        self._leaving_until: float | None = None
-        self._told = Once()
+        # How we leave this connection; None: we stay.
+        self._farewell: Farewell | None = None
+        self._told = Once(clock=monotonic)
         # Whether the last connection was left for a new one, and whether this one is the new one.
         self._left = self._renewed = False
-        # ends a wait at once, from any thread
-        self._waker, self._wakened = socket.socketpair()
-        self._waker.setblocking(False)
-        self._wakened.setblocking(False)
+        self._waker = Waker()
 
     @property
     def connected(self) -> bool:
@@ -103,7 +105,7 @@ class IngestSession:
         """Try once to connect; return whether the broker's answer can be waited for."""
         self._renewed, self._left = self._left, False
         self._subscribed = self._subscribed and self._renewed
-        self._proof_id, self._proof_here, self._leaving_until = None, False, None
+        self._proof_id, self._proof_here, self._farewell = None, False, None
         self._subscribing.forget()
         # what was read and not handed out is sent again; to acknowledge it here would be stale
         self._inbox = [message for message in self._inbox if message.qos == 0]
@@ -186,25 +188,19 @@ class IngestSession:
     def leave(self) -> bool:
         """Leave this connection for a new one; return whether it is over, and call it again until it is.
 
-        A broker works off our packets in order, so when it ends the connection at our DISCONNECT
-        (MQTT-3.14.4) it has worked off the acknowledgements before. If we ended it, they could be
-        lost. What is read meanwhile is thrown away: it is not acknowledged, so it is sent again.
-        Not much at a time, since a broker that can always write may hardly read. Then `connect`:
-        that is no news, and the session is subscribed as it was.
+        Then `connect`: that is no news, and the session is subscribed as it was. What is read meanwhile
+        is thrown away, and sent again.
         """
         client = self._client
-        if client is None or not self.connected:
+        sock = None if client is None else client.buffered_socket
+        if client is None or sock is None:
             return True
-        sock = client.buffered_socket
-        assert sock is not None  # for we are connected
-        if self._leaving_until is None:
-            self._leaving_until = self._monotonic() + _LEAVE_TIMEOUT
+        if self._farewell is None:
             self._write_out(client, self._monotonic() + _FAREWELL_TIMEOUT)
-            sock.send(_DISCONNECT)
-        self.sleep(_DISCARD_PAUSE)
-        sock.flush()
-        if not _discard(sock, _DISCARD_SIZE):
-            if self._monotonic() < self._leaving_until:
+            self._farewell = Farewell(sock, monotonic=self._monotonic)
+        self.sleep(_LEAVE_PAUSE)
+        if not self._farewell.answered():
+            if not self._farewell.overdue:
                 return False
             if self._told.allows("behind") is not None:
                 logger.log(
@@ -219,13 +215,11 @@ class IngestSession:
 
     def wake(self) -> None:
         """End a wait. Safe in any thread."""
-        with suppress(OSError):  # it is awake already, or has ended
-            self._waker.send(b"\0")
+        self._waker.wake()
 
     def sleep(self, timeout: float) -> None:
         """Wait up to `timeout` seconds, or until `wake`."""
-        if select.select([self._wakened], [], [], timeout)[0]:
-            self._wakened.recv(4096)
+        self._waker.sleep(timeout)
 
     def discard(self) -> None:
         """Have the broker forget the session, and what waits in it."""
@@ -245,7 +239,6 @@ class IngestSession:
             self._client.disconnect()
             self._write_out(self._client, deadline)
         self._waker.close()
-        self._wakened.close()
 
     def _read(self, client: PahoClient, limit: int) -> None:
         while self.connected and len(self._inbox) < limit:
@@ -271,12 +264,12 @@ class IngestSession:
     def _wait(self, client: PahoClient, timeout: float) -> None:
         sock = client.buffered_socket
         if sock is None or sock.pending():
-            return
+            return  # what was read ahead, select does not tell of
         writable: list[BufferedSocket] = [sock] if client.want_write() else []
-        readable: list[BufferedSocket | socket.socket] = [sock, self._wakened]
+        readable: list[BufferedSocket | Waker] = [sock, self._waker]
         ready, _, _ = select.select(readable, writable, [], timeout)
-        if self._wakened in ready:
-            self._wakened.recv(4096)
+        if self._waker in ready:
+            self._waker.take()
 
     def _prepare(self, client: PahoClient) -> None:
         client.on_connect = self._on_connect
@@ -316,15 +309,3 @@ class IngestSession:
 
     def _on_message(self, message: Message) -> None:
         self._inbox.append(message)
-
-
-def _discard(sock: BufferedSocket, size: int) -> bool:
-    """Read up to `size` bytes that are there; return whether the connection is over."""
-    try:
-        while size > 0 and (data := sock.recv(min(size, READ_SIZE))):
-            size -= len(data)
-    except BlockingIOError:
-        return False
-    except OSError:
-        return True
-    return size > 0

@@ -43,7 +43,8 @@ class PahoClient(Client):
     ) -> None:
         """As paho's. `now` returns UTC epoch seconds, `monotonic` seconds of a clock that nobody sets."""
         super().__init__(*arguments, **options)
-        self._now = now
+        # UTC epoch seconds.
+        self.now = now
         self._monotonic = monotonic
         # Called with each message.
         self.when_received: Callable[[Message], object] = lambda message: None
@@ -141,9 +142,9 @@ class PahoClient(Client):
         version_5 = self._protocol == MQTTProtocolVersion.MQTTv5
         if _has_qos_2(command):
             # its packet is built like that of QoS 1, which has the bit before it set
-            read_publish(command ^ 0x06, body, self._now(), version_5=version_5)
+            read_publish(command ^ 0x06, body, self.now(), version_5=version_5)
             return super()._handle_publish()
-        message = read_publish(command, body, self._now(), version_5=version_5)
+        message = read_publish(command, body, self.now(), version_5=version_5)
         if packet["remaining_length"] > LARGEST_PACKET:
             cut = CutPayload(message.payload[:KEPT_PAYLOAD], len(message.payload) + self._skipped)
             message = message._replace(payload=cut)
@@ -153,13 +154,13 @@ class PahoClient(Client):
         return self._send_puback(message.packet_id)
 
 
-def _convert(message: MQTTMessage) -> Message:
+def _convert(message: MQTTMessage, arrived: float) -> Message:
     try:
         topic = message.topic
     except UnicodeDecodeError:  # forbidden (MQTT-1.5.3-1), but it must not end the connection
         topic = INVALID_TOPIC
     return Message(
-        topic, bytes(message.payload), message.qos, message.retain, message.dup, message.mid, time.time()
+        topic, bytes(message.payload), message.qos, message.retain, message.dup, message.mid, arrived
     )
 
 
@@ -169,4 +170,4 @@ def _has_qos_2(first_byte: int) -> bool:
 
 
 def _hand_on(client: Any, userdata: object, message: MQTTMessage) -> None:
-    client.when_received(_convert(message))
+    client.when_received(_convert(message, client.now()))

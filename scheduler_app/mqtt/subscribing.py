@@ -1,7 +1,7 @@
 """The watch for the broker's answer to our SUBSCRIBE."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from loguru import logger
 from paho.mqtt.client import Client
@@ -16,7 +16,15 @@ SUBACK_TIMEOUT = (10.0, 60.0)
 class Subscribing:
     """Sees to it that our SUBSCRIBE is answered: without an answer we are deaf, and would not know."""
 
-    def __init__(self, topic_filters: Sequence[str], *, quiet: bool) -> None:
+    def __init__(
+        self,
+        topic_filters: Sequence[str],
+        *,
+        quiet: bool,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`monotonic` returns seconds of a clock that nobody sets."""
+        self._monotonic = monotonic
         self._topic_filters = topic_filters
         self._level = "DEBUG" if quiet else "WARNING"
         # The packet ids of those on this connection that may still be answered.
@@ -37,13 +45,13 @@ class Subscribing:
         _, packet_id = client.subscribe([(topic_filter, 1) for topic_filter in self._topic_filters])
         if packet_id is not None:
             self._packet_ids.add(packet_id)
-        self._next = time.monotonic() + self._pause
+        self._next = self._monotonic() + self._pause
         _, longest = SUBACK_TIMEOUT
         self._pause = min(2 * self._pause, longest)
 
     def tend(self, client: Client) -> None:
         """Ask again if it is time. Call it when all is read that has come."""
-        if self._next is None or time.monotonic() < self._next:
+        if self._next is None or self._monotonic() < self._next:
             return
         if not self._trouble:
             self._tell(

@@ -1,6 +1,5 @@
 """What needs no broker, or one that says what a test wants; the rest is in the integration tests."""
 
-import select
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -27,7 +26,7 @@ def returns(work: Callable[[], object]) -> bool:
 
 def is_awake(session: IngestSession) -> bool:
     """Whether the next wait would end at once."""
-    return bool(select.select([session._wakened], [], [], 0)[0])
+    return session._waker.awake
 
 
 CONNACK, NEW_SESSION = b"\x20\2\1\0", b"\x20\2\0\0"
@@ -235,7 +234,7 @@ def test_a_broker_that_works_off_nothing_is_left_after_a_while(
     monkeypatch: pytest.MonkeyPatch, log_lines: list[str]
 ) -> None:
     """That is told, but not each time."""
-    monkeypatch.setattr("scheduler_app.mqtt.ingest_session._LEAVE_TIMEOUT", 0.0)
+    monkeypatch.setattr("scheduler_app.mqtt.farewell._LEAVE_TIMEOUT", 0.0)
     with listening() as broker:
         for _ in range(3):
             broker.connect()
