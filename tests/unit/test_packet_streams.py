@@ -10,8 +10,7 @@ import socket
 import ssl
 import termios
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 
 import pytest
 from paho.mqtt.client import Client, MQTTMessage
@@ -20,8 +19,9 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersi
 from config.settings import Settings, load_settings
 from scheduler_app.mqtt import buffered_socket, paho_client
 from scheduler_app.mqtt.ingest_session import IngestSession
-from tests.support.certificates import Certificates, serve_tls
+from tests.support.certificates import Certificates
 from tests.support.mqtt_oracle import Oracle, Said, Verdict
+from tests.unit.transports import connected_pair
 
 CONNACK = {False: b"\x20\2\1\0", True: b"\x20\3\1\0\0"}
 # In place of the real limits, so that they are often met. Topic, properties and what is kept of a payload
@@ -110,6 +110,7 @@ def run_ours(
     certificates: Certificates | None,
 ) -> tuple[list[Said], bool, list[int]]:
     with connected_pair(certificates) as (ours, theirs), monkeypatch.context() as patch:
+        theirs.setblocking(False)
         patch.setattr(Client, "_create_socket", lambda self: ours)
         session = IngestSession(settings, ["DATA"], quiet=True)
         assert session.connect()
@@ -142,6 +143,7 @@ def run_paho(chunks: list[bytes], version_5: bool) -> tuple[list[Said], bool]:
     taken: list[Said] = []
     client.on_message = lambda client, userdata, message: taken.append(said(message))
     with connected_pair() as (ours, theirs):
+        theirs.setblocking(False)
         client._create_socket = lambda: ours  # type: ignore[method-assign]
         client.connect("127.0.0.1")
 
@@ -165,22 +167,6 @@ def said(message: MQTTMessage) -> Said:
         topic = "\ufffd"
     payload = bytes(message.payload)
     return Said(topic, payload[:KEPT], len(payload), message.qos, message.retain, message.dup, message.mid)
-
-
-@contextmanager
-def connected_pair(
-    certificates: Certificates | None = None,
-) -> Iterator[tuple[socket.socket, socket.socket]]:
-    ours, theirs = socket.socketpair()
-    if certificates is not None:
-        trusting = ssl.create_default_context(cafile=certificates.authority)
-        with ThreadPoolExecutor(1) as executor:
-            serving = executor.submit(serve_tls, theirs, certificates)
-            ours = trusting.wrap_socket(ours, server_hostname="localhost")
-            theirs = serving.result()
-    with ours, theirs:
-        theirs.setblocking(False)
-        yield ours, theirs
 
 
 def feed(
