@@ -255,6 +255,31 @@ def test_what_comes_in_masses_does_not_pass_through_paho(
     assert read == []
 
 
+def test_what_was_read_ahead_is_received_without_waiting(scripted: Scripted) -> None:
+    """Nothing more may come, so nobody would tell that it is there."""
+    with scripted() as broker:
+        broker.send(20 * packet(message(b"1")))
+        taken = broker.session.receive(10, TIMEOUT)
+        assert len(taken) == 10
+        waits = threading.Thread(
+            target=lambda: taken.extend(broker.session.receive(10, 86_400.0)), daemon=True
+        )
+        waits.start()
+        waits.join(TIMEOUT)
+        assert len(taken) == 20
+
+
+def test_what_comes_past_paho_counts_as_heard(scripted: Scripted) -> None:
+    """Or a broker that sends would be given up as silent."""
+    with scripted() as broker:
+        client = broker.session._client
+        assert client is not None
+        client._last_bytes_received -= 1000
+        broker.send(packet(message(b"1")))
+        broker.take_until(bool)
+        assert client.silent_for < 1000
+
+
 def test_a_qos_2_message_leaves_everything_to_paho(scripted: Scripted) -> None:
     """Nobody asks for one; but paho may read several packets at a time while one is on its way."""
     with scripted() as broker:
