@@ -26,8 +26,10 @@ from models.storage.database import (
 )
 from models.storage.transaction import UnreadableDatabase, reading
 from scheduler_app.formatting import time_text
-from scheduler_app.mqtt.client import SUSPICIOUS, Connection, IngestSession
-from scheduler_app.mqtt.packets import Message
+from scheduler_app.mqtt.connection import Connection
+from scheduler_app.mqtt.dialer import SUSPICIOUS
+from scheduler_app.mqtt.ingest_session import IngestSession
+from scheduler_app.mqtt.message import Message
 from scheduler_app.publishing.messages import InvalidMessage, Metrics, parse_metrics
 from scheduler_app.publishing.stats_publisher import metrics_topic
 from scheduler_app.runtime.lifecycle import wait_until

@@ -13,7 +13,7 @@ from scheduler_app.management import BROKER_SETTINGS, BaseCommand
 if TYPE_CHECKING:
     from config.settings import Settings
     from scheduler_app.checks.audit import Audit
-    from scheduler_app.mqtt.packets import Message
+    from scheduler_app.mqtt.message import Message
 
 # Bytes. Of 10,000 series it is four minutes.
 _MOST_BYTES = 256 * 2**20
@@ -40,7 +40,7 @@ class Command(BaseCommand):
         from config.quantities import format_duration, whole_milliseconds
         from models.storage.series_queries import snapshot
         from scheduler_app.checks.audit import Audit
-        from scheduler_app.mqtt.client import Connection
+        from scheduler_app.mqtt.connection import Connection
         from scheduler_app.runtime.lifecycle import StopSignal
         from scheduler_app.runtime.stored_readings import stored_readings
 

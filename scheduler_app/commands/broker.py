@@ -31,8 +31,8 @@ class Command(BaseCommand):
         from loguru import logger
 
         from config.broker_address import is_loopback
-        from scheduler_app.mqtt.client import answers
         from scheduler_app.mqtt.embedded_broker import run_embedded_broker
+        from scheduler_app.mqtt.probe import answers
         from scheduler_app.runtime.lifecycle import role, serve
 
         with role(options) as stop:
@@ -52,7 +52,7 @@ class Command(BaseCommand):
 
 def _watch(stop: "StopSignal", host: str, port: int) -> None:
     """Stop when the broker lets nobody in any more: its router can fail while it still listens."""
-    from scheduler_app.mqtt.client import answers
+    from scheduler_app.mqtt.probe import answers
 
     failures = 0
     while not stop.requested:

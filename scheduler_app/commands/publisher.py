@@ -63,7 +63,7 @@ class Command(BaseCommand):
             writing_database,
         )
         from models.storage.outbox import Outbox
-        from scheduler_app.mqtt.client import Connection
+        from scheduler_app.mqtt.connection import Connection
         from scheduler_app.publishing.outbox_sender import OutboxSender
         from scheduler_app.runtime.lifecycle import background, role, serve, wait_until
         from scheduler_app.runtime.locked_database import when_unlocked

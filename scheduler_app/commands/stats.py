@@ -62,7 +62,7 @@ class Command(BaseCommand):
 
     def handle(self, options: argparse.Namespace, settings: "Settings") -> None:
         from scheduler_app.console.inbox import Inbox
-        from scheduler_app.mqtt.client import Connection
+        from scheduler_app.mqtt.connection import Connection
         from scheduler_app.runtime.lifecycle import background, role, serve
 
         check_call(options)

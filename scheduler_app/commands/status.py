@@ -10,7 +10,7 @@ from scheduler_app.management import BROKER_SETTINGS, BaseCommand
 
 if TYPE_CHECKING:
     from config.settings import Settings
-    from scheduler_app.mqtt.packets import Message
+    from scheduler_app.mqtt.message import Message
 
 # Seconds.
 _ANSWER_TIMEOUT = 5.0
@@ -25,7 +25,7 @@ class Command(BaseCommand):
 
     def handle(self, options: argparse.Namespace, settings: "Settings") -> None:
         from scheduler_app.console.table import render_pairs
-        from scheduler_app.mqtt.client import Connection
+        from scheduler_app.mqtt.connection import Connection
         from scheduler_app.publishing.messages import InvalidMessage, parse_metrics, parse_state
         from scheduler_app.publishing.stats_publisher import metrics_topic, state_topic
 

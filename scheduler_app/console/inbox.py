@@ -6,7 +6,7 @@ from queue import SimpleQueue
 from loguru import logger
 
 from scheduler_app.log import Once
-from scheduler_app.mqtt.packets import Message
+from scheduler_app.mqtt.message import Message
 from scheduler_app.publishing.messages import SERIES_BYTES
 
 # What 10,000 series publish at once is 6 MB in 10,000 messages.

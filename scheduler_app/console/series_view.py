@@ -16,7 +16,7 @@ from scheduler_app.console.screen import Screen
 from scheduler_app.console.series_table import Board
 from scheduler_app.console.table import render_columns
 from scheduler_app.log import Once
-from scheduler_app.mqtt.packets import Message
+from scheduler_app.mqtt.message import Message
 from scheduler_app.publishing.messages import OFFLINE, InvalidMessage, parse_series, parse_state, write_series
 from scheduler_app.publishing.stats_publisher import metrics_topic, state_topic
 

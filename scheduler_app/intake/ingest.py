@@ -15,8 +15,8 @@ from models.storage.transaction import DamagedStore, NotStored, StoreUnavailable
 from scheduler_app.formatting import time_text
 from scheduler_app.intake.redelivery import MOST_UNPROVEN
 from scheduler_app.log import Once, log_unexpected
-from scheduler_app.mqtt.client import RECEIVE_MAXIMUM
-from scheduler_app.mqtt.packets import Message
+from scheduler_app.mqtt.dialer import RECEIVE_MAXIMUM
+from scheduler_app.mqtt.message import Message
 from scheduler_app.mqtt.reconnecting import Backoff
 
 # As many messages share a commit at most. It bounds the memory and the time of a transaction.

@@ -52,7 +52,7 @@ from struct import Struct
 from typing import NamedTuple
 
 from models.catalog import LONGEST_NAME
-from scheduler_app.mqtt.packets import Message
+from scheduler_app.mqtt.message import Message
 
 # So many new messages later, a message is forgotten at the latest: fewer than there are packet ids.
 REMEMBERED = 60_000

@@ -18,7 +18,7 @@ from scheduler_app.intake.payload import Rejected, decode
 from scheduler_app.intake.redelivery import Redeliveries
 from scheduler_app.intake.sample import Sample
 from scheduler_app.log import Once, log_unexpected
-from scheduler_app.mqtt.packets import Message
+from scheduler_app.mqtt.message import Message
 
 # How much is kept of a rejected payload, in bytes, and of what there is to say of it, in characters.
 _KEPT_PAYLOAD = 4096

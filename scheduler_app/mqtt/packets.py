@@ -1,15 +1,14 @@
 """The MQTT packets that come and go in masses: PUBLISH and PUBACK."""
 
 from collections.abc import Iterable
-from typing import NamedTuple, Self
+
+from scheduler_app.mqtt.message import INVALID_TOPIC, Message
 
 # Fixed header of a PUBLISH packet without its flags (MQTT 3.1.1 and 5, section 3.3.1).
 _PUBLISH = 0x30
 # The whole fixed header of a PUBACK that says nothing but success (3.4.1; MQTT 5 section 3.4.2.1).
 _PUBACK = b"\x40\x02"
 PUBACK_SIZE = 4
-# Stands for a topic that is not UTF-8.
-INVALID_TOPIC = "\ufffd"
 # Bytes. Of a packet that is longer than the first, no more than the second is ever in memory. A topic
 # is up to 64 KiB long, and a payload of more than that is no reading, so this takes nothing from any.
 LARGEST_PACKET = 1 << 20
@@ -32,44 +31,12 @@ _INTEGERS = {_PAYLOAD_FORMAT: 1, 0x02: 4, _TOPIC_ALIAS: 2}
 _STRINGS = {0x03, 0x08, 0x09}
 
 
-class Message(NamedTuple):
-    """One PUBLISH packet as it arrived (MQTT 3.1.1 and 5, section 3.3)."""
-
-    topic: str
-    payload: bytes
-    qos: int
-    retained: bool
-    # The DUP flag: the broker may have sent this packet before.
-    duplicate: bool
-    packet_id: int
-    # UTC epoch seconds, by our clock
-    arrived: float
-
-
 class Incomplete(Exception):
     """The rest of a packet is not there yet."""
 
 
 class Unusual(Exception):
     """A packet that this file does not understand, or that breaks the rules: says which."""
-
-
-class CutPayload(bytes):
-    """The beginning of a payload that was too long to be held. Its length is that of the whole.
-
-    So whoever rejects a payload for its length rejects this one, and names its true size.
-    """
-
-    _length: int
-
-    def __new__(cls, beginning: bytes, length: int) -> Self:
-        """`length`: of the whole payload, in bytes."""
-        self = super().__new__(cls, beginning)
-        self._length = length
-        return self
-
-    def __len__(self) -> int:
-        return self._length
 
 
 def is_publish(data: bytes) -> bool:

@@ -13,7 +13,7 @@ from loguru import logger
 from models.storage.outbox import Outbox
 from models.storage.transaction import StoreUnavailable
 from scheduler_app.log import Once
-from scheduler_app.mqtt.client import Puback
+from scheduler_app.mqtt.message import Puback
 
 # So many are on their way at once.
 _WINDOW = 100

@@ -11,8 +11,8 @@ from config.text import printable
 from config.topics import unpublishable
 from models.series_message import SeriesMessage
 from scheduler_app.log import Once
-from scheduler_app.mqtt.client import Connection, Puback, Retained
-from scheduler_app.mqtt.packets import INVALID_TOPIC, Message
+from scheduler_app.mqtt.connection import Connection
+from scheduler_app.mqtt.message import INVALID_TOPIC, Message, Puback, Retained
 from scheduler_app.publishing.messages import OFFLINE, ONLINE, write_averages, write_metrics, write_series
 
 # Seconds between two times that we say again that we are there.

@@ -14,7 +14,7 @@ from models.storage.database import reading_database
 from models.storage.transaction import UnreadableDatabase, reading
 from scheduler_app.intake.ingest import Ingest
 from scheduler_app.log import Once
-from scheduler_app.mqtt.client import IngestSession
+from scheduler_app.mqtt.ingest_session import IngestSession
 
 
 class Reader:

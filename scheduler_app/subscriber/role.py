@@ -21,7 +21,7 @@ from scheduler_app.intake.ingest import Ingest
 from scheduler_app.intake.redelivery import Redeliveries
 from scheduler_app.intake.writer import Writer
 from scheduler_app.log import Once, attempt, log_unexpected
-from scheduler_app.mqtt.client import IngestSession
+from scheduler_app.mqtt.ingest_session import IngestSession
 from scheduler_app.publishing.stats_publisher import Outlet
 from scheduler_app.runtime.lifecycle import StopSignal, background, role, serve
 from scheduler_app.runtime.locked_database import when_unlocked

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from scheduler_app.mqtt.client import KEEPALIVE
+from scheduler_app.mqtt.dialer import KEEPALIVE
 from tests.faults.conftest import MakeSubscriber
 from tests.faults.faults import stopped
 from tests.faults.load import Kind, Load

@@ -17,10 +17,12 @@ from config.settings import load_settings
 from models.storage.store import Batch
 from scheduler_app.intake import ingest
 from scheduler_app.intake.ingest import Ingest
-from scheduler_app.mqtt import client as mqtt
-from scheduler_app.mqtt import reconnecting as outage
-from scheduler_app.mqtt.client import Connection, IngestSession
-from scheduler_app.mqtt.packets import KEPT_PAYLOAD, Message
+from scheduler_app.mqtt import dialer, paho_client, reconnecting, subscribing
+from scheduler_app.mqtt.connection import Connection
+from scheduler_app.mqtt.ingest_session import IngestSession
+from scheduler_app.mqtt.message import Message
+from scheduler_app.mqtt.packets import KEPT_PAYLOAD
+from tests.support.certificates import Certificates, serve_tls
 from tests.support.ports import HOST
 from tests.support.waiting import TIMEOUT, wait_for
 
@@ -376,15 +378,21 @@ CASES = [
 class Broker:
     """Is hostile on the first connection, and honest on all others, while entered."""
 
-    def __init__(self, hostile: Hostile, version: str) -> None:
+    def __init__(self, hostile: Hostile, version: str, certificates: Certificates | None = None) -> None:
+        """With `certificates` it speaks TLS."""
         self.clients: list[Client] = []
+        self._certificates = certificates
         self._hostile = hostile
         self._version = version
         self._errors: list[BaseException] = []
 
     def __enter__(self) -> Self:
         self._listener = socket.create_server((HOST, 0))
-        self.address = f"{HOST}:{self._listener.getsockname()[1]}"
+        address = f"{HOST}:{self._listener.getsockname()[1]}"
+        self.settings = {"broker": address, "mqtt_version": self._version}
+        if self._certificates is not None:
+            authority = str(self._certificates.authority)
+            self.settings |= {"broker": f"mqtts://{address}", "broker_cafile": authority}
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._thread.start()
         return self
@@ -408,6 +416,8 @@ class Broker:
             except OSError:
                 return
             connection.settimeout(TIMEOUT)
+            if self._certificates is not None:
+                connection = serve_tls(connection, self._certificates)
             client = Client(connection, self._version)
             self.clients.append(client)
             with connection, suppress(HungUp):
@@ -445,13 +455,13 @@ class Memory:
 
 @pytest.fixture(autouse=True)
 def short_timeouts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mqtt, "KEEPALIVE", KEEPALIVE)
-    monkeypatch.setattr(mqtt, "PACKET_TIMEOUT", PACKET_TIMEOUT)
-    monkeypatch.setattr(mqtt, "SUBACK_TIMEOUT", SUBACK_TIMEOUT)
-    monkeypatch.setattr(mqtt, "LARGEST_PACKET", LARGEST)
+    monkeypatch.setattr(dialer, "KEEPALIVE", KEEPALIVE)
+    monkeypatch.setattr(paho_client, "PACKET_TIMEOUT", PACKET_TIMEOUT)
+    monkeypatch.setattr(subscribing, "SUBACK_TIMEOUT", SUBACK_TIMEOUT)
+    monkeypatch.setattr(paho_client, "LARGEST_PACKET", LARGEST)
     monkeypatch.setattr(ingest, "_IDLE_WAIT", PAUSE)
-    monkeypatch.setattr(outage, "_LEAST_PAUSE", PAUSE)
-    monkeypatch.setattr(outage, "_MOST_PAUSE", PAUSE)
+    monkeypatch.setattr(reconnecting, "_LEAST_PAUSE", PAUSE)
+    monkeypatch.setattr(reconnecting, "_MOST_PAUSE", PAUSE)
 
 
 @pytest.fixture
@@ -462,12 +472,16 @@ def log_lines() -> Iterator[list[str]]:
     logger.remove(handler)
 
 
+@pytest.mark.parametrize("transport", ["TCP", "TLS"])
 @pytest.mark.parametrize(("hostile", "version"), CASES)
-def test_hostile_broker(hostile: Hostile, version: str, log_lines: list[str]) -> None:
+def test_hostile_broker(
+    request: pytest.FixtureRequest, hostile: Hostile, version: str, transport: str, log_lines: list[str]
+) -> None:
     """It is told, nothing is acknowledged that was not stored, and an honest broker is served after it."""
     memory = Memory()
-    with Broker(hostile, version) as broker:
-        settings = load_settings({"broker": broker.address, "mqtt_version": version})
+    certificates = request.getfixturevalue("certificates") if transport == "TLS" else None
+    with Broker(hostile, version, certificates) as broker:
+        settings = load_settings(broker.settings)
         loop = Ingest(IngestSession(settings, ["DATA"]), memory)
         thread = threading.Thread(target=loop.run)
         thread.start()
@@ -498,7 +512,7 @@ def test_connection_whose_subscription_is_not_answered(version: str, log_lines: 
         client.await_packet(0x40)
 
     with Broker(Hostile(answers_late), version) as broker:
-        settings = load_settings({"broker": broker.address, "mqtt_version": version})
+        settings = load_settings(broker.settings)
         connection = Connection(
             settings, "test", subscribe=["DATA"], on_message=lambda message: taken.append(message.payload)
         )

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from scheduler_app.mqtt.client import MAXIMUM_PACKET_SIZE
 from scheduler_app.mqtt.packets import KEPT_PAYLOAD, LARGEST_PACKET
+from scheduler_app.mqtt.paho_client import MAXIMUM_PACKET_SIZE
 from tests.conftest import MakeRole
 from tests.support.brokers import Broker
 from tests.support.database import rejected, values, wait_for_rows

@@ -11,7 +11,7 @@ from models.storage.store import Store
 from scheduler_app.intake.ingest import Ingest
 from scheduler_app.intake.redelivery import Redeliveries
 from scheduler_app.intake.writer import Writer
-from scheduler_app.mqtt.client import IngestSession
+from scheduler_app.mqtt.ingest_session import IngestSession
 from tests.support.brokers import Broker
 from tests.support.database import values
 from tests.support.mqtt_client import Peer

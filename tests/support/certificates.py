@@ -1,5 +1,7 @@
 """A certificate authority of the tests' own, and what it has signed. Made with the openssl command."""
 
+import socket
+import ssl
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,6 +55,14 @@ def make_certificates(folder: Path) -> Certificates:
         *("-out", authority.certificate.name),
     )
     return Certificates(authority.certificate, _signed(folder, "server"), _signed(folder, "client"))
+
+
+def serve_tls(connection: socket.socket, certificates: Certificates) -> ssl.SSLSocket:
+    """Speak TLS on a connection that a client of ours has made, once it has shaken hands."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificates.server.certificate, certificates.server.key)
+    context.num_tickets = 0  # they would come where a test awaits what it has sent
+    return context.wrap_socket(connection, server_side=True)
 
 
 def _signed(folder: Path, name: str) -> KeyPair:

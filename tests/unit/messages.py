@@ -1,6 +1,6 @@
 """Messages as they arrive."""
 
-from scheduler_app.mqtt.packets import Message
+from scheduler_app.mqtt.message import Message
 
 NOW = 1_700_000_000.0
 

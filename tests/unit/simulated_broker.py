@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
 
-from scheduler_app.mqtt.packets import Message
+from scheduler_app.mqtt.message import Message
 from tests.unit.messages import message
 
 

@@ -31,7 +31,7 @@ from scheduler_app.errors import CommandError
 from scheduler_app.intake.fields import decode_fields
 from scheduler_app.intake.payload import MAX_PAYLOAD, Rejected, decode
 from scheduler_app.management import build_parser, load_command
-from scheduler_app.mqtt.packets import Message
+from scheduler_app.mqtt.message import Message
 from scheduler_app.publishing.messages import InvalidMessage, parse_series
 from tests.unit.messages import NOW, message
 from tests.unit.writers import writer_on

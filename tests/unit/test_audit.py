@@ -13,7 +13,7 @@ from models.storage.series_queries import snapshot
 from scheduler_app.checks.audit import COVERAGE, POOLED, Audit
 from scheduler_app.commands.audit import Kept, check, report
 from scheduler_app.errors import CommandError
-from scheduler_app.mqtt.packets import Message
+from scheduler_app.mqtt.message import Message
 from scheduler_app.publishing.messages import SERIES_BYTES, write_series
 from tests.unit.database_file import store_readings
 from tests.unit.messages import message

@@ -9,7 +9,7 @@ from models.storage.database import prepare, writing_database
 from models.storage.store import Store
 from models.storage.transaction import StoreUnavailable
 from scheduler_app.intake.redelivery import Redeliveries
-from scheduler_app.mqtt.packets import Message
+from scheduler_app.mqtt.message import Message
 from tests.unit.messages import message
 from tests.unit.rows import locked, rows
 from tests.unit.writers import writer_on

@@ -7,7 +7,7 @@ from models.storage.database import DatabaseGone
 from models.storage.store import Batch
 from models.storage.transaction import DamagedStore, NotStored, StoreUnavailable
 from scheduler_app.intake.ingest import MAX_BATCH, Ingest
-from scheduler_app.mqtt.packets import Message
+from scheduler_app.mqtt.message import Message
 from tests.unit.messages import message
 
 A, B, C = (message(name.encode(), packet_id=number) for number, name in enumerate("abc", 1))

@@ -1,6 +1,5 @@
 """What needs no broker, or one that says what a test wants; the rest is in the integration tests."""
 
-import select
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -9,9 +8,9 @@ from contextlib import contextmanager
 import pytest
 
 from config.settings import load_settings
-from scheduler_app.mqtt.client import IngestSession
+from scheduler_app.mqtt.ingest_session import IngestSession
 from tests.support.waiting import TIMEOUT
-from tests.unit.test_bypass import scripted
+from tests.unit.scripted_broker import scripted_broker
 
 # Seconds. Nobody waits so long: a test that needs a wake must not end without one.
 FOR_EVER = 86_400.0
@@ -27,7 +26,7 @@ def returns(work: Callable[[], object]) -> bool:
 
 def is_awake(session: IngestSession) -> bool:
     """Whether the next wait would end at once."""
-    return bool(select.select([session._wakened], [], [], 0)[0])
+    return session._waker.awake
 
 
 CONNACK, NEW_SESSION = b"\x20\2\1\0", b"\x20\2\0\0"
@@ -59,14 +58,14 @@ def test_waking_ends_the_next_sleep_at_once() -> None:
 
 
 def test_waking_ends_the_wait_for_messages_too() -> None:
-    with scripted() as broker:
+    with scripted_broker() as broker:
         broker.session.wake()
         assert returns(lambda: broker.session.receive(1000, FOR_EVER))
 
 
 def test_a_wake_ends_one_wait_and_not_those_after_it() -> None:
     """Or the loop would never wait again, and take a whole core."""
-    with scripted() as broker:
+    with scripted_broker() as broker:
         session = broker.session
         for wait in (lambda: session.sleep(FOR_EVER), lambda: session.receive(1000, FOR_EVER)):
             session.wake()
@@ -235,7 +234,7 @@ def test_a_broker_that_works_off_nothing_is_left_after_a_while(
     monkeypatch: pytest.MonkeyPatch, log_lines: list[str]
 ) -> None:
     """That is told, but not each time."""
-    monkeypatch.setattr("scheduler_app.mqtt.client._LEAVE_TIMEOUT", 0.0)
+    monkeypatch.setattr("scheduler_app.mqtt.farewell._LEAVE_TIMEOUT", 0.0)
     with listening() as broker:
         for _ in range(3):
             broker.connect()

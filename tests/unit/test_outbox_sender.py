@@ -10,7 +10,7 @@ from loguru import logger
 from models.storage.database import OUTBOX, prepare, writing_database
 from models.storage.outbox import Outbox
 from models.storage.transaction import StoreUnavailable
-from scheduler_app.mqtt.client import Puback
+from scheduler_app.mqtt.message import Puback
 from scheduler_app.publishing import outbox_sender
 from scheduler_app.publishing.outbox_sender import OutboxSender
 from tests.unit.rows import locked, rows

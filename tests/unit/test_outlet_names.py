@@ -4,8 +4,8 @@ import pytest
 
 from config.settings import load_settings
 from models.series_message import SeriesMessage
-from scheduler_app.mqtt.client import Connection, Puback
-from scheduler_app.mqtt.packets import INVALID_TOPIC
+from scheduler_app.mqtt.connection import Connection
+from scheduler_app.mqtt.message import INVALID_TOPIC, Puback
 from scheduler_app.publishing.stats_publisher import Outlet, unpublishable_name
 
 BAD = [

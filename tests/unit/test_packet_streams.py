@@ -7,19 +7,21 @@ import array
 import fcntl
 import random
 import socket
+import ssl
 import termios
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 
 import pytest
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
 
 from config.settings import Settings, load_settings
-from scheduler_app.mqtt import client as mqtt
-from scheduler_app.mqtt import fast_path as bypass
-from scheduler_app.mqtt.client import IngestSession
+from scheduler_app.mqtt import buffered_socket, paho_client
+from scheduler_app.mqtt.ingest_session import IngestSession
+from tests.support.certificates import Certificates
 from tests.support.mqtt_oracle import Oracle, Said, Verdict
+from tests.unit.transports import connected_pair
 
 CONNACK = {False: b"\x20\2\1\0", True: b"\x20\3\1\0\0"}
 # In place of the real limits, so that they are often met. Topic, properties and what is kept of a payload
@@ -37,14 +39,21 @@ _OURS = (0x10, 0x82)
 
 @pytest.fixture(autouse=True)
 def small_limits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bypass, "READ_SIZE", READ_SIZE)
-    monkeypatch.setattr(mqtt, "LARGEST_PACKET", LARGEST)
-    monkeypatch.setattr(mqtt, "LARGEST_BEGINNING", BEGINNING)
-    monkeypatch.setattr(mqtt, "KEPT_PAYLOAD", KEPT)
+    monkeypatch.setattr(buffered_socket, "READ_SIZE", READ_SIZE)
+    monkeypatch.setattr(paho_client, "LARGEST_PACKET", LARGEST)
+    monkeypatch.setattr(paho_client, "LARGEST_BEGINNING", BEGINNING)
+    monkeypatch.setattr(paho_client, "KEPT_PAYLOAD", KEPT)
 
 
 def test_streams(monkeypatch: pytest.MonkeyPatch, log_lines: list[str]) -> None:
     compare(monkeypatch, range(600))
+
+
+def test_streams_over_tls(
+    monkeypatch: pytest.MonkeyPatch, log_lines: list[str], certificates: Certificates
+) -> None:
+    """Paho is still given them over TCP: they say the same."""
+    compare(monkeypatch, range(300), certificates)
 
 
 @pytest.mark.slow
@@ -52,7 +61,7 @@ def test_many_streams(monkeypatch: pytest.MonkeyPatch, log_lines: list[str]) -> 
     compare(monkeypatch, range(600, 6_600))
 
 
-def compare(monkeypatch: pytest.MonkeyPatch, seeds: range) -> None:
+def compare(monkeypatch: pytest.MonkeyPatch, seeds: range, certificates: Certificates | None = None) -> None:
     settings = {
         version_5: load_settings({"mqtt_version": "5" if version_5 else "3.1.1"})
         for version_5 in (False, True)
@@ -65,7 +74,7 @@ def compare(monkeypatch: pytest.MonkeyPatch, seeds: range) -> None:
         stream = random_stream(dice, version_5)
         chunks = list(cut(dice, stream))
         verdict = oracles[version_5].judge(stream)
-        ours = run_ours(monkeypatch, settings[version_5], chunks, version_5)
+        ours = run_ours(monkeypatch, settings[version_5], chunks, version_5, certificates)
         theirs = run_paho(chunks, version_5)
         told = f"seed {seed}, version_5={version_5}, {stream.hex()}, {verdict}"
         check(verdict, ours, told)
@@ -94,9 +103,14 @@ def check(verdict: Verdict, ours: tuple[list[Said], bool, list[int]], told: str)
 
 
 def run_ours(
-    monkeypatch: pytest.MonkeyPatch, settings: Settings, chunks: list[bytes], version_5: bool
+    monkeypatch: pytest.MonkeyPatch,
+    settings: Settings,
+    chunks: list[bytes],
+    version_5: bool,
+    certificates: Certificates | None,
 ) -> tuple[list[Said], bool, list[int]]:
-    with connected_pair() as (ours, theirs), monkeypatch.context() as patch:
+    with connected_pair(certificates) as (ours, theirs), monkeypatch.context() as patch:
+        theirs.setblocking(False)
         patch.setattr(Client, "_create_socket", lambda self: ours)
         session = IngestSession(settings, ["DATA"], quiet=True)
         assert session.connect()
@@ -109,7 +123,12 @@ def run_ours(
             taken.extend(batch)
             return session.connected
 
-        feed(theirs, ours, [CONNACK[version_5], *chunks], work)
+        def waiting() -> int:
+            assert session._client is not None
+            assert session._client.buffered_socket is not None
+            return unread(ours) + session._client.buffered_socket.pending()
+
+        feed(theirs, [CONNACK[version_5], *chunks], work, waiting)
         connected = session.connected
         sent = everything(theirs)
         session.disconnect()
@@ -124,6 +143,7 @@ def run_paho(chunks: list[bytes], version_5: bool) -> tuple[list[Said], bool]:
     taken: list[Said] = []
     client.on_message = lambda client, userdata, message: taken.append(said(message))
     with connected_pair() as (ours, theirs):
+        theirs.setblocking(False)
         client._create_socket = lambda: ours  # type: ignore[method-assign]
         client.connect("127.0.0.1")
 
@@ -134,7 +154,7 @@ def run_paho(chunks: list[bytes], version_5: bool) -> tuple[list[Said], bool]:
                 client._sock = None
                 return False
 
-        feed(theirs, ours, [CONNACK[version_5], *chunks], work)
+        feed(theirs, [CONNACK[version_5], *chunks], work, lambda: unread(ours))
         ended = client.socket() is None
         client._sock = None
     return taken, ended
@@ -149,29 +169,23 @@ def said(message: MQTTMessage) -> Said:
     return Said(topic, payload[:KEPT], len(payload), message.qos, message.retain, message.dup, message.mid)
 
 
-@contextmanager
-def connected_pair() -> Iterator[tuple[socket.socket, socket.socket]]:
-    ours, theirs = socket.socketpair()
-    with ours, theirs:
-        theirs.setblocking(False)
-        yield ours, theirs
-
-
-def feed(theirs: socket.socket, ours: socket.socket, chunks: list[bytes], work: Callable[[], bool]) -> None:
+def feed(
+    theirs: socket.socket, chunks: list[bytes], work: Callable[[], bool], waiting: Callable[[], int]
+) -> None:
     """Send each chunk, and have `work` called until it has read all of it, or says that it is over."""
     for chunk in chunks:
         theirs.send(chunk)
         for _ in range(1000):
             if not work():
                 return
-            if not waiting(ours):
+            if not waiting():
                 break
         else:
             raise AssertionError("it reads no further")
     work()
 
 
-def waiting(sock: socket.socket) -> int:
+def unread(sock: socket.socket) -> int:
     """Return how many bytes there are to read."""
     count = array.array("i", [0])
     fcntl.ioctl(sock, termios.FIONREAD, count)
@@ -180,7 +194,7 @@ def waiting(sock: socket.socket) -> int:
 
 def everything(sock: socket.socket) -> bytes:
     data = b""
-    with suppress(BlockingIOError):
+    with suppress(BlockingIOError, ssl.SSLWantReadError):
         while True:
             with suppress(ConnectionResetError):  # told once, if the other end left something unread
                 more = sock.recv(1 << 20)

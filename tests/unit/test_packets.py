@@ -10,10 +10,9 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
 from scheduler_app.intake.payload import MAX_PAYLOAD, Reason, Rejected, decode
+from scheduler_app.mqtt.message import CutPayload, Message
 from scheduler_app.mqtt.packets import (
-    CutPayload,
     Incomplete,
-    Message,
     Unusual,
     check_first_byte,
     is_publish,

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from scheduler_app.intake.ingest import MAX_BATCH, WORTH_A_PROOF
 from scheduler_app.intake.redelivery import MOST_UNPROVEN, REMEMBERED, Redeliveries
-from scheduler_app.mqtt.packets import Message
+from scheduler_app.mqtt.message import Message
 from tests.unit.messages import message
 
 PACKET_IDS = 65_535

@@ -10,7 +10,7 @@ from scheduler_app.console import series_view
 from scheduler_app.console.order import Order
 from scheduler_app.console.series_table import Board
 from scheduler_app.console.series_view import JsonLines, Live, Rhythm, SeriesView, Tables
-from scheduler_app.mqtt.packets import Message
+from scheduler_app.mqtt.message import Message
 from scheduler_app.publishing.messages import parse_series
 from tests.unit.messages import message
 from tests.unit.series_messages import AT, content, payload

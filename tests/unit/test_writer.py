@@ -12,7 +12,7 @@ from models.storage.transaction import StoreUnavailable
 from scheduler_app.intake.redelivery import Redeliveries
 from scheduler_app.intake.sample import INTERVAL, KEPT_BYTES, KEPT_OF_A_KIND
 from scheduler_app.intake.writer import Writer
-from scheduler_app.mqtt.packets import Message
+from scheduler_app.mqtt.message import Message
 from tests.unit.messages import NOW, message
 from tests.unit.rows import locked, rows
 from tests.unit.writers import writer_on

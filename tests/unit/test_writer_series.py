@@ -12,7 +12,7 @@ from models.storage.database import prepare, writing_database
 from models.storage.store import Store, StoredReading
 from models.storage.transaction import NotStored, StoreUnavailable
 from scheduler_app.intake.writer import Writer
-from scheduler_app.mqtt.packets import Message
+from scheduler_app.mqtt.message import Message
 from tests.unit.messages import NOW, message
 from tests.unit.rows import locked, rows
 from tests.unit.writers import writer_on

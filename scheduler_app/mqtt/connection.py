@@ -1,0 +1,214 @@
+"""A connection for all that is published, and all that is read but readings."""
+
+import secrets
+import threading
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from loguru import logger
+from paho.mqtt.client import Client, ConnectFlags
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+
+from config.settings import Settings
+from config.text import printable
+from scheduler_app.log import Once
+from scheduler_app.mqtt.dialer import Dialer
+from scheduler_app.mqtt.message import Message, Puback, Retained
+from scheduler_app.mqtt.paho_client import PahoClient
+from scheduler_app.mqtt.reconnecting import Backoff
+from scheduler_app.mqtt.subscribing import Subscribing
+
+# Seconds.
+_FAREWELL_TIMEOUT = 1.0
+_END_TIMEOUT = 2.0
+_LOOP_TIMEOUT = 0.5
+
+
+class Connection:
+    """A connection that a thread of its own keeps up, for everything but taking in readings.
+
+    It keeps no session and no queue: what is published while there is no connection is not sent
+    later. Callbacks run on its thread.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        role: str,
+        *,
+        subscribe: Sequence[str] = (),
+        on_message: Callable[[Message], object] | None = None,
+        state: Retained | None = None,
+        quiet: bool = False,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Build it; nothing is opened before `start`.
+
+        `state` is what the broker publishes when we are gone, with or without a goodbye. `quiet`
+        logs outages at DEBUG only. `monotonic` returns seconds of a clock that nobody sets.
+        """
+        self._monotonic = monotonic
+        self._dialer = Dialer(settings, f"{settings.client_id}-{role}-{secrets.token_hex(4)}", quiet=quiet)
+        self._subscribing = Subscribing(subscribe, quiet=quiet) if subscribe else None
+        self._on_message = on_message
+        self._when_connected: Callable[[], object] = lambda: None
+        self._state = state
+        # Grows with each connection that is made.
+        self.number = 0
+        self._ready = False
+        self._client: Client | None = None
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=f"mqtt-{role}", daemon=True)
+        # By packet id: those that wait for a PUBACK, and PUBACKs that were faster than `publish`.
+        self._acknowledging = threading.Lock()
+        self._waiting: dict[int, Callable[[Puback], object] | None] = {}
+        self._early: dict[int, Puback] = {}
+        self._refusals = Once()
+
+    def start(self, on_connect: Callable[[], object] = lambda: None) -> None:
+        """Begin to connect; returns at once. `on_connect` is called whenever that has worked."""
+        self._when_connected = on_connect
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Say goodbye and end the thread, or leave it behind after 2 s if the broker hangs."""
+        self._stopping.set()
+        self._thread.join(_END_TIMEOUT)
+
+    @property
+    def connected(self) -> bool:
+        return self._ready and self._client is not None and self._client.is_connected()
+
+    @property
+    def trouble(self) -> str | None:
+        """What keeps us from being connected, in one line; None if nothing is known to."""
+        return self._dialer.outage.trouble
+
+    def publish(
+        self,
+        topic: str,
+        payload: str,
+        *,
+        retain: bool = False,
+        when_acknowledged: Callable[[Puback], object] | None = None,
+        number: int | None = None,
+    ) -> bool:
+        """Publish at QoS 1; return whether it could be, and there was a connection to do it on.
+
+        `when_acknowledged` is called when the PUBACK has come. If the connection is lost before,
+        it is never called. `number`, if given, is that of the one connection to publish on.
+        """
+        client = self._client
+        if client is None or not self.connected or number not in (None, self.number):
+            return False
+        try:
+            packet_id = client.publish(topic, payload, qos=1, retain=retain).mid
+        except ValueError as error:  # the library knows that no broker would take it
+            if self._refusals.allows("topic") is not None:
+                logger.error("nothing can be published on {}: {}", printable(topic[:200]), error)
+            return False
+        with self._acknowledging:
+            if client is not self._client:
+                return False  # it was lost meanwhile, and the packet id may be another's
+            puback = self._early.pop(packet_id, None)
+            if puback is None:
+                self._waiting[packet_id] = when_acknowledged
+        if puback is not None and when_acknowledged is not None:
+            when_acknowledged(puback)
+        return True
+
+    def _run(self) -> None:
+        backoff = Backoff()
+        while not self._stopping.wait(0 if self._dialer.at_once else backoff.next()):
+            self._ready = False
+            client = self._dialer.dial(self._prepare)
+            if client is None:
+                continue
+            self._client = client
+            while not self._stopping.is_set() and self._dialer.survives(
+                client, partial(client.loop, _LOOP_TIMEOUT)
+            ):
+                if client.is_connected():
+                    backoff.reset()
+                    if self._subscribing is not None and client.silent_for > _LOOP_TIMEOUT:
+                        self._subscribing.tend(client)
+            if self._stopping.is_set():
+                self._say_goodbye(client)
+            with self._acknowledging:
+                self._client = None
+                self._waiting.clear()
+                self._early.clear()
+
+    def _say_goodbye(self, client: Client) -> None:
+        deadline = self._monotonic() + _FAREWELL_TIMEOUT
+        if self._state is not None:
+            # the broker publishes a will only for those who leave without a goodbye
+            left = threading.Event()
+            self.publish(
+                self._state.topic,
+                self._state.payload,
+                retain=True,
+                when_acknowledged=lambda puback: left.set(),
+            )
+            while client.is_connected() and not left.is_set() and self._monotonic() < deadline:
+                client.loop(_FAREWELL_TIMEOUT / 10)
+        client.disconnect()
+        while client.want_write() and client.socket() is not None and self._monotonic() < deadline:
+            client.loop_write()
+
+    def _prepare(self, client: PahoClient) -> None:
+        client.on_connect = self._on_connect
+        client.on_publish = self._on_publish
+        client.on_subscribe = self._on_subscribe
+        if self._on_message is not None:
+            client.when_received = _guarded(self._on_message)
+        if self._state is not None:
+            client.will_set(self._state.topic, self._state.payload, qos=1, retain=True)
+
+    def _on_connect(
+        self, client: Client, userdata: object, flags: ConnectFlags, reason: ReasonCode, properties: object
+    ) -> None:
+        if self._dialer.answered(reason):
+            self.number += 1
+            self._ready = True
+            if self._subscribing is not None:
+                self._subscribing.forget()
+                self._subscribing.ask(client)
+            self._when_connected()
+
+    def _on_subscribe(
+        self,
+        client: Client,
+        userdata: object,
+        packet_id: int,
+        reasons: list[ReasonCode],
+        properties: Properties | None,
+    ) -> None:
+        if self._subscribing is not None:
+            self._subscribing.answered(packet_id, reasons)
+
+    def _on_publish(
+        self, client: Client, userdata: object, packet_id: int, reason: ReasonCode, properties: object
+    ) -> None:
+        puback = Puback(accepted=not reason.is_failure, reason=str(reason))
+        with self._acknowledging:
+            if packet_id not in self._waiting:
+                self._early[packet_id] = puback
+                return
+            when_acknowledged = self._waiting.pop(packet_id)
+        if when_acknowledged is not None:
+            when_acknowledged(puback)
+
+
+def _guarded(handler: Callable[[Message], object]) -> Callable[[Message], None]:
+    """Keep an error in `handler` from ending the connection's thread, which nobody would notice."""
+
+    def on_message(message: Message) -> None:
+        try:
+            handler(message)
+        except Exception:  # noqa: BLE001 - whatever it is, the thread must live
+            logger.exception("a message could not be handled")
+
+    return on_message
