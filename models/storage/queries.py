@@ -3,13 +3,16 @@
 import math
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from itertools import chain, islice
 from sqlite3 import Cursor
 from typing import NamedTuple
 
 from peewee import ModelSelect, SqliteDatabase, fn
 
+from models.storage.database import Database
 from models.storage.tables import Counter, Reading, RejectedMessage, Series
+from models.storage.transaction import reading
 
 # How many readings are held at once.
 _CHUNK = 100_000
@@ -36,6 +39,10 @@ class StoredReadings:
         self._timed = self._sql(
             Reading.select(Reading.series, Reading.time, Reading.value).order_by(*in_order)
         )
+
+    def latest_sequence(self) -> int:
+        """Return the sequence of the reading that was stored last, 0 if there was none."""
+        return latest_sequence(self._database)
 
     def next_time(self, after: float) -> float | None:
         """Return the time of the first reading later than `after`, None if there is none."""
@@ -70,6 +77,20 @@ class StoredReadings:
     def _select(self, sql: str, after: float, until: float = math.inf) -> Cursor:
         cursor: Cursor = self._database.execute_sql(sql, (after, until))
         return cursor
+
+
+class ReadingSource:
+    """Where the statistics find all stored readings, through a connection of their own."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @contextmanager
+    def snapshot(self) -> Iterator[StoredReadings]:
+        """Have one moment's readings while inside. Raises UnreadableDatabase."""
+        # one transaction: all queries see the same rows
+        with reading(self._database), self._database.atomic():
+            yield StoredReadings(self._database)
 
 
 def latest_sequence(database: SqliteDatabase) -> int:

@@ -28,8 +28,9 @@ from models.storage.transaction import UnreadableDatabase, reading
 from scheduler_app.formatting import time_text
 from scheduler_app.mqtt.client import SUSPICIOUS, Connection, IngestSession
 from scheduler_app.mqtt.packets import Message
-from scheduler_app.publishing.messages import InvalidMessage, Metrics, parse_metrics
-from scheduler_app.publishing.stats_publisher import metrics_topic
+from scheduler_app.publishing.messages import InvalidMessage, parse_metrics
+from scheduler_app.publishing.records import Metrics
+from scheduler_app.publishing.topics import metrics_topic
 from scheduler_app.runtime.lifecycle import wait_until
 
 # Seconds.

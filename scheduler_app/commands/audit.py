@@ -89,7 +89,7 @@ class Kept:
 def check(audit: "Audit", messages: "Iterable[Message]", settings: "Settings") -> None:
     """Have all messages audited, in the order in which they came."""
     from scheduler_app.publishing.messages import InvalidMessage, parse_averages, parse_metrics, parse_series
-    from scheduler_app.publishing.stats_publisher import metrics_topic, state_topic
+    from scheduler_app.publishing.topics import metrics_topic, state_topic
 
     averages: dict[str, float | int | None] | None = None
     for message in messages:
@@ -108,7 +108,7 @@ def check(audit: "Audit", messages: "Iterable[Message]", settings: "Settings") -
                 tick = None
                 audit.skipped["messages that hold no metrics"] += 1
             if averages is not None and tick is not None:
-                audit.check_pooled(averages, *tick)
+                audit.check_overall(averages, *tick)
             averages = None
         else:
             try:

@@ -9,11 +9,13 @@ from hypothesis import strategies as st
 from jobs.prune import REJECTED_RETENTION, STEP, Pruner, SteadyClock
 from models.catalog import Catalog, SeriesRow
 from models.statistics.grid import Grid
-from models.statistics.rolling import Plan, RollingStatistics
+from models.statistics.hand_over import HandOver
+from models.statistics.plan import Plan
 from models.storage import rejected as rejected_messages
-from models.storage.database import prepare, reading_database, writing_database
+from models.storage.database import prepare, writing_database
 from models.storage.rejected import NewRejected
 from models.storage.store import Batch, NewReading, Place, Store
+from tests.unit.rolling import rolling_statistics
 from tests.unit.rows import rows
 from tests.unit.stored import RETENTION, series_row
 
@@ -171,25 +173,25 @@ def test_statistics_stay_right_when_what_they_hold_is_deleted(service: Service, 
     Its windows then hold readings that were free to be deleted before. They must leave the windows
     all the same when their time has come.
     """
-    statistics = RollingStatistics(
-        reading_database(path),
+    statistics = rolling_statistics(
+        path,
         service.catalog,
-        plan_of=lambda row: Plan((("1min", 60_000),), ("avg", "max")),
-        pooled=[60_000],
-        ahead=30_000,
+        HandOver(),
+        lambda row: Plan((("1min", 60_000),), ("avg", "max")),
+        overall=[("1min", 60_000)],
         grid=Grid([60_000, 30_000]),
     )
     service.add(NOW - 3600, NOW - 3590)
-    statistics.advance(NOW)
-    statistics.advance(NOW - 3590)
+    statistics.tick(NOW)
+    statistics.tick(NOW - 3590)
     service.prune(NOW)
     assert service.times() == []
     counts = []
     for now in (NOW - 3550, NOW - 3540, NOW - 3530, NOW - 3450):
-        statistics.advance(now)
-        counts.append(statistics.pooled()[0].count)
-        [series] = statistics.series()
-        assert dict(series.windows(now))["1min"]["count"] == counts[-1]
+        tick = statistics.tick(now)
+        counts.append(tick.averages[0].count)
+        [result] = tick.series
+        assert result.windows()["1min"]["count"] == counts[-1]
     assert counts == [2, 1, 0, 0]
 
 
