@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from models.catalog import Catalog, SeriesRow
+from models.reading import Reading
 from models.statistics.exact import expansion
 from models.statistics.formulas import Content, accumulators, compute, needs_order
 from models.statistics.grid import Edges, Grid
 from models.statistics.ordered import At, Ordered, TimeEdges
 from models.statistics.sums import Sums
 from models.storage import queries as history
-from models.storage.database import Database
-from models.storage.store import StoredReading
+from models.storage.connection import Database
 from models.storage.transaction import reading
 
 # So many readings of a series are taken apart at once: Python's own numbers take several times their memory.
@@ -203,11 +203,11 @@ class RollingStatistics:
         self._arrived: dict[int, array[float]] = {}
         self._arrived_sequence = 0
         # What was stored since the database began to be read, with its sequence; None when that is done.
-        self._waiting: list[tuple[int, Sequence[StoredReading]]] | None = []
+        self._waiting: list[tuple[int, Sequence[Reading]]] | None = []
         self._removed: set[int] = set()
         self._clear()
 
-    def feed(self, readings: Sequence[StoredReading], sequence: int) -> None:
+    def feed(self, readings: Sequence[Reading], sequence: int) -> None:
         """Take in what has been stored, `sequence` being the last one's. Safe in any thread."""
         with self._lock:
             if self._waiting is None:
@@ -261,9 +261,9 @@ class RollingStatistics:
         self._series: dict[int, SeriesStatistics] = {}
         self._pool = Sums(len(self._pooled_lengths))
 
-    def _take(self, readings: Sequence[StoredReading], sequence: int) -> None:
+    def _take(self, readings: Sequence[Reading], sequence: int) -> None:
         arrived = self._arrived
-        for time, _, series, value, _ in readings:
+        for series, time, value, _ in readings:
             flat = arrived.get(series)
             if flat is None:
                 flat = arrived[series] = array("d")

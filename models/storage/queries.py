@@ -78,8 +78,9 @@ def latest_sequence(database: SqliteDatabase) -> int:
 
 
 def counters(database: SqliteDatabase) -> dict[str, int]:
-    """Return how many messages came to which end, since the database was created."""
-    return dict(database.execute(Counter.select(Counter.name, Counter.value)).fetchall())
+    """Return how many messages came to which end at all members, since the database was created."""
+    query = Counter.select(Counter.name, fn.SUM(Counter.value)).group_by(Counter.name)
+    return dict(database.execute(query).fetchall())
 
 
 def reading_count(database: SqliteDatabase) -> int:

@@ -15,16 +15,11 @@ from config.broker_address import CLEAR_PASSWORD
 from config.quantities import format_duration
 from config.settings import Settings
 from models.storage import queries as history
-from models.storage.database import (
-    LockedDatabase,
-    UnusableDatabase,
-    first_damage,
-    prepare,
-    reading_database,
-    what_to_do_with_a_damaged,
-    writing_settings,
-)
-from models.storage.transaction import UnreadableDatabase, reading
+from models.storage.connection import reading_database
+from models.storage.damage import first_damage, what_to_do_with_a_damaged
+from models.storage.errors import LockedDatabase, UnreadableDatabase, UnusableDatabase
+from models.storage.opening import prepare, writing_settings
+from models.storage.transaction import reading
 from scheduler_app.formatting import time_text
 from scheduler_app.mqtt.client import SUSPICIOUS, Connection, IngestSession
 from scheduler_app.mqtt.packets import Message

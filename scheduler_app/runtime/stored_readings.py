@@ -4,8 +4,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from models.storage.database import Database, LockedDatabase, UnusableDatabase, prepare, reading_database
-from models.storage.transaction import UnreadableDatabase, reading
+from models.storage.connection import Database, reading_database
+from models.storage.errors import LockedDatabase, UnreadableDatabase, UnusableDatabase
+from models.storage.opening import prepare
+from models.storage.transaction import reading
 from scheduler_app.errors import CommandError
 
 

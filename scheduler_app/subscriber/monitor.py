@@ -10,8 +10,9 @@ from loguru import logger
 from models.catalog import Catalog
 from models.statistics.rolling import RollingStatistics
 from models.storage import queries as history
-from models.storage.database import reading_database
-from models.storage.transaction import UnreadableDatabase, reading
+from models.storage.connection import reading_database
+from models.storage.errors import UnreadableDatabase
+from models.storage.transaction import reading
 from scheduler_app.intake.ingest import Ingest
 from scheduler_app.log import Once
 from scheduler_app.mqtt.client import IngestSession

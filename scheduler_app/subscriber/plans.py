@@ -9,7 +9,7 @@ from config.topics import shared_levels
 from models.catalog import Catalog, SeriesRow
 from models.statistics.grid import Grid
 from models.statistics.rolling import Plan, RollingStatistics
-from models.storage.database import reading_database
+from models.storage.connection import reading_database
 from models.storage.store import Store
 from scheduler_app.publishing.stats_publisher import unpublishable_name
 

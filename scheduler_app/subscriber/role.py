@@ -13,9 +13,11 @@ from jobs.publish_averages import publish_averages
 from jobs.publish_metrics import publish_metrics
 from jobs.publish_series import SeriesPublisher
 from models.statistics.rolling import RollingStatistics
-from models.storage.database import DatabaseGone, UnusableDatabase, prepare, sole_owner, writing_database
+from models.storage.connection import writing_database
+from models.storage.errors import DatabaseGone, UnreadableDatabase, UnusableDatabase
+from models.storage.opening import prepare
+from models.storage.ownership import sole_owner
 from models.storage.store import Store
-from models.storage.transaction import UnreadableDatabase
 from scheduler_app.errors import CommandError
 from scheduler_app.intake.ingest import Ingest
 from scheduler_app.intake.redelivery import Redeliveries
@@ -42,7 +44,7 @@ def run_subscriber(options: argparse.Namespace, settings: Settings) -> None:
     """Store readings, publish statistics and prune. Raises CommandError."""
     with ExitStack() as stack:
         stop = stack.enter_context(role(options))
-        store = Store(writing_database(settings.db_file))
+        store = Store(writing_database(settings.db_file), settings.client_id)
         try:
             when_unlocked(lambda: prepare(settings.db_file), stop)
             stack.enter_context(sole_owner(settings.db_file))

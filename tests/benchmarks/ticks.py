@@ -12,7 +12,7 @@ from typing import NamedTuple
 from models.catalog import Catalog
 from models.statistics.grid import Grid
 from models.statistics.rolling import Plan, RollingStatistics
-from models.storage.database import reading_database
+from models.storage.connection import reading_database
 from tests.benchmarks.kept import Kept
 
 _WINDOWS = (("1min", 60_000), ("5min", 300_000), ("30min", 1_800_000))
@@ -49,9 +49,11 @@ def ours(path: Path, kept: Kept, ticks: int) -> Ticks:
     arriving = round(kept.rows / kept.seconds * _INTERVAL)
     seconds = []
     for number in range(ticks):
-        new = kept.readings(kept.rows + number * arriving, arriving)
+        sequence = kept.rows + number * arriving
+        new = kept.readings(sequence, arriving)
         while batch := list(islice(new, _BATCH)):
-            rolling.feed(batch, batch[-1][1])
+            sequence += len(batch)
+            rolling.feed(batch, sequence)
         seconds.append(_tick(rolling, kept.now + (number + 1) * _INTERVAL))
     return Ticks(first, statistics.median(seconds))
 

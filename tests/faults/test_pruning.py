@@ -8,10 +8,13 @@ import pytest
 
 from jobs.prune import INTERVAL, STEP, Pruner
 from models.catalog import Catalog, SeriesRow
-from models.storage.database import prepare, writing_database
-from models.storage.store import Batch, NewReading, Store
+from models.reading import Reading
+from models.storage.connection import writing_database
+from models.storage.opening import prepare
+from models.storage.store import Batch, Store
 from scheduler_app.subscriber.monitor import database_files, size
 from tests.faults.verdict import Report
+from tests.unit.stored import new_series
 
 RETENTION = 35 * 60.0
 HOUR = 3600
@@ -29,9 +32,9 @@ def test_a_day(tmp_path: Path, report: Report) -> None:
     """The file stops growing within the first hours, and no step of pruning takes long."""
     path = tmp_path / "test.db"
     prepare(path)
-    store = Store(writing_database(path))
+    store = Store(writing_database(path), "me")
     series = [SeriesRow(n + 1, f"sensor/{n}", f"sensor/{n}", "", BEGAN, RETENTION) for n in range(SERIES)]
-    store.add(Batch(series=series))
+    store.add(Batch(series=new_series(*series)))
     pruner = Pruner(store, Catalog(series, SERIES))
     sizes: dict[int, int] = {}
     longest = 0.0
@@ -61,10 +64,10 @@ def test_a_day(tmp_path: Path, report: Report) -> None:
     assert longest < LONGEST_STEP
 
 
-def _readings(second: int) -> list[NewReading]:
+def _readings(second: int) -> list[Reading]:
     """Return the readings of `COMMIT` seconds, of all series, with ids."""
     first = second * RATE
     return [
-        NewReading(BEGAN + number / RATE, number % SERIES + 1, number % 100 / 10, f"3f2a9c11-{number}")
+        Reading(number % SERIES + 1, BEGAN + number / RATE, number % 100 / 10, f"3f2a9c11-{number}")
         for number in range(first, first + COMMIT * RATE)
     ]

@@ -7,14 +7,16 @@ import pytest
 
 from jobs.prune import Pruner
 from models.catalog import Catalog
-from models.storage.database import prepare, writing_database
-from models.storage.store import Batch, NewReading, Store
+from models.reading import Reading
+from models.storage.connection import writing_database
+from models.storage.opening import prepare
+from models.storage.store import Batch, Store
 from scheduler_app.intake.ingest import Step
 from scheduler_app.publishing.stats_publisher import Outlet
 from scheduler_app.subscriber import retention as module
 from scheduler_app.subscriber.retention import Ageing
 from tests.unit.rows import rows
-from tests.unit.stored import RETENTION, series_row
+from tests.unit.stored import RETENTION, new_series, series_row
 
 NOW = 1_700_000_000.0
 PATIENCE = 3000.0
@@ -49,8 +51,8 @@ class Service:
         self.wall, self.elapsed = NOW, 5000.0
         clocks = SimpleNamespace(time=lambda: self.wall, monotonic=lambda: self.elapsed)
         monkeypatch.setattr(module, "time", clocks)
-        self.store = Store(writing_database(path))
-        self.store.add(Batch(series=[series_row(1, "a"), series_row(2, "b")]))
+        self.store = Store(writing_database(path), "me")
+        self.store.add(Batch(series=new_series(series_row(1, "a"), series_row(2, "b"))))
         self.catalog = Catalog(self.store.series(), limit=10)
         self.outlet = FakeOutlet()
         self.steps: list[Step] = []
@@ -64,8 +66,8 @@ class Service:
         )
 
     def add(self, series: int, *times: float) -> None:
-        stored = self.store.add(Batch(readings=[NewReading(time, series, 1) for time in times]))
-        self.catalog.saw((number, time) for time, _, number, _, _ in stored.readings)
+        stored = self.store.add(Batch(readings=[Reading(series, time, 1) for time in times]))
+        self.catalog.saw(stored.readings)
 
     def pass_by(self, seconds: float) -> None:
         self.wall += seconds

@@ -8,7 +8,7 @@ import pytest
 
 from config.settings import load_settings
 from models.series_message import SeriesMessage
-from models.storage.database import reading_database
+from models.storage.connection import reading_database
 from models.storage.series_queries import snapshot
 from scheduler_app.checks.audit import COVERAGE, POOLED, Audit
 from scheduler_app.commands.audit import Kept, check, report

@@ -7,11 +7,13 @@ from pathlib import Path
 import pytest
 
 from config.settings import load_settings
-from models.storage.database import UnusableDatabase, prepare, reading_database, writing_database
+from models.storage.connection import reading_database, writing_database
+from models.storage.errors import DamagedStore, StoreUnavailable, UnreadableDatabase, UnusableDatabase
+from models.storage.opening import prepare
 from models.storage.queries import counters, rejected_counts
 from models.storage.series_queries import all_series, snapshot, summaries
 from models.storage.store import Store
-from models.storage.transaction import DamagedStore, StoreUnavailable, UnreadableDatabase, reading
+from models.storage.transaction import reading
 from scheduler_app.checks.doctor import Level, examine
 from scheduler_app.errors import CommandError
 from scheduler_app.runtime.lifecycle import StopSignal
@@ -33,7 +35,7 @@ def path(tmp_path: Path) -> Path:
     """Make a database with some pages of readings."""
     path = tmp_path / "test.db"
     prepare(path)
-    store = Store(writing_database(path))
+    store = Store(writing_database(path), "me")
     add(store, *range(1, 1001))
     store.close()
     return path
@@ -41,7 +43,7 @@ def path(tmp_path: Path) -> Path:
 
 def test_writing_into_it_is_an_error_that_no_waiting_cures(path: Path) -> None:
     damage(path, "reading")
-    store = Store(writing_database(path))
+    store = Store(writing_database(path), "me")
     with pytest.raises(DamagedStore) as caught:
         add(store, 2000.0)
     assert str(caught.value) == LINE.format(path)
@@ -49,7 +51,7 @@ def test_writing_into_it_is_an_error_that_no_waiting_cures(path: Path) -> None:
 
 
 def test_a_locked_database_is_not_damaged(path: Path) -> None:
-    store = Store(writing_database(path))
+    store = Store(writing_database(path), "me")
     with locked(path), pytest.raises(StoreUnavailable) as caught:
         add(store, 2000.0)
     assert not isinstance(caught.value, DamagedStore)
@@ -98,7 +100,7 @@ def test_a_database_that_cannot_be_read_for_another_reason_is_named(tmp_path: Pa
 
 def test_a_role_does_not_wait_for_it_to_be_whole_again(path: Path) -> None:
     damage(path, "delivery")
-    store = Store(writing_database(path))
+    store = Store(writing_database(path), "me")
     with pytest.raises(UnusableDatabase, match="is damaged"):
         when_unlocked(store.deliveries, StopSignal())
 

@@ -3,9 +3,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from models.storage.database import DatabaseGone
+from models.storage.errors import DamagedStore, DatabaseGone, NotStored, StoreUnavailable
 from models.storage.store import Batch
-from models.storage.transaction import DamagedStore, NotStored, StoreUnavailable
 from scheduler_app.intake.ingest import MAX_BATCH, Ingest
 from scheduler_app.mqtt.packets import Message
 from tests.unit.messages import message

@@ -8,14 +8,16 @@ from hypothesis import strategies as st
 
 from jobs.prune import REJECTED_RETENTION, STEP, Pruner, SteadyClock
 from models.catalog import Catalog, SeriesRow
+from models.reading import Reading
 from models.statistics.grid import Grid
 from models.statistics.rolling import Plan, RollingStatistics
 from models.storage import rejected as rejected_messages
-from models.storage.database import prepare, reading_database, writing_database
+from models.storage.connection import reading_database, writing_database
+from models.storage.opening import prepare
 from models.storage.rejected import NewRejected
-from models.storage.store import Batch, NewReading, Place, Store
+from models.storage.store import Batch, Place, Store
 from tests.unit.rows import rows
-from tests.unit.stored import RETENTION, series_row
+from tests.unit.stored import RETENTION, new_series, series_row
 
 NOW = 1_700_000_000.0
 DATA = series_row(1)
@@ -32,8 +34,8 @@ class Service:
     def __init__(self, path: Path) -> None:
         prepare(path)
         self.path = path
-        self.store = Store(writing_database(path))
-        self.store.add(Batch(series=[DATA, HOURLY]))
+        self.store = Store(writing_database(path), "me")
+        self.store.add(Batch(series=new_series(DATA, HOURLY)))
         self.start_again()
 
     def start_again(self) -> None:
@@ -44,8 +46,8 @@ class Service:
         self.catalog.learn(newest)
 
     def add(self, *times: float, row: SeriesRow = DATA) -> None:
-        stored = self.store.add(Batch(readings=[NewReading(time, row.id, 1) for time in times]))
-        self.catalog.saw((series, time) for time, _, series, _, _ in stored.readings)
+        stored = self.store.add(Batch(readings=[Reading(row.id, time, 1) for time in times]))
+        self.catalog.saw(stored.readings)
 
     def prune(self, now: float = NOW) -> list[str]:
         """Prune; return the names of the series that have aged out."""

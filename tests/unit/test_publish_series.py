@@ -13,7 +13,8 @@ from models.series_message import SeriesMessage
 from models.statistics.grid import Grid
 from models.statistics.ordered import At
 from models.statistics.rolling import Plan, RollingStatistics
-from models.storage.database import prepare, reading_database, writing_database
+from models.storage.connection import reading_database, writing_database
+from models.storage.opening import prepare
 from models.storage.store import Store
 from scheduler_app.publishing.messages import write_series
 from tests.unit.stored import add, catalog_of, series_row
@@ -198,7 +199,7 @@ def test_what_comes_back_after_it_had_aged_out_is_published_at_once(broker: Brok
 def test_real_statistics_are_published_as_they_are(broker: Broker, tmp_path: Path) -> None:
     path = tmp_path / "test.db"
     prepare(path)
-    store = Store(writing_database(path))
+    store = Store(writing_database(path), "me")
     add(store, NOW - 100, NOW - 20, value=2)
     add(store, NOW - 10, value=4)
     store.close()

@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 
 from models.storage import rejected as module
-from models.storage.database import prepare, writing_database
+from models.storage.connection import writing_database
+from models.storage.errors import StoreUnavailable
+from models.storage.opening import prepare
 from models.storage.rejected import MOST_BYTES, MOST_ROWS, STEP, NewRejected
 from models.storage.store import Batch, Store
-from models.storage.transaction import StoreUnavailable
 from tests.unit.rows import locked, rows
 
 ARRIVED = "SELECT arrived FROM rejected_message ORDER BY id"
@@ -24,7 +25,7 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def store(path: Path) -> Iterator[Store]:
-    store = Store(writing_database(path))
+    store = Store(writing_database(path), "me")
     yield store
     store.close()
 
@@ -86,10 +87,10 @@ def test_after_a_restart_it_is_known_how_much_is_kept(
     monkeypatch.setattr(module, "MOST_ROWS", 3)
     add(store, 1, 2, 3)
     store.close()
-    add(Store(writing_database(path)), 4)
+    add(Store(writing_database(path), "me"), 4)
     assert kept(path) == [2, 3, 4]
     monkeypatch.setattr(module, "MOST_BYTES", 2 * len("ü/x") + 2 * 1000 + len("DATA") + 1)
-    again = Store(writing_database(path))
+    again = Store(writing_database(path), "me")
     add(again, 5, 6, payload=bytes(1000), topic="ü/x")
     assert kept(path) == [5, 6]
     again.close()

@@ -13,11 +13,13 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from models.catalog import Catalog, SeriesRow
+from models.reading import Reading
 from models.statistics.grid import Grid
 from models.statistics.rolling import Plan, RollingStatistics, WindowAverage
-from models.storage.database import prepare, reading_database, writing_database
+from models.storage.connection import reading_database, writing_database
+from models.storage.opening import prepare
 from models.storage.queries import StoredReadings
-from models.storage.store import Batch, NewReading, Store, StoredReading
+from models.storage.store import Batch, Store
 from tests.support.reference import agrees, reference
 
 NOW = 1_700_000_000.0
@@ -34,7 +36,7 @@ PLANS = {
     "c": Plan((("20s", 20_000),), ("time_weighted_avg", "max")),
 }
 # What has been stored, and the sequence of the last of it.
-Fed = tuple[Sequence[StoredReading], int]
+Fed = tuple[Sequence[Reading], int]
 GRID = Grid([*POOLED, AHEAD, 10_000, 20_000])
 
 
@@ -44,7 +46,7 @@ class Service:
     def __init__(self, folder: Path) -> None:
         self.path = folder / "test.db"
         prepare(self.path)
-        self.store = Store(writing_database(self.path))
+        self.store = Store(writing_database(self.path), "me")
         self.newest: Mapping[int, float] = {}
         self.start_again()
 
@@ -66,11 +68,12 @@ class Service:
         for name, time, value in readings:
             series = self.catalog.find(name)
             if series is None:
-                row = self.catalog.begin(name, "", time, 2100.0)
-                batch.series.append(row)
-                series = row.id
-            batch.readings.append(NewReading(time, series, value))
+                series = batch.series.find(name)
+            if series is None:
+                series = self.catalog.begin(name, "", time, 2100.0, batch.series)
+            batch.readings.append(Reading(series, time, value))
         stored = self.store.add(batch)
+        self.catalog.add(stored.series)
         return stored.readings, stored.sequence
 
     def add(self, *readings: tuple[str, float, float]) -> None:
