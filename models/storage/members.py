@@ -70,7 +70,7 @@ class Member:
         Subscription.insert_many(rows).execute(self._database)
 
     def take_over(self) -> None:
-        """Take the deliveries and subscriptions that an earlier version stored without noting whose they were.
+        """Take the deliveries and subscriptions that an earlier version stored, not noting whose they were.
 
         They are those of the session that the first member has that starts after the upgrade, as nearly
         always: whoever gives it another CLIENT_ID at that moment is no worse off than before. Counters
