@@ -6,7 +6,7 @@ from functools import partial
 
 from jobs.prune import Pruner, SteadyClock
 from models.catalog import SeriesRow
-from scheduler_app.intake.ingest import Step
+from scheduler_app.intake.ingest import Task
 from scheduler_app.log import Once, attempt
 from scheduler_app.publishing.stats_publisher import Outlet
 
@@ -23,7 +23,7 @@ class Ageing:
         patience: float,
         outlet: Outlet,
         *,
-        submit: Callable[[Step], object],
+        submit: Callable[[Task], object],
         when_removed: Callable[[int], object],
     ) -> None:
         """Build it. A jump of the clock is believed after `patience` seconds; `when_removed` gets an id."""
@@ -37,7 +37,7 @@ class Ageing:
 
     def begin(self) -> None:
         """Have everything deleted that is old by now."""
-        self._submit(self._pruner.steps(self._now(), self._clear))
+        self._submit(self._pruner.task(self._now(), self._clear))
 
     def _now(self) -> float:
         return self._clock.now(time.time(), time.monotonic())
@@ -48,7 +48,7 @@ class Ageing:
             attempt(self._errors, "clearing a series", partial(self._outlet.clear_series, row.name, remove))
 
     def _remove(self, row: SeriesRow) -> bool:
-        """Remove a series, as a step; there is no more to do after it."""
+        """Remove a series, as a task; there is no more to do after it."""
         if self._pruner.remove(row):
             self._when_removed(row.id)
         return False

@@ -30,7 +30,7 @@ class Subscriptions:
             store.set_subscriptions(stored | set(self.wanted))
 
     def settle(self) -> bool:
-        """Note that only what is wanted is subscribed to; as a step, the only one."""
+        """Note that only what is wanted is subscribed to; a task, done in one go."""
         if self.unwanted:
             self._store.set_subscriptions(self.wanted)
             self.unwanted = ()

@@ -11,7 +11,7 @@ from models.reading import Reading
 from models.storage.connection import writing_database
 from models.storage.opening import prepare
 from models.storage.store import Batch, Store
-from scheduler_app.intake.ingest import Step
+from scheduler_app.intake.ingest import Task
 from scheduler_app.publishing.stats_publisher import Outlet
 from scheduler_app.subscriber import retention as module
 from scheduler_app.subscriber.retention import Ageing
@@ -55,13 +55,13 @@ class Service:
         self.store.add(Batch(series=new_series(series_row(1, "a"), series_row(2, "b"))))
         self.catalog = Catalog(self.store.series(), limit=10)
         self.outlet = FakeOutlet()
-        self.steps: list[Step] = []
+        self.tasks: list[Task] = []
         self.removed: list[int] = []
         self.ageing = Ageing(
             Pruner(self.store, self.catalog),
             PATIENCE,
             cast(Outlet, self.outlet),
-            submit=self.steps.append,
+            submit=self.tasks.append,
             when_removed=self.removed.append,
         )
 
@@ -73,10 +73,10 @@ class Service:
         self.wall += seconds
         self.elapsed += seconds
 
-    def run_steps(self) -> None:
-        while self.steps:
-            step = self.steps.pop(0)
-            while step():
+    def run_tasks(self) -> None:
+        while self.tasks:
+            task = self.tasks.pop(0)
+            while task():
                 pass
 
     @property
@@ -95,13 +95,13 @@ def service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Service
     service.store.close()
 
 
-def test_beginning_only_hands_in_a_step(service: Service) -> None:
+def test_beginning_only_hands_in_a_task(service: Service) -> None:
     """The job runs on another thread than the one that writes."""
     service.add(1, NOW - 9000)
     service.ageing.begin()
-    assert len(service.steps) == 1
+    assert len(service.tasks) == 1
     assert service.times == [NOW - 9000]
-    service.run_steps()
+    service.run_tasks()
     assert service.times == []
 
 
@@ -110,12 +110,12 @@ def test_what_was_published_of_a_series_is_cleared_before_it_is_removed(service:
     service.add(1, NOW - 9000, NOW - RETENTION - 10)
     service.add(2, NOW)
     service.ageing.begin()
-    service.run_steps()
+    service.run_tasks()
     assert service.names == ["a", "b"]
     assert service.removed == []
     assert service.outlet.answer() == ["a"]
     assert service.names == ["a", "b"]  # the answer comes on another thread, and writes nothing
-    service.run_steps()
+    service.run_tasks()
     assert service.names == ["b"]
     assert service.removed == [1]
     assert [row.name for row in service.catalog] == ["b"]
@@ -127,7 +127,7 @@ def test_a_series_whose_message_is_not_cleared_is_tried_again(service: Service) 
     service.add(2, NOW)
     for _ in range(2):
         service.ageing.begin()
-        service.run_steps()
+        service.run_tasks()
         assert [name for name, _ in service.outlet.clearing] == ["a"]
         service.outlet.clearing.clear()
         service.pass_by(60)
@@ -138,14 +138,14 @@ def test_a_series_that_has_readings_again_when_the_answer_comes_stays(service: S
     service.add(1, NOW - 9000)
     service.add(2, NOW)
     service.ageing.begin()
-    service.run_steps()
+    service.run_tasks()
     service.add(1, NOW)
     service.outlet.answer()
-    service.run_steps()
+    service.run_tasks()
     assert service.names == ["a", "b"]
     assert service.removed == []
     service.ageing.begin()
-    service.run_steps()
+    service.run_tasks()
     assert service.outlet.clearing == []
 
 
@@ -154,9 +154,9 @@ def test_two_answers_remove_a_series_once(service: Service) -> None:
     service.add(2, NOW)
     for _ in range(2):
         service.ageing.begin()
-        service.run_steps()
+        service.run_tasks()
     assert service.outlet.answer() == ["a", "a"]
-    service.run_steps()
+    service.run_tasks()
     assert service.removed == [1]
     assert service.names == ["b"]
 
@@ -166,12 +166,12 @@ def test_a_clock_that_jumps_ahead_deletes_nothing_before_the_patience_is_over(se
     service.add(2, NOW)
     service.wall += 86400
     service.ageing.begin()
-    service.run_steps()
+    service.run_tasks()
     assert service.times == [NOW, NOW]
     assert service.outlet.clearing == []
     service.pass_by(PATIENCE + 1)
     service.ageing.begin()
-    service.run_steps()
+    service.run_tasks()
     assert service.times == []
     assert service.outlet.answer() == ["a", "b"]
 
@@ -182,7 +182,7 @@ def test_a_jump_between_the_start_and_the_first_job_is_seen(service: Service) ->
     service.pass_by(30)
     service.wall += 10 * 86400
     service.ageing.begin()
-    service.run_steps()
+    service.run_tasks()
     assert service.times == [NOW]
 
 
@@ -194,8 +194,8 @@ def test_a_series_that_cannot_be_cleared_keeps_no_other_from_going(
     service.outlet.failing = "a"
     for _ in range(2):
         service.ageing.begin()
-        service.run_steps()
+        service.run_tasks()
     assert service.outlet.answer() == ["b", "b"]
-    service.run_steps()
+    service.run_tasks()
     assert service.names == ["a"]
     assert len([line for line in log_lines if "clearing a series failed" in line]) == 1

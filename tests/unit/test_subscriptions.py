@@ -46,7 +46,7 @@ def test_what_is_no_longer_named_is_unwanted_until_the_broker_has_taken_it(store
         assert subscriptions.wanted == ("b", "d")
         assert subscriptions.unwanted == ("a", "c")
         assert store.subscriptions() == {"a", "b", "c", "d"}
-    assert subscriptions.settle() is False  # as a step there is no more to do
+    assert subscriptions.settle() is False  # as a task there is no more to do
     assert subscriptions.unwanted == ()
     assert store.subscriptions() == {"b", "d"}
     assert start(store, "b,d").unwanted == ()
