@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from loguru import logger
 
 from models.catalog import Catalog, SeriesRow
-from models.storage.store import Place, Store
+from models.storage.batch import Place
+from models.storage.interface import WritingStore
 
 # Seconds between two runs.
 INTERVAL = 60.0
@@ -51,7 +52,7 @@ class Pruner:
     to which event time that is done, so that it does not look at rows that stay again and again.
     """
 
-    def __init__(self, store: Store, catalog: Catalog) -> None:
+    def __init__(self, store: WritingStore, catalog: Catalog) -> None:
         self._store = store
         self._catalog = catalog
 

@@ -5,10 +5,10 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from itertools import chain, islice
 from sqlite3 import Cursor
-from typing import NamedTuple
 
 from peewee import ModelSelect, SqliteDatabase, fn
 
+from models.storage.records import RejectedRow
 from models.storage.tables import Counter, Reading, RejectedMessage, Series
 
 # How many readings are held at once.
@@ -86,17 +86,6 @@ def counters(database: SqliteDatabase) -> dict[str, int]:
 def reading_count(database: SqliteDatabase) -> int:
     """Return how many readings are stored."""
     return int(Reading.select().count(database))
-
-
-class RejectedRow(NamedTuple):
-    """A rejected message. `payload` is the beginning of it, `size` the length of the whole in bytes."""
-
-    arrived: float
-    topic: str
-    payload: bytes
-    size: int
-    reason: str
-    detail: str
 
 
 def rejected_counts(database: SqliteDatabase) -> list[tuple[int, str, str]]:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from peewee import ModelSelect, SqliteDatabase, fn
 
+from models.storage.batch import NewRejected
 from models.storage.tables import RejectedMessage
 from models.storage.transaction import insert_sql, sql
 
@@ -18,17 +19,6 @@ MORE_AT_ONCE = 100
 
 # What a row takes of MOST_BYTES. It can be told without reading what lies behind a long payload.
 _BYTES = fn.LENGTH(RejectedMessage.topic.cast("BLOB")) + fn.LENGTH(RejectedMessage.payload)
-
-
-class NewRejected(NamedTuple):
-    """A message to be kept as rejected, in the order of the table's columns."""
-
-    arrived: float
-    topic: str
-    payload: bytes
-    size: int
-    reason: str
-    detail: str
 
 
 class Amount(NamedTuple):

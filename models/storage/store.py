@@ -3,68 +3,28 @@
 import sqlite3
 from collections import Counter as Tally
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from typing import NamedTuple
 
 from peewee import Tuple, fn
 
 from models.catalog import NewSeries, SeriesRow
 from models.reading import Reading
 from models.storage import tables
+from models.storage.batch import Batch, Deleted, Place, Stored
 from models.storage.connection import WritingDatabase
 from models.storage.members import Member
 from models.storage.queries import latest_sequence
 from models.storage.reading_id import Packed, pack
-from models.storage.rejected import NewRejected, RejectedMessages
+from models.storage.rejected import RejectedMessages
 from models.storage.series_queries import all_series
 from models.storage.tables import ReadingId, Series
 from models.storage.transaction import close, insert_sql, sql, transaction
 
-
-@dataclass
-class Batch:
-    """What one transaction writes.
-
-    `counts` has no `stored`: only the store can tell how many of the readings were new.
-    """
-
-    readings: list[Reading] = field(default_factory=list)
-    # Series that begin with one of the readings.
-    series: NewSeries = field(default_factory=NewSeries)
-    rejected: list[NewRejected] = field(default_factory=list)
-    counts: Tally[str] = field(default_factory=Tally)
-    # Deliveries to be written or written anew: their numbers, and their packet ids and digests.
-    deliveries: Sequence[tuple[int, bytes]] = ()
-    # The numbers of deliveries that are forgotten.
-    forgotten: Sequence[int] = ()
-
-
-class Stored(NamedTuple):
-    """What has become of a batch: which readings are stored, and which were already, by their id."""
-
-    readings: Sequence[Reading]
-    duplicates: Sequence[Reading]
-    # The series that the batch began, with the ids that they have now.
-    series: Sequence[SeriesRow]
-    # Of the last reading.
-    sequence: int
-
-
 # A reading as a row of its table: time, sequence, series, value, packed id.
 _Row = tuple[float, int, int, float, Packed | None]
-# Where a reading lies: its event time (UTC epoch seconds) and its sequence.
-Place = tuple[float, int]
-
-
-class Deleted(NamedTuple):
-    """How many readings were deleted, and up to which one; None when that was all of them."""
-
-    rows: int
-    last: Place | None
 
 
 class Store:
-    """The one writing connection. Used by one thread; opens by itself, and again after an error."""
+    """The one writing connection: a WritingStore, which is described in models/storage/interface.py."""
 
     def __init__(self, database: WritingDatabase, member: str) -> None:
         """`member`: the client id of the session whose messages are stored."""

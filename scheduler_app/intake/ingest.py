@@ -9,8 +9,8 @@ from typing import Protocol
 
 from loguru import logger
 
+from models.storage.batch import Batch
 from models.storage.errors import DamagedStore, DatabaseGone, NotStored, StoreUnavailable
-from models.storage.store import Batch
 from scheduler_app.formatting import time_text
 from scheduler_app.intake.redelivery import MOST_UNPROVEN
 from scheduler_app.log import Once, log_unexpected

@@ -9,9 +9,9 @@ from config.streams import Stream, stream_of
 from config.topics import is_at_or_below
 from models.catalog import LONGEST_NAME, Catalog, NoSuchSeries
 from models.reading import Reading
+from models.storage.batch import Batch, NewRejected
 from models.storage.errors import NotStored, StoreUnavailable, UnusableDatabase
-from models.storage.rejected import NewRejected
-from models.storage.store import Batch, Store
+from models.storage.interface import WritingStore
 from scheduler_app.intake.fields import decode_fields
 from scheduler_app.intake.payload import Rejected, decode
 from scheduler_app.intake.redelivery import Redeliveries
@@ -35,7 +35,7 @@ class Writer:
     def __init__(
         self,
         settings: Settings,
-        store: Store,
+        store: WritingStore,
         redeliveries: Redeliveries,
         catalog: Catalog,
         feed: Callable[[Sequence[Reading], int], object],

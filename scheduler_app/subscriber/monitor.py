@@ -9,10 +9,8 @@ from loguru import logger
 
 from models.catalog import Catalog
 from models.statistics.rolling import RollingStatistics
-from models.storage import queries as history
-from models.storage.connection import reading_database
 from models.storage.errors import UnreadableDatabase
-from models.storage.transaction import reading
+from models.storage.reader import open_reader
 from scheduler_app.intake.ingest import Ingest
 from scheduler_app.log import Once
 from scheduler_app.mqtt.client import IngestSession
@@ -53,9 +51,8 @@ class Monitor:
 
     def counters(self) -> dict[str, int]:
         """Return what is counted in the database, and `since` when. Raises UnreadableDatabase."""
-        database = reading_database(self._db_file)
-        with reading(database):
-            return history.counters(database)
+        with open_reader(self._db_file) as stored:
+            return stored.counters()
 
     def present(self) -> dict[str, object]:
         """Return what is held now; ages in seconds, times in UTC epoch seconds, sizes in bytes.
@@ -82,10 +79,9 @@ def last_presence(db_file: Path) -> float | None:
 
     It is that of the newest reading; where all have been pruned, when the counting began.
     """
-    database = reading_database(db_file)
-    with database.connection_context():
-        counters = history.counters(database)
-        newest = history.newest_time(database)
+    with open_reader(db_file) as stored:
+        counters = stored.counters()
+        newest = stored.newest_time()
     if not counters.get("received"):
         return None
     return float(counters["since"]) if newest is None else min(newest, time.time())

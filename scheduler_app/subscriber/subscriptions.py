@@ -6,7 +6,7 @@ from loguru import logger
 
 from config.streams import Stream
 from config.topics import disjoint
-from models.storage.store import Store
+from models.storage.interface import WritingStore
 
 
 class Subscriptions:
@@ -15,7 +15,7 @@ class Subscriptions:
     A broker keeps the subscriptions of a session, so those that are not wanted have to be ended.
     """
 
-    def __init__(self, streams: Iterable[Stream], store: Store) -> None:
+    def __init__(self, streams: Iterable[Stream], store: WritingStore) -> None:
         """Note in the store what is going to be subscribed to. Raises StoreUnavailable."""
         self._store = store
         asked = [stream.topic for stream in streams]

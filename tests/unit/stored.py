@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from models.catalog import Catalog, NewSeries, SeriesRow
 from models.reading import Reading
-from models.storage.store import Batch, Store, Stored
+from models.storage.batch import Batch, Stored
+from models.storage.store import Store
 
 RETENTION = 2100.0
 

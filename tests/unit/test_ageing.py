@@ -8,9 +8,10 @@ import pytest
 from jobs.prune import Pruner
 from models.catalog import Catalog
 from models.reading import Reading
+from models.storage.batch import Batch
 from models.storage.connection import writing_database
 from models.storage.opening import prepare
-from models.storage.store import Batch, Store
+from models.storage.store import Store
 from scheduler_app.intake.ingest import Task
 from scheduler_app.publishing.stats_publisher import Outlet
 from scheduler_app.subscriber import retention as module

@@ -84,9 +84,9 @@ def test_a_text_that_is_none_is_damage_too(path: Path) -> None:
     path.write_bytes(path.read_bytes().replace(b"DATADATA", b"DAT\xffDAT\xff"))
     with (
         pytest.raises(CommandError, match=r"is damaged \(Could not decode"),
-        stored_readings(path) as database,
+        stored_readings(path) as stored,
     ):
-        all_series(database)
+        stored.series()
 
 
 def test_a_database_that_cannot_be_read_for_another_reason_is_named(tmp_path: Path) -> None:

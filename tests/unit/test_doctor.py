@@ -9,9 +9,10 @@ import pytest
 
 from config.settings import Settings, load_settings
 from models.reading import Reading
+from models.storage.batch import Batch
 from models.storage.connection import writing_database
 from models.storage.opening import prepare
-from models.storage.store import Batch, Store
+from models.storage.store import Store
 from scheduler_app.checks.doctor import Finding, Level, _check_metrics, _enough, _rate, examine
 from scheduler_app.publishing.messages import parse_metrics
 from tests.unit.stored import new_series, series_row

@@ -7,9 +7,10 @@ import pytest
 from peewee import SqliteDatabase
 
 from models.storage import queries as history
+from models.storage.batch import Batch
 from models.storage.connection import reading_database, writing_database
 from models.storage.opening import prepare
-from models.storage.store import Batch, Store
+from models.storage.store import Store
 from tests.unit.stored import add, add_all
 
 

@@ -3,8 +3,8 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
+from models.storage.batch import Batch
 from models.storage.errors import DamagedStore, DatabaseGone, NotStored, StoreUnavailable
-from models.storage.store import Batch
 from scheduler_app.intake.ingest import MAX_BATCH, Ingest
 from scheduler_app.mqtt.packets import Message
 from tests.unit.messages import message

@@ -4,9 +4,10 @@ from pathlib import Path
 import pytest
 
 from models.reading import Reading
+from models.storage.batch import Batch
 from models.storage.connection import writing_database
 from models.storage.opening import prepare
-from models.storage.store import Batch, Store
+from models.storage.store import Store
 from scheduler_app.subscriber.monitor import last_presence
 from tests.unit.stored import new_series, series_row
 

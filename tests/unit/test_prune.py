@@ -12,10 +12,10 @@ from models.reading import Reading
 from models.statistics.grid import Grid
 from models.statistics.rolling import Plan, RollingStatistics
 from models.storage import rejected as rejected_messages
+from models.storage.batch import Batch, NewRejected, Place
 from models.storage.connection import reading_database, writing_database
 from models.storage.opening import prepare
-from models.storage.rejected import NewRejected
-from models.storage.store import Batch, Place, Store
+from models.storage.store import Store
 from tests.unit.rows import rows
 from tests.unit.stored import RETENTION, new_series, series_row
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from models.storage.batch import Batch, NewRejected
 from models.storage.connection import writing_database
 from models.storage.opening import prepare
-from models.storage.rejected import NewRejected
-from models.storage.store import Batch, Store
+from models.storage.store import Store
 from scheduler_app.management import main
 from tests.unit.messages import NOW
 from tests.unit.rows import rows

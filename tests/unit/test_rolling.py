@@ -16,10 +16,11 @@ from models.catalog import Catalog, SeriesRow
 from models.reading import Reading
 from models.statistics.grid import Grid
 from models.statistics.rolling import Plan, RollingStatistics, WindowAverage
+from models.storage.batch import Batch
 from models.storage.connection import reading_database, writing_database
 from models.storage.opening import prepare
 from models.storage.queries import StoredReadings
-from models.storage.store import Batch, Store
+from models.storage.store import Store
 from tests.support.reference import agrees, reference
 
 NOW = 1_700_000_000.0

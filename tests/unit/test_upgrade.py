@@ -10,13 +10,14 @@ from typing import Any
 import pytest
 
 from models.reading import Reading
+from models.storage.batch import Batch
 from models.storage.connection import writing_database
 from models.storage.errors import UnusableDatabase
 from models.storage.opening import prepare
 from models.storage.ownership import sole_owner
 from models.storage.reading_id import pack
 from models.storage.schema import READINGS
-from models.storage.store import Batch, Store
+from models.storage.store import Store
 from tests.unit.rows import locked, rows
 
 ROOT = Path(__file__).parents[2]
