@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,8 +11,7 @@ from config.settings import load_settings
 from models.storage.connection import reading_database, writing_database
 from models.storage.errors import DamagedStore, StoreUnavailable, UnreadableDatabase, UnusableDatabase
 from models.storage.opening import prepare
-from models.storage.queries import counters, rejected_counts
-from models.storage.series_queries import all_series, snapshot, summaries
+from models.storage.reader import Reader
 from models.storage.store import Store
 from models.storage.transaction import reading
 from scheduler_app.checks.doctor import Level, examine
@@ -61,20 +61,20 @@ def test_a_locked_database_is_not_damaged(path: Path) -> None:
 @pytest.mark.parametrize(
     ("table", "ask"),
     [
-        ("series", all_series),
-        ("reading", summaries),
-        ("reading", snapshot),
-        ("counter", counters),
-        ("rejected_message", rejected_counts),
+        ("series", Reader.series),
+        ("reading", Reader.summaries),
+        ("reading", Reader.snapshot),
+        ("counter", Reader.counters),
+        ("rejected_message", Reader.rejected_counts),
     ],
 )
 @pytest.mark.parametrize("byte", [b"\xff", b"\0"])
 def test_a_command_that_reads_it_ends_with_one_line(
-    path: Path, table: str, ask: Callable[[object], object], byte: bytes
+    path: Path, table: str, ask: Callable[[Any], object], byte: bytes
 ) -> None:
     damage(path, table, byte)
-    with pytest.raises(CommandError) as caught, stored_readings(path) as database:
-        ask(database)
+    with pytest.raises(CommandError) as caught, stored_readings(path) as stored:
+        ask(stored)
     assert (str(caught.value), caught.value.status) == (LINE.format(path), 1)
 
 
