@@ -5,8 +5,8 @@ from array import array
 from collections.abc import Mapping, Sequence, Set
 from typing import NamedTuple
 
-# Of a reading as it is stored: time (UTC epoch seconds), sequence, series, value, id.
-Fed = tuple[float, int, int, float, object]
+# A reading, in the order of models/reading.py: series, time (UTC epoch seconds), value, id.
+Fed = tuple[int, float, float, object]
 
 
 class Arrived(NamedTuple):
@@ -80,7 +80,7 @@ class HandOver:
         if sequence <= self._sequence:
             return  # loaded already: it was committed before loading began and is only fed now
         arrived = self._arrived
-        for time, _, series, value, _ in readings:
+        for series, time, value, _ in readings:
             flat = arrived.get(series)
             if flat is None:
                 flat = arrived[series] = array("d")

@@ -3,16 +3,13 @@
 import math
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from itertools import chain, islice
 from sqlite3 import Cursor
-from typing import NamedTuple
 
 from peewee import ModelSelect, SqliteDatabase, fn
 
-from models.storage.database import Database
+from models.storage.records import RejectedRow
 from models.storage.tables import Counter, Reading, RejectedMessage, Series
-from models.storage.transaction import reading
 
 # How many readings are held at once.
 _CHUNK = 100_000
@@ -79,44 +76,20 @@ class StoredReadings:
         return cursor
 
 
-class ReadingSource:
-    """Where the statistics find all stored readings, through a connection of their own."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
-    @contextmanager
-    def snapshot(self) -> Iterator[StoredReadings]:
-        """Have one moment's readings while inside. Raises UnreadableDatabase."""
-        # one transaction: all queries see the same rows
-        with reading(self._database), self._database.atomic():
-            yield StoredReadings(self._database)
-
-
 def latest_sequence(database: SqliteDatabase) -> int:
     """Return the sequence of the reading that was stored last, 0 if there was none."""
     return counters(database).get("sequence", 0)
 
 
 def counters(database: SqliteDatabase) -> dict[str, int]:
-    """Return how many messages came to which end, since the database was created."""
-    return dict(database.execute(Counter.select(Counter.name, Counter.value)).fetchall())
+    """Return how many messages came to which end at all members, since the database was created."""
+    query = Counter.select(Counter.name, fn.SUM(Counter.value)).group_by(Counter.name)
+    return dict(database.execute(query).fetchall())
 
 
 def reading_count(database: SqliteDatabase) -> int:
     """Return how many readings are stored."""
     return int(Reading.select().count(database))
-
-
-class RejectedRow(NamedTuple):
-    """A rejected message. `payload` is the beginning of it, `size` the length of the whole in bytes."""
-
-    arrived: float
-    topic: str
-    payload: bytes
-    size: int
-    reason: str
-    detail: str
 
 
 def rejected_counts(database: SqliteDatabase) -> list[tuple[int, str, str]]:

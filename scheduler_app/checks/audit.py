@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from config.quantities import Window
 from config.text import printable
-from models.storage.series_queries import Columns, Snapshot
+from models.storage.records import Columns, Snapshot
 from scheduler_app.checks.recomputation import Result, UnknownStatistic, difference, is_off, recompute
 from scheduler_app.formatting import time_text
 from scheduler_app.publishing.messages import AVERAGE_PREFIX, window_length

@@ -38,7 +38,6 @@ class Command(BaseCommand):
         from loguru import logger
 
         from config.quantities import format_duration, whole_milliseconds
-        from models.storage.series_queries import snapshot
         from scheduler_app.checks.audit import Audit
         from scheduler_app.mqtt.client import Connection
         from scheduler_app.runtime.lifecycle import StopSignal
@@ -46,7 +45,7 @@ class Command(BaseCommand):
 
         kept = Kept()
         everything = f"{settings.stats_topic}/#"
-        with stored_readings(settings.db_file) as database:
+        with stored_readings(settings.db_file) as store:
             connection = Connection(
                 settings, "audit", subscribe=(everything,), on_message=kept.put, quiet=True
             )
@@ -58,7 +57,7 @@ class Command(BaseCommand):
                 connection.stop()
             if not kept.messages:
                 raise CommandError(trouble or f"nothing is published on {everything}: has a subscriber run?")
-            stored = snapshot(database)
+            stored = store.snapshot()
         audit = Audit(stored, time.time(), whole_milliseconds(settings.max_clock_skew))
         if kept.left_out:
             audit.skipped["messages beyond what is kept in memory until they are audited"] = kept.left_out

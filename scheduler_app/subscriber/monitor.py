@@ -8,16 +8,15 @@ from pathlib import Path
 from loguru import logger
 
 from models.catalog import Catalog
-from models.storage import queries as history
-from models.storage.database import reading_database
-from models.storage.transaction import UnreadableDatabase, reading
+from models.storage.errors import UnreadableDatabase
+from models.storage.reader import open_reader
 from scheduler_app.intake.ingest import Ingest
 from scheduler_app.log import Once
 from scheduler_app.mqtt.client import IngestSession
 from scheduler_app.publishing.records import Metrics, TickMark
 
 
-class Reader:
+class ReadErrors:
     """Says once a minute that the database cannot be read, for work that comes again by itself."""
 
     def __init__(self) -> None:
@@ -43,7 +42,7 @@ class Monitor:
         session: IngestSession,
         catalog: Catalog,
         *,
-        reader: Reader,
+        read_errors: ReadErrors,
         now: Callable[[], float] = time.time,
     ) -> None:
         """`now` returns UTC epoch seconds."""
@@ -51,19 +50,18 @@ class Monitor:
         self._ingest = ingest
         self._session = session
         self._catalog = catalog
-        self._reader = reader
+        self._read_errors = read_errors
         self._now = now
 
     def metrics(self, tick: TickMark | None) -> Metrics | None:
         """Return what there is to tell, with the latest tick; None if the database cannot be read."""
-        with self._reader.told():
+        with self._read_errors.told():
             return self._metrics(tick, self._counters())
         return None
 
     def _counters(self) -> dict[str, int]:
-        database = reading_database(self._db_file)
-        with reading(database):
-            return history.counters(database)
+        with open_reader(self._db_file) as stored:
+            return stored.counters()
 
     def _metrics(self, tick: TickMark | None, counters: Mapping[str, int]) -> Metrics:
         held = self._ingest.held
@@ -95,10 +93,9 @@ def last_presence(db_file: Path, now: Callable[[], float] = time.time) -> float 
 
     It is that of the newest reading; where all have been pruned, when the counting began.
     """
-    database = reading_database(db_file)
-    with database.connection_context():
-        counters = history.counters(database)
-        newest = history.newest_time(database)
+    with open_reader(db_file) as stored:
+        counters = stored.counters()
+        newest = stored.newest_time()
     if not counters.get("received"):
         return None
     return float(counters["since"]) if newest is None else min(newest, now())

@@ -13,8 +13,7 @@ from models.statistics.grid import Grid
 from models.statistics.hand_over import HandOver
 from models.statistics.plan import Plan
 from models.statistics.rolling import RollingStatistics
-from models.storage.database import reading_database
-from models.storage.queries import ReadingSource
+from models.storage.reader import ReadingSource
 from models.storage.store import Store
 from scheduler_app.publishing.topics import unpublishable_name
 
@@ -65,7 +64,7 @@ def rolling_statistics(
 
     grid = Grid([length for _, length in overall] + [*lengths, ahead, every])
     return RollingStatistics(
-        ReadingSource(reading_database(settings.db_file)),
+        ReadingSource(settings.db_file),
         hand_over,
         Layout(grid, overall, ahead, look_up),
         when_loaded=when_loaded,

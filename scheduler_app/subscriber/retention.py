@@ -6,7 +6,7 @@ from functools import partial
 
 from jobs.prune import Pruner, SteadyClock
 from models.catalog import SeriesRow
-from scheduler_app.intake.ingest import Step
+from scheduler_app.intake.ingest import Task
 
 
 class Retention:
@@ -21,7 +21,7 @@ class Retention:
         patience: float,
         *,
         take_back: Callable[[str, Callable[[], object]], object],
-        submit: Callable[[Step], object],
+        submit: Callable[[Task], object],
         when_removed: Callable[[int], object],
         wall: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
@@ -43,7 +43,7 @@ class Retention:
 
     def begin(self) -> None:
         """Have everything deleted that is old by now."""
-        self._submit(self._pruner.steps(self._now(), self._clear))
+        self._submit(self._pruner.task(self._now(), self._clear))
 
     def _now(self) -> float:
         return self._clock.now(self._wall(), self._monotonic())
@@ -53,7 +53,7 @@ class Retention:
             self._take_back(row.name, partial(self._submit, partial(self._remove, row)))
 
     def _remove(self, row: SeriesRow) -> bool:
-        """Remove a series, as a step; there is no more to do after it."""
+        """Remove a series, as a task; there is no more to do after it."""
         if self._pruner.remove(row):
             self._when_removed(row.id)
         return False

@@ -10,9 +10,11 @@ from config.text import printable
 from jobs.prune import INTERVAL, Pruner
 from jobs.tick import tick
 from models.statistics.hand_over import HandOver
-from models.storage.database import DatabaseGone, UnusableDatabase, prepare, sole_owner, writing_database
+from models.storage.connection import writing_database
+from models.storage.errors import DatabaseGone, UnreadableDatabase, UnusableDatabase
+from models.storage.opening import prepare
+from models.storage.ownership import sole_owner
 from models.storage.store import Store
-from models.storage.transaction import UnreadableDatabase
 from scheduler_app.errors import CommandError
 from scheduler_app.intake.ingest import Ingest
 from scheduler_app.intake.redelivery import Redeliveries
@@ -25,7 +27,7 @@ from scheduler_app.publishing.stats_publisher import StatsPublisher
 from scheduler_app.runtime.lifecycle import StopSignal, background, role, serve
 from scheduler_app.runtime.locked_database import when_unlocked
 from scheduler_app.runtime.scheduler import Every, Scheduler
-from scheduler_app.subscriber.monitor import Monitor, Reader, last_presence
+from scheduler_app.subscriber.monitor import Monitor, ReadErrors, last_presence
 from scheduler_app.subscriber.plans import open_catalog, rolling_statistics
 from scheduler_app.subscriber.retention import Retention
 from scheduler_app.subscriber.subscriptions import Subscriptions
@@ -41,7 +43,7 @@ def run_subscriber(options: argparse.Namespace, settings: Settings) -> None:
     """Store readings, publish statistics and prune. Raises CommandError."""
     with ExitStack() as stack:
         stop = stack.enter_context(role(options))
-        store = Store(writing_database(settings.db_file))
+        store = Store(writing_database(settings.db_file), settings.client_id)
         try:
             when_unlocked(lambda: prepare(settings.db_file), stop)
             stack.enter_context(sole_owner(settings.db_file))
@@ -67,8 +69,8 @@ def run_subscriber(options: argparse.Namespace, settings: Settings) -> None:
             when_failed=lambda name: log_unexpected(errors, "the statistics of a series", printable(name)),
         )
 
-        reader = Reader()
-        monitor = Monitor(settings.db_file, ingest, session, catalog, reader=reader)
+        read_errors = ReadErrors()
+        monitor = Monitor(settings.db_file, ingest, session, catalog, read_errors=read_errors)
         presence = Presence(settings)
         stats_publisher = StatsPublisher(settings, presence, monitor.metrics)
         publishers = Publishers([stats_publisher], errors)
@@ -86,7 +88,7 @@ def run_subscriber(options: argparse.Namespace, settings: Settings) -> None:
             if store.file_may_be_gone:
                 ingest.submit(store.check_file)
                 return
-            with reader.told():
+            with read_errors.told():
                 take = partial(tick, statistics.tick, publishers.publish, time.time)
                 if attempt(errors, "taking the statistics", take, but=(UnreadableDatabase,)):
                     return

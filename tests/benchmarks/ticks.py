@@ -14,8 +14,7 @@ from models.statistics.grid import Grid
 from models.statistics.hand_over import HandOver
 from models.statistics.plan import Plan
 from models.statistics.rolling import RollingStatistics
-from models.storage.database import reading_database
-from models.storage.queries import ReadingSource
+from models.storage.reader import ReadingSource
 from tests.benchmarks.kept import Kept
 
 _WINDOWS = (("1min", 60_000), ("5min", 300_000), ("30min", 1_800_000))
@@ -48,7 +47,7 @@ def ours(path: Path, kept: Kept, ticks: int) -> Ticks:
 
     grid = Grid([*_LENGTHS, _AHEAD, 1000 * _INTERVAL])
     rolling = RollingStatistics(
-        ReadingSource(reading_database(path)),
+        ReadingSource(path),
         hand_over,
         Layout(grid, _WINDOWS, _AHEAD, look_up),
         when_loaded=lambda newest: None,
@@ -58,9 +57,11 @@ def ours(path: Path, kept: Kept, ticks: int) -> Ticks:
     arriving = round(kept.rows / kept.seconds * _INTERVAL)
     seconds = []
     for number in range(ticks):
-        new = kept.readings(kept.rows + number * arriving, arriving)
+        sequence = kept.rows + number * arriving
+        new = kept.readings(sequence, arriving)
         while batch := list(islice(new, _BATCH)):
-            hand_over.feed(batch, batch[-1][1])
+            sequence += len(batch)
+            hand_over.feed(batch, sequence)
         seconds.append(_tick(rolling, kept.now + (number + 1) * _INTERVAL))
     return Ticks(first, statistics.median(seconds))
 

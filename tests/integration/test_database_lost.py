@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from models.storage.database import prepare
+from models.storage.opening import prepare
 from tests.conftest import MakeRole
 from tests.support.brokers import Mosquitto
 from tests.support.damage import damage

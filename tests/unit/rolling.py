@@ -11,8 +11,7 @@ from models.statistics.grid import Grid
 from models.statistics.hand_over import HandOver
 from models.statistics.plan import Plan
 from models.statistics.rolling import RollingStatistics
-from models.storage.database import reading_database
-from models.storage.queries import ReadingSource
+from models.storage.reader import ReadingSource
 
 
 def fail(name: str) -> None:
@@ -38,7 +37,7 @@ def rolling_statistics(
         return None if row is None else (row, plan_of(row))
 
     return RollingStatistics(
-        ReadingSource(reading_database(path)),
+        ReadingSource(path),
         hand_over,
         Layout(grid, tuple(overall), ahead, look_up),
         when_loaded=when_loaded,

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from config.settings import load_settings
-from models.storage.database import reading_database
+from models.storage.connection import reading_database
 from models.storage.series_queries import snapshot
 from scheduler_app.checks.audit import COVERAGE, OVERALL, Audit
 from scheduler_app.commands.audit import Kept, check, report

@@ -160,6 +160,23 @@ def test_a_library_is_known_to_one_room(library: str) -> None:
     assert {room_of(path) for path in FILES if library in packages(path)} == {DOORS[library]}
 
 
+def test_few_files_know_which_database_it_is() -> None:
+    """The others know what every database offers: another one is chosen in these files, and nowhere else."""
+    common = {f"models.storage.{name}" for name in ("batch", "errors", "interface", "records", "outbox")}
+    chooses = {
+        *("scheduler_app/checks/doctor.py", "scheduler_app/commands/publisher.py"),
+        *("scheduler_app/runtime/stored_readings.py", "scheduler_app/subscriber/monitor.py"),
+        *("scheduler_app/subscriber/plans.py", "scheduler_app/subscriber/role.py"),
+    }
+    found = {
+        path.relative_to(ROOT).as_posix()
+        for path in FILES
+        if path.is_relative_to(ROOT / "scheduler_app") or path.is_relative_to(ROOT / "jobs")
+        if any(name.startswith("models.storage") and name not in common for name in imports(path))
+    }
+    assert found == chooses
+
+
 @pytest.mark.parametrize("path", files_of("models/statistics"), ids=lambda path: path.name)
 def test_statistics_only_compute(path: Path) -> None:
     """A lock, and the type of a context manager, are no more than that."""

@@ -5,15 +5,18 @@ import pytest
 
 from jobs.prune import Pruner
 from models.catalog import Catalog
+from models.reading import Reading
 from models.statistics.tick import Tick
-from models.storage.database import prepare, writing_database
-from models.storage.store import Batch, NewReading, Store
-from scheduler_app.intake.ingest import Step
+from models.storage.batch import Batch
+from models.storage.connection import writing_database
+from models.storage.opening import prepare
+from models.storage.store import Store
+from scheduler_app.intake.ingest import Task
 from scheduler_app.log import Once
 from scheduler_app.publishing.publisher import Publishers
 from scheduler_app.subscriber.retention import Retention
 from tests.unit.rows import rows
-from tests.unit.stored import RETENTION, series_row
+from tests.unit.stored import RETENTION, new_series, series_row
 
 NOW = 1_700_000_000.0
 PATIENCE = 3000.0
@@ -52,34 +55,34 @@ class Service:
         prepare(path)
         self.path = path
         self.wall, self.elapsed = NOW, 5000.0
-        self.store = Store(writing_database(path))
-        self.store.add(Batch(series=[series_row(1, "a"), series_row(2, "b")]))
+        self.store = Store(writing_database(path), "me")
+        self.store.add(Batch(series=new_series(series_row(1, "a"), series_row(2, "b"))))
         self.catalog = Catalog(self.store.series(), limit=10)
         self.publisher = FakePublisher()
-        self.steps: list[Step] = []
+        self.tasks: list[Task] = []
         self.removed: list[int] = []
         self.retention = Retention(
             Pruner(self.store, self.catalog),
             PATIENCE,
             take_back=Publishers([self.publisher], Once()).series_gone,
-            submit=self.steps.append,
+            submit=self.tasks.append,
             when_removed=self.removed.append,
             wall=lambda: self.wall,
             monotonic=lambda: self.elapsed,
         )
 
     def add(self, series: int, *times: float) -> None:
-        stored = self.store.add(Batch(readings=[NewReading(time, series, 1) for time in times]))
-        self.catalog.saw((number, time) for time, _, number, _, _ in stored.readings)
+        stored = self.store.add(Batch(readings=[Reading(series, time, 1) for time in times]))
+        self.catalog.saw(stored.readings)
 
     def pass_by(self, seconds: float) -> None:
         self.wall += seconds
         self.elapsed += seconds
 
-    def run_steps(self) -> None:
-        while self.steps:
-            step = self.steps.pop(0)
-            while step():
+    def run_tasks(self) -> None:
+        while self.tasks:
+            task = self.tasks.pop(0)
+            while task():
                 pass
 
     @property
@@ -98,13 +101,13 @@ def service(tmp_path: Path) -> Iterator[Service]:
     service.store.close()
 
 
-def test_beginning_only_hands_in_a_step(service: Service) -> None:
+def test_beginning_only_hands_in_a_task(service: Service) -> None:
     """The job runs on another thread than the one that writes."""
     service.add(1, NOW - 9000)
     service.retention.begin()
-    assert len(service.steps) == 1
+    assert len(service.tasks) == 1
     assert service.times == [NOW - 9000]
-    service.run_steps()
+    service.run_tasks()
     assert service.times == []
 
 
@@ -113,12 +116,12 @@ def test_what_was_published_of_a_series_is_cleared_before_it_is_removed(service:
     service.add(1, NOW - 9000, NOW - RETENTION - 10)
     service.add(2, NOW)
     service.retention.begin()
-    service.run_steps()
+    service.run_tasks()
     assert service.names == ["a", "b"]
     assert service.removed == []
     assert service.publisher.answer() == ["a"]
     assert service.names == ["a", "b"]  # the answer comes on another thread, and writes nothing
-    service.run_steps()
+    service.run_tasks()
     assert service.names == ["b"]
     assert service.removed == [1]
     assert [row.name for row in service.catalog] == ["b"]
@@ -130,7 +133,7 @@ def test_a_series_whose_message_is_not_cleared_is_tried_again(service: Service) 
     service.add(2, NOW)
     for _ in range(2):
         service.retention.begin()
-        service.run_steps()
+        service.run_tasks()
         assert [name for name, _ in service.publisher.clearing] == ["a"]
         service.publisher.clearing.clear()
         service.pass_by(60)
@@ -141,14 +144,14 @@ def test_a_series_that_has_readings_again_when_the_answer_comes_stays(service: S
     service.add(1, NOW - 9000)
     service.add(2, NOW)
     service.retention.begin()
-    service.run_steps()
+    service.run_tasks()
     service.add(1, NOW)
     service.publisher.answer()
-    service.run_steps()
+    service.run_tasks()
     assert service.names == ["a", "b"]
     assert service.removed == []
     service.retention.begin()
-    service.run_steps()
+    service.run_tasks()
     assert service.publisher.clearing == []
 
 
@@ -157,9 +160,9 @@ def test_two_answers_remove_a_series_once(service: Service) -> None:
     service.add(2, NOW)
     for _ in range(2):
         service.retention.begin()
-        service.run_steps()
+        service.run_tasks()
     assert service.publisher.answer() == ["a", "a"]
-    service.run_steps()
+    service.run_tasks()
     assert service.removed == [1]
     assert service.names == ["b"]
 
@@ -169,12 +172,12 @@ def test_a_clock_that_jumps_ahead_deletes_nothing_before_the_patience_is_over(se
     service.add(2, NOW)
     service.wall += 86400
     service.retention.begin()
-    service.run_steps()
+    service.run_tasks()
     assert service.times == [NOW, NOW]
     assert service.publisher.clearing == []
     service.pass_by(PATIENCE + 1)
     service.retention.begin()
-    service.run_steps()
+    service.run_tasks()
     assert service.times == []
     assert service.publisher.answer() == ["a", "b"]
 
@@ -185,7 +188,7 @@ def test_a_jump_between_the_start_and_the_first_job_is_seen(service: Service) ->
     service.pass_by(30)
     service.wall += 10 * 86400
     service.retention.begin()
-    service.run_steps()
+    service.run_tasks()
     assert service.times == [NOW]
 
 
@@ -197,8 +200,8 @@ def test_a_series_that_cannot_be_cleared_keeps_no_other_from_going(
     service.publisher.failing = "a"
     for _ in range(2):
         service.retention.begin()
-        service.run_steps()
+        service.run_tasks()
     assert service.publisher.answer() == ["b", "b"]
-    service.run_steps()
+    service.run_tasks()
     assert service.names == ["a"]
     assert len([line for line in log_lines if "clearing a series (FakePublisher) failed" in line]) == 1

@@ -14,15 +14,18 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from config.statistics import NAMES
 from models.catalog import Catalog, SeriesRow
+from models.reading import Reading
 from models.statistics.grid import Grid
 from models.statistics.hand_over import HandOver
 from models.statistics.loading import UnknownSeries
 from models.statistics.plan import Plan
 from models.statistics.series import SeriesStatistics
 from models.statistics.tick import Tick, WindowAverage
-from models.storage.database import prepare, writing_database
+from models.storage.batch import Batch
+from models.storage.connection import writing_database
+from models.storage.opening import prepare
 from models.storage.queries import StoredReadings
-from models.storage.store import Batch, NewReading, Store, StoredReading
+from models.storage.store import Store
 from tests.support.reference import agrees, reference
 from tests.unit.rolling import fail, rolling_statistics
 
@@ -39,7 +42,7 @@ PLANS = {
     "c": Plan((("20s", 20_000),), ("time_weighted_avg", "max")),
 }
 # What has been stored, and the sequence of the last of it.
-Fed = tuple[Sequence[StoredReading], int]
+Fed = tuple[Sequence[Reading], int]
 GRID = Grid([60_000, 300_000, AHEAD, 10_000, 20_000])
 
 
@@ -49,7 +52,7 @@ class Service:
     def __init__(self, folder: Path) -> None:
         self.path = folder / "test.db"
         prepare(self.path)
-        self.store = Store(writing_database(self.path))
+        self.store = Store(writing_database(self.path), "me")
         self.newest: Mapping[int, float] = {}
         self.now = 0.0
         self.latest: Tick
@@ -77,11 +80,12 @@ class Service:
         for name, time, value in readings:
             series = self.catalog.find(name)
             if series is None:
-                row = self.catalog.begin(name, "", time, RETENTION)
-                batch.series.append(row)
-                series = row.id
-            batch.readings.append(NewReading(time, series, value))
+                series = batch.series.find(name)
+            if series is None:
+                series = self.catalog.begin(name, "", time, RETENTION, batch.series)
+            batch.readings.append(Reading(series, time, value))
         stored = self.store.add(batch)
+        self.catalog.add(stored.series)
         return stored.readings, stored.sequence
 
     def add(self, *readings: tuple[str, float, float]) -> None:

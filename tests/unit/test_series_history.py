@@ -2,7 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from models.storage.database import Database, prepare, reading_database
+from models.storage.connection import Database, reading_database
+from models.storage.opening import prepare
 from models.storage.series_queries import all_series, readings_of, snapshot, summaries
 from tests.unit.database_file import RETENTION, store_readings
 

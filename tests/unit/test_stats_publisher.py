@@ -12,7 +12,8 @@ from models.statistics.hand_over import HandOver
 from models.statistics.ordered import At
 from models.statistics.plan import Plan
 from models.statistics.tick import SeriesResult, Tick, WindowAverage
-from models.storage.database import prepare, writing_database
+from models.storage.connection import writing_database
+from models.storage.opening import prepare
 from models.storage.store import Store
 from scheduler_app.publishing import stats_publisher as module
 from scheduler_app.publishing.records import Metrics, TickMark
@@ -200,7 +201,7 @@ def test_what_comes_back_after_it_was_taken_back_is_published_at_once(broker: Br
 def test_real_statistics_are_published_as_they_are(broker: Broker, tmp_path: Path) -> None:
     path = tmp_path / "test.db"
     prepare(path)
-    store = Store(writing_database(path))
+    store = Store(writing_database(path), "me")
     add(store, NOW - 100, NOW - 20, value=2)
     add(store, NOW - 10, value=4)
     plan = Plan((("1min", 60_000), ("5min", 300_000)), ("avg", "max", "count", "stddev"))
