@@ -12,7 +12,7 @@ from models.storage.records import RejectedRow, SeriesSummary, Snapshot
 from models.storage.transaction import reading
 
 
-class Reader:
+class StoreReader:
     """A connection that is open: a ReadingStore, which is described in models/storage/interface.py."""
 
     def __init__(self, database: Database) -> None:
@@ -66,8 +66,8 @@ class ReadingSource:
 
 
 @contextmanager
-def open_reader(path: Path) -> Iterator[Reader]:
+def open_reader(path: Path) -> Iterator[StoreReader]:
     """Have a reading connection to the file while inside. Raises UnreadableDatabase."""
     database = reading_database(path)
     with reading(database):
-        yield Reader(database)
+        yield StoreReader(database)

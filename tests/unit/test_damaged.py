@@ -11,7 +11,7 @@ from config.settings import load_settings
 from models.storage.connection import reading_database, writing_database
 from models.storage.errors import DamagedStore, StoreUnavailable, UnreadableDatabase, UnusableDatabase
 from models.storage.opening import prepare
-from models.storage.reader import Reader
+from models.storage.reader import StoreReader
 from models.storage.store import Store
 from models.storage.transaction import reading
 from scheduler_app.checks.doctor import Level, examine
@@ -61,11 +61,11 @@ def test_a_locked_database_is_not_damaged(path: Path) -> None:
 @pytest.mark.parametrize(
     ("table", "ask"),
     [
-        ("series", Reader.series),
-        ("reading", Reader.summaries),
-        ("reading", Reader.snapshot),
-        ("counter", Reader.counters),
-        ("rejected_message", Reader.rejected_counts),
+        ("series", StoreReader.series),
+        ("reading", StoreReader.summaries),
+        ("reading", StoreReader.snapshot),
+        ("counter", StoreReader.counters),
+        ("rejected_message", StoreReader.rejected_counts),
     ],
 )
 @pytest.mark.parametrize("byte", [b"\xff", b"\0"])
