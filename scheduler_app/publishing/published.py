@@ -39,7 +39,9 @@ def _hash(result: SeriesResult) -> int:
 
     Of the bytes: the hash of a float is the same for -1 and -2, and for 0 and -0. No statistic is NaN.
     """
-    nan = math.nan
-    numbers = array("d", [nan if number is None else number for number in result.numbers])
+    try:
+        numbers = array("d", result.numbers)
+    except TypeError:  # one is None
+        numbers = array("d", [math.nan if number is None else number for number in result.numbers])
     numbers.extend(result.newest)
     return hash(numbers.tobytes())
