@@ -6,8 +6,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, TypeVar
 
+from models.statistics.accumulators import (
+    Accumulator,
+    Area,
+    At,
+    Increase,
+    Ranks,
+    Squares,
+    add_product,
+    percentile,
+)
 from models.statistics.exact import ExactSum, square_root
-from models.statistics.ordered import Accumulator, Area, At, Increase, Ranks, Squares, add_product, percentile
 
 Kind = TypeVar("Kind", bound=Accumulator)
 # A statistic; None where it is not defined.

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
+from models.statistics.accumulators import At
 from models.statistics.all_series import AllSeries
-from models.statistics.ordered import At
 from models.statistics.series import SeriesStatistics
 
 

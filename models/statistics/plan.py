@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
+from models.statistics.accumulators import Accumulator
 from models.statistics.formulas import formula
-from models.statistics.ordered import Accumulator
 
 # Every window has these, beside the statistics that are asked for.
 ALWAYS = ("count", "coverage")

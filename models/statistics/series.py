@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from typing import Protocol
 
+from models.statistics.accumulators import At
 from models.statistics.exact import expansion
 from models.statistics.formulas import Content, Number, compute
 from models.statistics.grid import Edges, Frame
-from models.statistics.ordered import At, Ordered, TimeEdges
+from models.statistics.ordered import Ordered, TimeEdges
 from models.statistics.plan import Plan
 from models.statistics.sums import Sums
 from models.statistics.tick import SeriesResult

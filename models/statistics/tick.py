@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from models.statistics.accumulators import At
 from models.statistics.formulas import Number
-from models.statistics.ordered import At
 from models.statistics.plan import Plan
 
 

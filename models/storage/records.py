@@ -59,5 +59,5 @@ class Snapshot:
 
     series: dict[str, SeriesRow]
     readings: defaultdict[int, Columns]
-    pooled: Columns
+    overall: Columns
     sequence: int

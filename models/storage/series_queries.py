@@ -44,9 +44,9 @@ def snapshot(database: SqliteDatabase) -> Snapshot:
     with database.atomic():  # all queries see the same rows
         rows = {row.name: row for row in all_series(database)}
         taken = Snapshot(rows, defaultdict(Columns), Columns(), latest_sequence(database))
-        pooled = taken.pooled
+        overall = taken.overall
         for series, time, sequence, value in database.execute(query):
-            for columns in (taken.readings[series], pooled):
+            for columns in (taken.readings[series], overall):
                 columns.times.append(time)
                 columns.sequences.append(sequence)
                 columns.values.append(value)

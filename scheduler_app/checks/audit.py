@@ -96,7 +96,7 @@ class Audit:
             if window_length(window) is None:
                 self.skipped["overall averages that are of no window"] += 1
                 continue
-            inside = self._inside(self._stored.pooled, at, window, sequence, horizon)
+            inside = self._inside(self._stored.overall, at, window, sequence, horizon)
             if inside is not None:
                 self._compare(OVERALL, value, recompute("avg", at, *inside), key, at)
 

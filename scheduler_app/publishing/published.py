@@ -2,6 +2,7 @@
 
 import math
 from array import array
+from typing import cast
 
 from models.statistics.tick import SeriesResult
 
@@ -39,8 +40,9 @@ def _hash(result: SeriesResult) -> int:
 
     Of the bytes: the hash of a float is the same for -1 and -2, and for 0 and -0. No statistic is NaN.
     """
+    numbers: array[float]
     try:
-        numbers = array("d", result.numbers)
+        numbers = array("d", cast(tuple[float, ...], result.numbers))
     except TypeError:  # one is None
         numbers = array("d", [math.nan if number is None else number for number in result.numbers])
     numbers.extend(result.newest)

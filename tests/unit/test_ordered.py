@@ -4,8 +4,9 @@ import math
 
 import pytest
 
+from models.statistics.accumulators import At, Squares
 from models.statistics.grid import Edges
-from models.statistics.ordered import At, Ordered, Squares, TimeEdges
+from models.statistics.ordered import Ordered, TimeEdges
 from models.statistics.sums import Sums
 
 

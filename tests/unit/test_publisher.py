@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from config.settings import load_settings
-from models.statistics.ordered import At
+from models.statistics.accumulators import At
 from models.statistics.plan import Plan
 from models.statistics.tick import SeriesResult, Tick
 from scheduler_app.log import Once
