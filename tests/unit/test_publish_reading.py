@@ -27,7 +27,7 @@ def test_a_reading_is_a_number_its_time_and_an_id() -> None:
 
 def test_a_reading_is_understood_by_the_subscriber() -> None:
     [payload] = published(Random(1), 1)
-    assert decode(payload.encode(), arrived=0.0, latest=NOW)[:2] == (json.loads(payload)["number"], NOW)
+    assert decode(payload.encode(), arrived=0.0, latest=NOW)[1:3] == (NOW, json.loads(payload)["number"])
 
 
 def test_numbers_are_uniform_from_1_to_100_inclusive() -> None:
