@@ -52,7 +52,7 @@ def run_subscriber(options: argparse.Namespace, settings: Settings) -> None:
             subscriptions = when_unlocked(lambda: Subscriptions(settings.streams, store), stop)
             present_until = when_unlocked(lambda: last_presence(settings.db_file), stop)
             store.close()
-        except UnusableDatabase as error:
+        except (UnusableDatabase, UnreadableDatabase) as error:
             raise CommandError(str(error)) from None
 
         hand_over = HandOver()
