@@ -9,17 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from config.quantities import Window
+from config.statistics import STATISTICS_FORM, is_statistic
 from config.text import printable
 from config.topics import NOT_IN_TOPICS, check_topic_filter, is_at_or_below, matches
 
 TIME_FORMATS = ("s", "ms", "us", "ns", "iso8601")
 DEFAULT_STATISTICS = ("avg",)
-_STATISTICS = (
-    *("count", "sum", "avg", "min", "max", "range", "stddev", "median"),
-    *("first", "last", "rate", "time_weighted_avg"),
-)
-_PERCENTILE = re.compile(r"p\d{1,2}(\.\d{1,6})?")
-STATISTICS_FORM = f"{', '.join(_STATISTICS)}, or pNN such as p95 or p99.9, each once"
 # Of an element in a list: no payload holds more, and Python converts no number of thousands of digits.
 _INDEX = re.compile(r"[0-9]{1,9}")
 _PATH_FORM = "a dotted path such as ENERGY.Power, or a JSON Pointer such as /ENERGY/Power"
@@ -183,11 +178,6 @@ def topic_level(key: str) -> str:
     return _ESCAPED.sub(_escape, key) or "%"
 
 
-def is_percentile(name: str) -> bool:
-    """Whether a statistic is one like `p95`: that so many percent of the values are at or below."""
-    return _PERCENTILE.fullmatch(name) is not None
-
-
 def _escape(found: re.Match[str]) -> str:
     """Return a character as in a URL: each byte of it in hexadecimal."""
     return "".join(f"%{byte:02X}" for byte in found[0].encode(errors="surrogatepass"))
@@ -224,8 +214,7 @@ def _windows(value: object) -> tuple[Window, ...]:
 
 def _statistics(value: object) -> tuple[str, ...]:
     names = _texts(value, STATISTICS_FORM)
-    known = all(name in _STATISTICS or is_percentile(name) for name in names)
-    if not names or not known or len(set(names)) < len(names):
+    if not names or not all(map(is_statistic, names)) or len(set(names)) < len(names):
         raise ValueError(STATISTICS_FORM)
     return tuple(names)
 

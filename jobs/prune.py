@@ -1,4 +1,4 @@
-"""Delete what is older than its retention, in small steps."""
+"""Delete what is older than its retention, few rows at a time."""
 
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -6,18 +6,19 @@ from collections.abc import Callable, Sequence
 from loguru import logger
 
 from models.catalog import Catalog, SeriesRow
-from models.storage.store import Place, Store
+from models.storage.batch import Place
+from models.storage.interface import WritingStore
 
 # Seconds between two runs.
 INTERVAL = 60.0
-# Rows one step deletes at most, so that it takes milliseconds and no acknowledgement waits for it.
-STEP = 1000
+# Rows deleted in one transaction at most, so that it takes milliseconds and no acknowledgement waits for it.
+ROWS_AT_ONCE = 1000
 # Behind all readings of one event time.
 _LAST = 2**62
 # Rejected messages are kept this long, in seconds. How many of them the store bounds by itself.
 REJECTED_RETENTION = 7 * 86400.0
-# Of rejected messages a step deletes fewer than of readings: one may take two pages of the file.
-REJECTED_STEP = 100
+# Of rejected messages fewer than of readings: one may take two pages of the file.
+REJECTED_AT_ONCE = 100
 
 
 class SteadyClock:
@@ -45,18 +46,18 @@ class SteadyClock:
 
 
 class Pruner:
-    """Deletes old readings and rejected messages, in steps that the writing thread takes.
+    """Deletes old readings and rejected messages, by a task for the writing thread.
 
     Readings are kept as long as their series says. For each such retention the catalog remembers up
-    to which event time that is done, so that no step looks at rows that stay again and again.
+    to which event time that is done, so that it does not look at rows that stay again and again.
     """
 
-    def __init__(self, store: Store, catalog: Catalog) -> None:
+    def __init__(self, store: WritingStore, catalog: Catalog) -> None:
         self._store = store
         self._catalog = catalog
 
-    def steps(self, now: float, when_aged: Callable[[Sequence[SeriesRow]], object]) -> Callable[[], bool]:
-        """Return a step to be called until it returns False; `now` in UTC epoch seconds.
+    def task(self, now: float, when_aged: Callable[[Sequence[SeriesRow]], object]) -> Callable[[], bool]:
+        """Return a task to be called until it returns False; `now` in UTC epoch seconds.
 
         When all is deleted, `when_aged` gets the series that have no readings any more.
         """
@@ -64,19 +65,19 @@ class Pruner:
         place: Place | None = None
         pruned = 0
 
-        def step() -> bool:
+        def task() -> bool:
             nonlocal place, pruned
             if waiting:
                 retention, until = waiting[-1], now - waiting[-1]
                 # the clock may have been set back
                 begin = place or (min(self._catalog.pruned(retention), until), _LAST)
-                rows, place = self._store.delete_readings(begin, until, STEP, retention)
+                rows, place = self._store.delete_readings(begin, until, ROWS_AT_ONCE, retention)
                 pruned += rows
                 if place is None:
                     self._catalog.set_pruned(retention, until)
                     waiting.pop()
                 return True
-            if self._store.delete_rejected(now - REJECTED_RETENTION, REJECTED_STEP) == REJECTED_STEP:
+            if self._store.delete_rejected(now - REJECTED_RETENTION, REJECTED_AT_ONCE) == REJECTED_AT_ONCE:
                 return True
             if pruned:
                 logger.info("pruned {} readings", pruned)
@@ -84,7 +85,7 @@ class Pruner:
                 when_aged(aged)
             return False
 
-        return step
+        return task
 
     def remove(self, row: SeriesRow) -> bool:
         """Delete a series, unless it has readings again; return whether it is gone."""

@@ -3,8 +3,9 @@
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from itertools import count
 from typing import NamedTuple
+
+from models.reading import Reading
 
 # In bytes: with STATS_TOPIC before it, it must still be a topic that every broker takes.
 LONGEST_NAME = 1024
@@ -29,6 +30,46 @@ class SeriesRow(NamedTuple):
     retention: float
 
 
+class NewSeries:
+    """The series that a batch begins; the catalog takes them in when the batch is committed.
+
+    Their ids are negative, -1 and down: the store decides the real ones.
+    """
+
+    def __init__(self) -> None:
+        self._rows: dict[tuple[str, str], SeriesRow] = {}
+        self._names: set[str] = set()
+        self._in_branch: Counter[str] = Counter()
+
+    def __iter__(self) -> Iterator[SeriesRow]:
+        return iter(self._rows.values())
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def find(self, topic: str, field: str = "") -> int | None:
+        """Return the negative id of a series that the batch begins, None if it begins no such one."""
+        row = self._rows.get((topic, field))
+        return None if row is None else row.id
+
+    def has_name(self, name: str) -> bool:
+        return name in self._names
+
+    def in_branch(self, branch: str) -> int:
+        return self._in_branch[branch]
+
+    @property
+    def next_id(self) -> int:
+        """The id of the next series that is added."""
+        return -1 - len(self._rows)
+
+    def add(self, row: SeriesRow, branch: str) -> None:
+        """Put a series of a branch of topics among them, under the `next_id`."""
+        self._rows[row.topic, row.field] = row
+        self._names.add(row.name)
+        self._in_branch[branch] += 1
+
+
 class NoSuchSeries(Exception):
     """There can be no such series; `reason` and `detail` say why."""
 
@@ -39,7 +80,7 @@ class NoSuchSeries(Exception):
 
 
 class Catalog:
-    """All series, stored ones and those that the batch at hand begins.
+    """All series that are stored.
 
     Changed by the thread that takes in readings; others may look up what is there.
     """
@@ -61,15 +102,11 @@ class Catalog:
         self._small_branch = max(1, int(limit * SMALL_BRANCH))
         self._branch_levels = branch_levels
         self._unpublishable = unpublishable
-        self._rows = {row.id: row for row in rows}
-        self._in_branch = Counter(self._branch(row.topic) for row in self._rows.values())
-        # An earlier version took names that cannot be published. What comes for them now is refused like
-        # that of new ones, so that those series age out.
-        self._ids = {
-            (row.topic, row.field): row.id for row in self._rows.values() if unpublishable(row.name) is None
-        }
-        self._names = {row.name for row in self._rows.values()}
-        self._new_ids = count(max(self._rows, default=0) + 1)
+        self._rows: dict[int, SeriesRow] = {}
+        self._in_branch: Counter[str] = Counter()
+        self._ids: dict[tuple[str, str], int] = {}
+        self._names: set[str] = set()
+        self.add(rows)
         # Event time of the newest reading (UTC epoch seconds), as far as it is known.
         self.newest: dict[int, float] = {}
         # By retention: the event time up to which the readings of series kept so long are deleted.
@@ -89,12 +126,16 @@ class Catalog:
     def row(self, series: int) -> SeriesRow | None:
         return self._rows.get(series)
 
-    def begin(self, topic: str, field: str, since: float, retention: float) -> SeriesRow:
-        """Return a new series, which is still to be stored. Raises NoSuchSeries."""
+    def begin(self, topic: str, field: str, since: float, retention: float, new: NewSeries) -> int:
+        """Begin a series in a batch: put it among its `new` ones and return its negative id there.
+
+        The limits hold for the series of the catalog and of the batch together. Raises NoSuchSeries.
+        """
         name = f"{topic}/{field}" if field else topic
-        if len(self._rows) >= self._limit:
+        there = len(self._rows) + len(new)
+        if there >= self._limit:
             raise NoSuchSeries(
-                "too many series", f"there are {len(self._rows)}, and MAX_SERIES={self._limit} allows no more"
+                "too many series", f"there are {there}, and MAX_SERIES={self._limit} allows no more"
             )
         if len(name.encode(errors="surrogatepass")) > LONGEST_NAME:
             raise NoSuchSeries("name too long", f"{LONGEST_NAME} bytes are allowed for a series")
@@ -102,22 +143,30 @@ class Catalog:
             raise NoSuchSeries("name too long", f"{MOST_LEVELS} levels are allowed for a series")
         if (why := self._unpublishable(name)) is not None:
             raise NoSuchSeries("name not allowed", why)
-        if name in self._names:
+        if name in self._names or new.has_name(name):
             raise NoSuchSeries("name taken", f"{name} is another series")
         branch = self._branch(topic)
-        in_branch = self._in_branch[branch]
-        if len(self._rows) >= self._limit_for_all and in_branch >= self._small_branch:
+        in_branch = self._in_branch[branch] + new.in_branch(branch)
+        if there >= self._limit_for_all and in_branch >= self._small_branch:
             raise NoSuchSeries(
                 "too many series",
-                f"{len(self._rows)} are there, {in_branch} of them at or below {branch}; the rest of "
+                f"{there} are there, {in_branch} of them at or below {branch}; the rest of "
                 f"MAX_SERIES={self._limit} is kept for smaller branches",
             )
-        row = SeriesRow(next(self._new_ids), name, topic, field, since, retention)
-        self._rows[row.id] = row
-        self._in_branch[branch] += 1
-        self._ids[topic, field] = row.id
-        self._names.add(name)
-        return row
+        row = SeriesRow(new.next_id, name, topic, field, since, retention)
+        new.add(row, branch)
+        return row.id
+
+    def add(self, rows: Iterable[SeriesRow]) -> None:
+        """Take in series that are stored now."""
+        for row in rows:
+            self._rows[row.id] = row
+            self._in_branch[self._branch(row.topic)] += 1
+            self._names.add(row.name)
+            # An earlier version took names that cannot be published. What comes for them now is refused
+            # like that of new ones, so that those series age out.
+            if self._unpublishable(row.name) is None:
+                self._ids[row.topic, row.field] = row.id
 
     def remove(self, row: SeriesRow) -> None:
         del self._rows[row.id]
@@ -134,17 +183,18 @@ class Catalog:
 
         A series that is not among them has no readings. Returns that there is no more to do.
         """
-        self.saw((row.id, newest.get(row.id, row.since)) for row in self)
+        for row in self:
+            self._saw(row.id, newest.get(row.id, row.since))
         return False
 
-    def saw(self, readings: Iterable[tuple[int, float]]) -> None:
-        """Note that there are readings: of which series, and at which event time."""
+    def saw(self, readings: Iterable[Reading]) -> None:
+        """Note that there are these readings."""
         newest = self.newest
-        for series, time in readings:
+        for series, time, _, _ in readings:
             if time > newest.get(series, _NEVER):
-                newest[series] = time
+                newest[series] = time  # as nearly always
             if time <= self._pruned_most:
-                self._saw_old(self._rows[series].retention, time)
+                self._saw(series, time)
 
     def pruned(self, retention: float) -> float:
         """Return up to which event time the readings of series kept so long (seconds) are deleted."""
@@ -163,6 +213,13 @@ class Catalog:
     def _branch(self, topic: str) -> str:
         """Return the levels that say which branch a topic is of."""
         return "/".join(topic.split("/", self._branch_levels)[: self._branch_levels])
+
+    def _saw(self, series: int, time: float) -> None:
+        """Note that a series has a reading at an event time."""
+        if time > self.newest.get(series, _NEVER):
+            self.newest[series] = time
+        if time <= self._pruned_most:
+            self._saw_old(self._rows[series].retention, time)
 
     def _saw_old(self, retention: float, time: float) -> None:
         """Note that there is a reading which may be older than what is deleted: a clock was set back."""

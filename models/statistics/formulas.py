@@ -1,17 +1,26 @@
-"""The statistics of the readings in a window: what each is, and what it needs to be told at any tick."""
+"""How each statistic of the readings in a window is computed, and what has to be kept for it."""
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
+from models.statistics.accumulators import (
+    Accumulator,
+    Area,
+    At,
+    Increase,
+    Ranks,
+    Squares,
+    add_product,
+    percentile,
+)
 from models.statistics.exact import ExactSum, square_root
-from models.statistics.ordered import Accumulator, Area, At, Increase, Ranks, Squares, add_product, percentile
 
 Kind = TypeVar("Kind", bound=Accumulator)
-# Told from counts and sums alone; for all others the readings are kept in memory in their order.
-_FROM_SUMS = {"count", "sum", "avg"}
-_FROM_RANKS = {"min", "max", "range", "median"}
+# A statistic; None where it is not defined.
+Number = float | int | None
 
 
 @dataclass(slots=True)
@@ -21,7 +30,8 @@ class Content:
     at: float
     count: int
     total: ExactSum
-    # The rest is there where `needs_order`, each accumulator where `accumulators` names it.
+    # The rest is there if a formula of the plan needs the order of time: the first and the last reading,
+    # and each accumulator that one names.
     ends: tuple[At, At] | None = None
     accumulated: Sequence[Accumulator] = ()
 
@@ -36,40 +46,45 @@ class Content:
         return self.ends[1]
 
     def of(self, kind: type[Kind]) -> Kind:
+        """Return what has been accumulated of a kind."""
         return next(each for each in self.accumulated if isinstance(each, kind))
 
 
-def needs_order(statistics: Iterable[str]) -> bool:
-    """Whether one of the statistics takes more than counts and sums."""
-    return not _FROM_SUMS.issuperset(statistics)
+class Formula(NamedTuple):
+    """How a statistic is computed of a window that holds at least one reading, and what that takes."""
+
+    compute: Callable[[Content], Number]
+    # What is carried along for it beside counts and sums.
+    accumulator: type[Accumulator] | None = None
+    # Whether it takes the first or the last reading.
+    ends: bool = False
+
+    @property
+    def needs_order(self) -> bool:
+        """Whether the readings are kept in memory in the order of time for it: sums do not tell it."""
+        return self.ends or self.accumulator is not None
 
 
-def accumulators(statistics: Iterable[str]) -> list[Accumulator]:
-    """Return what has to be accumulated for the statistics, empty."""
-    kinds: dict[type[Accumulator], None] = {}
-    for name in statistics:
-        if name in _FROM_RANKS or _is_percentile(name):
-            kinds[Ranks] = None
-        elif name in _ACCUMULATED:
-            kinds[_ACCUMULATED[name]] = None
-    return [kind() for kind in kinds]
+def formula(name: str) -> Formula:
+    """Return how the statistic of that name is computed. Raises ValueError if there is none."""
+    if (found := FORMULAS.get(name)) is not None:
+        return found
+    if (percentage := _PERCENTILE.fullmatch(name)) is not None:
+        return _percentile(float(percentage[1]) / 100)
+    raise ValueError(f"there is no statistic {name!r}")
 
 
-def compute(name: str, content: Content) -> float | int | None:
-    """Return a statistic by its name; None where it is not defined, or is no finite float."""
+def compute(formula: Callable[[Content], Number], content: Content) -> Number:
+    """Return a statistic of a window; None where it is not defined, or is no finite float."""
     try:
-        value = _percentile(name, content) if _is_percentile(name) else _FORMULAS[name](content)
+        value = formula(content)
     except OverflowError:
         return None
     return value if value is not None and math.isfinite(value) else None
 
 
-def _is_percentile(name: str) -> bool:
-    return name[0] == "p"
-
-
-def _percentile(name: str, content: Content) -> float:
-    return percentile(content.of(Ranks).values, float(name[1:]) / 100)
+def _percentile(share: float) -> Formula:
+    return Formula(lambda content: percentile(content.of(Ranks).values, share), Ranks)
 
 
 def _range(content: Content) -> float:
@@ -107,22 +122,20 @@ def _time_weighted_avg(content: Content) -> float:
     return area.rounded() / (end - first.time)
 
 
-_ACCUMULATED: dict[str, type[Accumulator]] = {
-    "stddev": Squares,
-    "rate": Increase,
-    "time_weighted_avg": Area,
+# Every statistic that has a name of its own; config/statistics.py says what each is.
+FORMULAS: dict[str, Formula] = {
+    "count": Formula(lambda content: content.count),
+    "sum": Formula(lambda content: content.total.rounded()),
+    "avg": Formula(lambda content: content.total.mean(content.count)),
+    "min": Formula(lambda content: content.of(Ranks).values[0], Ranks),
+    "max": Formula(lambda content: content.of(Ranks).values[-1], Ranks),
+    "range": Formula(_range, Ranks),
+    "stddev": Formula(_stddev, Squares),
+    "median": _percentile(0.5),
+    "first": Formula(lambda content: content.first.value, ends=True),
+    "last": Formula(lambda content: content.last.value, ends=True),
+    "rate": Formula(_rate, Increase, ends=True),
+    "time_weighted_avg": Formula(_time_weighted_avg, Area, ends=True),
 }
-_FORMULAS: dict[str, Callable[[Content], float | int | None]] = {
-    "count": lambda content: content.count,
-    "sum": lambda content: content.total.rounded(),
-    "avg": lambda content: content.total.mean(content.count),
-    "min": lambda content: content.of(Ranks).values[0],
-    "max": lambda content: content.of(Ranks).values[-1],
-    "range": _range,
-    "stddev": _stddev,
-    "median": lambda content: percentile(content.of(Ranks).values, 0.5),
-    "first": lambda content: content.first.value,
-    "last": lambda content: content.last.value,
-    "rate": _rate,
-    "time_weighted_avg": _time_weighted_avg,
-}
+# Those named by a share of the values in percent: p95, p99.9.
+_PERCENTILE = re.compile(r"p(\d{1,2}(?:\.\d{1,6})?)", re.ASCII)

@@ -11,86 +11,86 @@ from models.statistics.grid import Edges
 class Sums:
     """Counts and sums, carried from tick to tick: what has come is added, what has left is taken away.
 
-    To know later what leaves, it remembers the sum of each step of time, not the readings. All
+    To know later what leaves, it remembers the sum of each slot of time, not the readings. All
     windows end together; how far each goes back is in the `Edges` that it is given.
     """
 
-    __slots__ = ("_counts", "_highs", "_lows", "_steps", "counts", "totals")
+    __slots__ = ("_counts", "_highs", "_lows", "_slots", "counts", "totals")
 
     def __init__(self, windows: int) -> None:
         """Begin with that many empty windows."""
-        # A row for each step, in order: how many readings, and the two floats whose sum is theirs.
+        # A row for each slot, in order: how many readings, and the two floats whose sum is theirs.
         # A sum that two floats cannot hold goes on in a row of its own, with no readings.
-        self._steps = array("q")
+        self._slots = array("q")
         self._counts = array("I")
         self._highs = array("d")
         self._lows = array("d")
         self.counts = [0] * windows
         self.totals = [ExactSum() for _ in range(windows)]
 
-    def add(self, step: int, count: int, values: Sequence[float], edges: Edges) -> Sequence[float]:
-        """Add to a step `count` readings with the same sum as `values`; `edges` are the present ones.
+    def add(self, slot: int, count: int, values: Sequence[float], edges: Edges) -> Sequence[float]:
+        """Add to a slot `count` readings with the same sum as `values`; `edges` are the present ones.
 
         Returns the few floats it has made of `values`, for others to add.
         """
         parts = expansion(values)
-        self.remember(step, count, parts)
-        if step <= edges.until:
-            self._add_to_windows(step, count, parts, edges)
+        self.remember(slot, count, parts)
+        if slot <= edges.until:
+            self._add_to_windows(slot, count, parts, edges)
         return parts
 
-    def remember(self, step: int, count: int, parts: Sequence[float]) -> None:
-        """Add readings with the sum of `parts` to a step, but to no window: that is for `fill`."""
-        row = len(self._steps)
-        if row and self._steps[-1] >= step:
-            row = bisect_right(self._steps, step)
-            if row and self._steps[row - 1] == step:
+    def remember(self, slot: int, count: int, parts: Sequence[float]) -> None:
+        """Add readings with the sum of `parts` to a slot, but to no window: that is for `fill`."""
+        row = len(self._slots)
+        if row and self._slots[-1] >= slot:
+            row = bisect_right(self._slots, slot)
+            if row and self._slots[row - 1] == slot:
                 together = expansion([self._highs[row - 1], self._lows[row - 1], *parts])
                 if len(together) == 2:
                     self._counts[row - 1] += count
                     self._highs[row - 1], self._lows[row - 1] = together
                     return
         elif len(parts) == 2:  # as nearly always when a service starts
-            self._steps.append(step)
+            self._slots.append(slot)
             self._counts.append(count)
             self._highs.append(parts[0])
             self._lows.append(parts[1])
             return
         for place in range(0, len(parts) or 1, 2):
             high, low = (*parts[place : place + 2], 0.0, 0.0)[:2]
-            self._steps.insert(row, step)
+            self._slots.insert(row, slot)
             self._counts.insert(row, 0 if place else count)
             self._highs.insert(row, high)
             self._lows.insert(row, low)
 
     def fill(self, edges: Edges) -> None:
-        """Fill windows that are empty from the steps that are remembered."""
-        end = bisect_right(self._steps, edges.until)
+        """Fill windows that are empty from the slots that are remembered."""
+        end = bisect_right(self._slots, edges.until)
         for window, after in enumerate(edges.afters):
-            start = bisect_right(self._steps, after)
+            start = bisect_right(self._slots, after)
             self.counts[window] = sum(self._counts[start:end])
             for part in expansion([*self._highs[start:end], *self._lows[start:end]]):
                 self.totals[window].add_float(part)
 
     def move(self, old: Edges, new: Edges) -> None:
         """Move all windows from the edges they have to later ones."""
-        steps = self._steps
-        if steps and steps[-1] > old.until:  # readings that were ahead of the clock
-            for row in range(bisect_right(steps, old.until), bisect_right(steps, new.until)):
-                self._add_to_windows(steps[row], self._counts[row], (self._highs[row], self._lows[row]), old)
+        slots = self._slots
+        if slots and slots[-1] > old.until:  # readings that were ahead of the clock
+            for row in range(bisect_right(slots, old.until), bisect_right(slots, new.until)):
+                self._add_to_windows(slots[row], self._counts[row], (self._highs[row], self._lows[row]), old)
         for window, (before, after) in enumerate(zip(old.afters, new.afters, strict=True)):
-            row = bisect_right(steps, after)
-            while row and steps[row - 1] > before:
+            row = bisect_right(slots, after)
+            while row and slots[row - 1] > before:
                 row -= 1
                 self.counts[window] -= self._counts[row]
                 self.totals[window].add_float(self._highs[row], -1)
                 self.totals[window].add_float(self._lows[row], -1)
-        self._forget(bisect_right(steps, min(new.afters)))
+        self._forget(bisect_right(slots, min(new.afters)))
 
-    def _add_to_windows(self, step: int, count: int, parts: Sequence[float], edges: Edges) -> None:
-        """Add to each window that reaches back to a step."""
+    def _add_to_windows(self, slot: int, count: int, parts: Sequence[float], edges: Edges) -> None:
+        """Add to each window that reaches back to a slot."""
         for window, after in enumerate(edges.afters):
-            if step > after:
+            if slot > after:
                 self.counts[window] += count
                 for part in parts:
                     self.totals[window].add_float(part)
@@ -98,4 +98,4 @@ class Sums:
     def _forget(self, rows: int) -> None:
         """Forget the first rows, which no window needs any more."""
         if rows:
-            del self._steps[:rows], self._counts[:rows], self._highs[:rows], self._lows[:rows]
+            del self._slots[:rows], self._counts[:rows], self._highs[:rows], self._lows[:rows]

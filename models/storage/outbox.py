@@ -5,9 +5,9 @@ from typing import NamedTuple
 
 from peewee import fn
 
-from models.storage.database import WritingDatabase
+from models.storage.connection import WritingDatabase
 from models.storage.tables import Outgoing
-from models.storage.transaction import close, insert_sql, transaction
+from models.storage.transaction import close, insert_sql, sql, transaction
 
 
 class Waiting(NamedTuple):
@@ -30,7 +30,7 @@ class Outbox:
         self._insert = insert_sql(database, Outgoing, Outgoing.id, Outgoing.topic, Outgoing.payload)
         # by the driver, row by row: a list of ids in one statement may be longer than SQLite takes
         delete = Outgoing.delete().where(Outgoing.id == 0)
-        self._delete = str(database.get_sql_context().sql(delete).query()[0])
+        self._delete = sql(database, delete)
 
     def add(self, readings: Sequence[tuple[str, str]]) -> None:
         """Append (topic, payload) pairs, at least one."""

@@ -5,10 +5,10 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from itertools import chain, islice
 from sqlite3 import Cursor
-from typing import NamedTuple
 
 from peewee import ModelSelect, SqliteDatabase, fn
 
+from models.storage.records import RejectedRow
 from models.storage.tables import Counter, Reading, RejectedMessage, Series
 
 # How many readings are held at once.
@@ -36,6 +36,10 @@ class StoredReadings:
         self._timed = self._sql(
             Reading.select(Reading.series, Reading.time, Reading.value).order_by(*in_order)
         )
+
+    def latest_sequence(self) -> int:
+        """Return the sequence of the reading that was stored last, 0 if there was none."""
+        return latest_sequence(self._database)
 
     def next_time(self, after: float) -> float | None:
         """Return the time of the first reading later than `after`, None if there is none."""
@@ -78,24 +82,14 @@ def latest_sequence(database: SqliteDatabase) -> int:
 
 
 def counters(database: SqliteDatabase) -> dict[str, int]:
-    """Return how many messages came to which end, since the database was created."""
-    return dict(database.execute(Counter.select(Counter.name, Counter.value)).fetchall())
+    """Return how many messages came to which end at all members, since the database was created."""
+    query = Counter.select(Counter.name, fn.SUM(Counter.value)).group_by(Counter.name)
+    return dict(database.execute(query).fetchall())
 
 
 def reading_count(database: SqliteDatabase) -> int:
     """Return how many readings are stored."""
     return int(Reading.select().count(database))
-
-
-class RejectedRow(NamedTuple):
-    """A rejected message. `payload` is the beginning of it, `size` the length of the whole in bytes."""
-
-    arrived: float
-    topic: str
-    payload: bytes
-    size: int
-    reason: str
-    detail: str
 
 
 def rejected_counts(database: SqliteDatabase) -> list[tuple[int, str, str]]:

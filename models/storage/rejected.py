@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from peewee import ModelSelect, SqliteDatabase, fn
 
+from models.storage.batch import NewRejected
 from models.storage.tables import RejectedMessage
 from models.storage.transaction import insert_sql, sql
 
@@ -14,21 +15,10 @@ from models.storage.transaction import insert_sql, sql
 MOST_ROWS = 10_000
 MOST_BYTES = 20_000_000
 # A transaction deletes as many as it inserts, and at most so many more: it takes milliseconds.
-STEP = 100
+MORE_AT_ONCE = 100
 
 # What a row takes of MOST_BYTES. It can be told without reading what lies behind a long payload.
 _BYTES = fn.LENGTH(RejectedMessage.topic.cast("BLOB")) + fn.LENGTH(RejectedMessage.payload)
-
-
-class NewRejected(NamedTuple):
-    """A message to be kept as rejected, in the order of the table's columns."""
-
-    arrived: float
-    topic: str
-    payload: bytes
-    size: int
-    reason: str
-    detail: str
 
 
 class Amount(NamedTuple):
@@ -59,7 +49,8 @@ class RejectedMessages:
         rows, size = self._amount()
         connection.executemany(self._insert, messages)
         size += sum(len(message.topic.encode()) + len(message.payload) for message in messages)
-        _, amount = self._delete_excess(connection, Amount(rows + len(messages), size), len(messages) + STEP)
+        limit = len(messages) + MORE_AT_ONCE
+        _, amount = self._delete_excess(connection, Amount(rows + len(messages), size), limit)
         return amount
 
     def delete(self, connection: sqlite3.Connection, until: float, limit: int) -> tuple[int, Amount]:

@@ -3,135 +3,90 @@
 import sqlite3
 from collections import Counter as Tally
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from typing import NamedTuple
 
-from peewee import EXCLUDED, Tuple
+from peewee import Tuple, fn
 
-from models.catalog import SeriesRow
-from models.storage.database import WritingDatabase
+from models.catalog import NewSeries, SeriesRow
+from models.reading import Reading
+from models.storage import tables
+from models.storage.batch import Batch, Deleted, Place, Stored
+from models.storage.connection import WritingDatabase
+from models.storage.members import Member
 from models.storage.queries import latest_sequence
 from models.storage.reading_id import Packed, pack
-from models.storage.rejected import NewRejected, RejectedMessages
+from models.storage.rejected import RejectedMessages
 from models.storage.series_queries import all_series
-from models.storage.tables import Counter, Delivery, MessageId, Reading, Series, Subscription
+from models.storage.tables import ReadingId, Series
 from models.storage.transaction import close, insert_sql, sql, transaction
 
-
-class NewReading(NamedTuple):
-    """A reading to be stored. `time` is its event time in UTC epoch seconds."""
-
-    time: float
-    series: int
-    value: float
-    message_id: str | None = None
-
-
-# A reading as it is stored: time, sequence, series, value, id of its message.
-StoredReading = tuple[float, int, int, float, Packed | None]
-
-
-@dataclass
-class Batch:
-    """What one transaction writes.
-
-    `counts` has no `stored`: only the store can tell how many of the readings were new.
-    """
-
-    readings: list[NewReading] = field(default_factory=list)
-    # Series that begin with one of the readings.
-    series: list[SeriesRow] = field(default_factory=list)
-    rejected: list[NewRejected] = field(default_factory=list)
-    counts: Tally[str] = field(default_factory=Tally)
-    # Deliveries to be written or written anew: their numbers, and their packet ids and digests.
-    deliveries: Sequence[tuple[int, bytes]] = ()
-    # The numbers of deliveries that are forgotten.
-    forgotten: Sequence[int] = ()
-
-
-class Stored(NamedTuple):
-    """What has become of a batch: which readings are stored, and which were already, by their id."""
-
-    readings: list[StoredReading]
-    duplicates: list[StoredReading]
-    # Of the last reading.
-    sequence: int
-
-
-# Where a reading lies: its event time (UTC epoch seconds) and its sequence.
-Place = tuple[float, int]
-
-
-class Deleted(NamedTuple):
-    """How many readings were deleted, and up to which one; None when that was all of them."""
-
-    rows: int
-    last: Place | None
+# A reading as a row of its table: time, sequence, series, value, packed id.
+_Row = tuple[float, int, int, float, Packed | None]
 
 
 class Store:
-    """The one writing connection. Used by one thread; opens by itself, and again after an error."""
+    """The one writing connection: a WritingStore, which is described in models/storage/interface.py."""
 
-    def __init__(self, database: WritingDatabase) -> None:
+    def __init__(self, database: WritingDatabase, member: str) -> None:
+        """`member`: the client id of the session whose messages are stored."""
         self._database = database
-        # Of the last reading taken in; None: the database must tell.
+        self._member = Member(database, member)
+        # Of the last reading taken in, and of the series begun last; None: the database must tell.
         self._sequence: int | None = None
+        self._last_series: int | None = None
+        table = tables.Reading
         self._insert_reading = insert_sql(
-            database,
-            Reading,
-            *(Reading.time, Reading.sequence, Reading.series, Reading.value, Reading.message_id),
+            database, table, table.time, table.sequence, table.series, table.value, table.reading_id
         )
         self._insert_id = insert_sql(
             database,
-            MessageId,
-            *(MessageId.series, MessageId.message_id),
+            ReadingId,
+            *(ReadingId.series, ReadingId.reading_id),
             action="nothing",
-            conflict_target=[MessageId.series, MessageId.message_id],
+            conflict_target=[ReadingId.series, ReadingId.reading_id],
         )
-        one_id = (MessageId.series == 0) & (MessageId.message_id == b"")
-        self._delete_id = sql(database, MessageId.delete().where(one_id))
+        one_id = (ReadingId.series == 0) & (ReadingId.reading_id == b"")
+        self._delete_id = sql(database, ReadingId.delete().where(one_id))
         self._insert_series = insert_sql(
             database, Series, *(getattr(Series, name) for name in SeriesRow._fields)
         )
         self._rejected = RejectedMessages(database)
-        self._write_delivery = insert_sql(
-            database,
-            Delivery,
-            *(Delivery.id, Delivery.packets),
-            conflict_target=[Delivery.id],
-            update={Delivery.packets: EXCLUDED.packets},
-        )
-        self._delete_delivery = sql(database, Delivery.delete().where(Delivery.id == 0))
-        self._count_up = insert_sql(
-            database,
-            Counter,
-            *(Counter.name, Counter.value),
-            conflict_target=[Counter.name],
-            update={Counter.value: Counter.value + EXCLUDED.value},
-        )
 
     def add(self, batch: Batch) -> Stored:
         """Commit `batch` in one transaction, or raise StoreUnavailable and change nothing."""
+        readings: Sequence[Reading] = batch.readings
+        series: list[SeriesRow] = []
         with transaction(self._database) as connection:
             first = self._last_sequence() + 1
-            taken: list[StoredReading] = [
-                (time, sequence, series, value, message_id and pack(message_id))
-                for sequence, (time, series, value, message_id) in enumerate(batch.readings, start=first)
-            ]
             if batch.series:
-                connection.executemany(self._insert_series, batch.series)
-            rows, duplicates = self._apart(connection, taken)
+                series = self._begin(connection, batch.series)
+                ids = {new.id: row.id for new, row in zip(batch.series, series, strict=True)}
+                readings = [
+                    reading._replace(series=ids[reading.series]) if reading.series < 0 else reading
+                    for reading in readings
+                ]
+            rows: list[_Row] = [
+                (time, sequence, number, value, reading_id and pack(reading_id))
+                for sequence, (number, time, value, reading_id) in enumerate(readings, start=first)
+            ]
+            known = self._insert_ids(connection, rows)
+            duplicates: list[Reading] = []
+            if known:
+                duplicates = [readings[place] for place in sorted(known)]
+                readings = [reading for place, reading in enumerate(readings) if place not in known]
+                rows = [row for place, row in enumerate(rows) if place not in known]
             connection.executemany(self._insert_reading, rows)
             rejected = self._rejected.insert(connection, batch.rejected) if batch.rejected else None
-            self._change_deliveries(connection, batch.deliveries, batch.forgotten)
+            self._member.change_deliveries(connection, batch.deliveries, batch.forgotten)
             counts = batch.counts + Tally(
-                stored=len(rows), duplicates=len(duplicates), sequence=len(batch.readings)
+                stored=len(readings), duplicates=len(duplicates), sequence=len(batch.readings)
             )
-            connection.executemany(self._count_up, counts.items())
+            self._member.count(connection, counts)
         # only now is it certain that these are stored
-        self._sequence = first + len(taken) - 1
+        self._sequence = first + len(batch.readings) - 1
+        if series:
+            self._last_series = series[-1].id
         self._rejected.amount = rejected or self._rejected.amount
-        return Stored(rows, duplicates, self._sequence)
+        return Stored(readings, duplicates, series, self._sequence)
 
     def series(self) -> list[SeriesRow]:
         """Return all series, in the order in which they began."""
@@ -151,26 +106,24 @@ class Store:
     def subscriptions(self) -> set[str]:
         """Return the topic filters that the session may be subscribed to."""
         with transaction(self._database):
-            query = Subscription.select(Subscription.topic_filter)
-            return {topic_filter for (topic_filter,) in self._database.execute(query)}
+            self._member.take_over()
+            return self._member.subscriptions()
 
     def set_subscriptions(self, topic_filters: Iterable[str]) -> None:
         """Note which topic filters the session may be subscribed to."""
         with transaction(self._database):
-            Subscription.delete().execute(self._database)
-            rows = [{Subscription.topic_filter: topic_filter} for topic_filter in topic_filters]
-            Subscription.insert_many(rows).execute(self._database)
+            self._member.set_subscriptions(topic_filters)
 
     def deliveries(self) -> list[tuple[int, bytes]]:
         """Return what `Batch.deliveries` was in earlier transactions, in order, and is not forgotten."""
         with transaction(self._database):
-            query = Delivery.select(Delivery.id, Delivery.packets).order_by(Delivery.id)
-            return list(self._database.execute(query).fetchall())
+            self._member.take_over()
+            return self._member.deliveries()
 
     def forget_deliveries(self, numbers: Sequence[int], rewritten: Sequence[tuple[int, bytes]] = ()) -> None:
         """Forget the deliveries with these numbers, and what `rewritten` leaves out of others."""
         with transaction(self._database) as connection:
-            self._change_deliveries(connection, rewritten, numbers)
+            self._member.change_deliveries(connection, rewritten, numbers)
 
     def delete_readings(self, after: Place, until: float, limit: int, retention: float) -> Deleted:
         """Delete the oldest readings behind `after` with time <= `until`, of series so long kept.
@@ -178,24 +131,23 @@ class Store:
         Looks at `limit` readings at most, and deletes those among them whose series are kept for
         `retention` seconds.
         """
-        place = Tuple(Reading.time, Reading.sequence)
+        table = tables.Reading
+        place = Tuple(table.time, table.sequence)
         behind = place > Tuple(*after)
         with transaction(self._database) as connection:
-            ordered = Reading.select(Reading.time, Reading.sequence).where(behind, Reading.time <= until)
-            ordered = ordered.order_by(Reading.time, Reading.sequence).limit(1).offset(limit - 1)
+            ordered = table.select(table.time, table.sequence).where(behind, table.time <= until)
+            ordered = ordered.order_by(table.time, table.sequence).limit(1).offset(limit - 1)
             last: Place | None = self._database.execute(ordered).fetchone()
             of_such = Series.select(Series.id).where(Series.retention == retention)
-            end = Reading.time <= until
+            end = table.time <= until
             if last is not None:  # also by time alone, or SQLite would look at all rows up to `until`
-                end = (Reading.time <= last[0]) & (place <= Tuple(*last))
-            wanted = behind & end & Reading.series.in_(of_such)
-            ids = Reading.select(Reading.series, Reading.message_id).where(
-                wanted, Reading.message_id.is_null(False)
-            )
+                end = (table.time <= last[0]) & (place <= Tuple(*last))
+            wanted = behind & end & table.series.in_(of_such)
+            ids = table.select(table.series, table.reading_id).where(wanted, table.reading_id.is_null(False))
             connection.executemany(self._delete_id, self._database.execute(ids).fetchall())
-            deleted = int(Reading.delete().where(wanted).execute(self._database))
+            deleted = int(table.delete().where(wanted).execute(self._database))
             if deleted:
-                connection.execute(self._count_up, ("pruned", deleted))
+                self._member.count(connection, {"pruned": deleted})
         return Deleted(deleted, last)
 
     def delete_rejected(self, until: float, limit: int) -> int:
@@ -216,7 +168,7 @@ class Store:
     def check_file(self) -> bool:
         """Raise DatabaseGone if the file that is open is not at its path any more.
 
-        A step for the thread that writes: there is no more to do after it.
+        A task for the thread that writes: there is no more to do after it.
         """
         with transaction(self._database):
             return False
@@ -229,31 +181,29 @@ class Store:
             self._sequence = latest_sequence(self._database)
         return self._sequence
 
-    def _apart(
-        self, connection: sqlite3.Connection, readings: list[StoredReading]
-    ) -> tuple[list[StoredReading], list[StoredReading]]:
-        """Return the readings that are new, whose ids are now stored, and those whose ids were."""
-        ids = [(series, message_id) for _, _, series, _, message_id in readings if message_id is not None]
+    def _begin(self, connection: sqlite3.Connection, new: NewSeries) -> list[SeriesRow]:
+        """Insert `new` series and return their rows, with ids that no series has had since we opened.
+
+        Else the statistics might take a new series for one that was deleted.
+        """
+        if self._last_series is None:
+            query = Series.select(fn.COALESCE(fn.MAX(Series.id), 0))
+            [self._last_series] = self._database.execute(query).fetchone()
+        rows = [row._replace(id=number) for number, row in enumerate(new, start=self._last_series + 1)]
+        connection.executemany(self._insert_series, rows)
+        return rows
+
+    def _insert_ids(self, connection: sqlite3.Connection, rows: Sequence[_Row]) -> set[int]:
+        """Insert the ids of readings; return the places of those whose ids were there already."""
+        ids = [(series, packed) for _, _, series, _, packed in rows if packed is not None]
         if not ids:
-            return readings, []
+            return set()
         with self._database.savepoint() as savepoint:
             if connection.executemany(self._insert_id, ids).rowcount == len(ids):
-                return readings, []  # as nearly always, and quicker
+                return set()  # as nearly always, and quicker
             savepoint.rollback()
-        new: list[StoredReading] = []
-        known: list[StoredReading] = []
-        for reading in readings:
-            _, _, series, _, message_id = reading
-            inserted = (
-                message_id is None or connection.execute(self._insert_id, (series, message_id)).rowcount
-            )
-            (new if inserted else known).append(reading)
-        return new, known
-
-    def _change_deliveries(
-        self, connection: sqlite3.Connection, written: Sequence[tuple[int, bytes]], forgotten: Sequence[int]
-    ) -> None:
-        if written:
-            connection.executemany(self._write_delivery, written)
-        if forgotten:
-            connection.executemany(self._delete_delivery, [(number,) for number in forgotten])
+        return {
+            place
+            for place, (_, _, series, _, packed) in enumerate(rows)
+            if packed is not None and not connection.execute(self._insert_id, (series, packed)).rowcount
+        }

@@ -11,6 +11,9 @@ from peewee import (
     TextField,
 )
 
+# The member that a row belongs to which is no one's: an earlier version did not note it.
+NOBODY = ""
+
 
 class Series(Model):
     """The readings of one topic, or of one field of its messages."""
@@ -45,7 +48,7 @@ class Reading(Model):
     series = ForeignKeyField(Series, index=False)
     value = FloatField()
     # What the payload gave as its `id`, packed: see models/storage/reading_id.py.
-    message_id = BlobField(null=True)
+    reading_id = BlobField(null=True, column_name="message_id")
 
     class Meta:
         table_name = "reading"
@@ -53,7 +56,7 @@ class Reading(Model):
         without_rowid = True
 
 
-class MessageId(Model):
+class ReadingId(Model):
     """The id of a reading that is stored: unique within its series.
 
     A table, since an index of the readings would hold their time and sequence once more. The id comes
@@ -61,11 +64,11 @@ class MessageId(Model):
     """
 
     series = ForeignKeyField(Series, index=False)
-    message_id = BlobField()
+    reading_id = BlobField(column_name="message_id")
 
     class Meta:
         table_name = "message_id"
-        primary_key = CompositeKey("message_id", "series")
+        primary_key = CompositeKey("reading_id", "series")
         without_rowid = True
 
 
@@ -89,33 +92,47 @@ class RejectedMessage(Model):
 class Delivery(Model):
     """What one transaction has stored, so that the broker's sending it again is recognised."""
 
-    # The number of its last message, counted over all that were new: see scheduler_app/intake/redelivery.py.
-    id = AutoField()
+    # The client id of the session that it came in.
+    member = TextField()
+    # The number of its last message, counted over all that were new to the member: see
+    # scheduler_app/intake/redelivery.py.
+    id = IntegerField()
     # For each message its packet id and a digest.
     packets = BlobField()
 
     class Meta:
         table_name = "delivery"
+        primary_key = CompositeKey("member", "id")
+        without_rowid = True
 
 
 class Counter(Model):
-    """How many messages came to which end since the database was created: `since`, in epoch seconds."""
+    """How many messages came to which end at a member since the database was created.
 
-    name = TextField(primary_key=True)
+    That is `since`, in epoch seconds: one row, and nobody's.
+    """
+
+    # The client id of its session.
+    member = TextField()
+    name = TextField()
     value = IntegerField()
 
     class Meta:
         table_name = "counter"
+        primary_key = CompositeKey("member", "name")
         without_rowid = True
 
 
 class Subscription(Model):
     """A topic filter that the session at the broker may be subscribed to."""
 
-    topic_filter = TextField(primary_key=True)
+    # The client id of the session.
+    member = TextField()
+    topic_filter = TextField()
 
     class Meta:
         table_name = "subscription"
+        primary_key = CompositeKey("member", "topic_filter")
         without_rowid = True
 
 

@@ -1,4 +1,4 @@
-"""A transaction on the writing connection, a look through a reading one, and what they raise."""
+"""A transaction on the writing connection, and a look through a reading one."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -7,32 +7,12 @@ from typing import Any
 
 import peewee
 
-from models.storage.database import (
-    Database,
-    DatabaseGone,
-    WritingDatabase,
-    is_damage,
-    what_to_do_with_a_damaged,
-)
+from models.storage.connection import Database, WritingDatabase
+from models.storage.damage import is_damage, what_to_do_with_a_damaged
+from models.storage.errors import DamagedStore, DatabaseGone, StoreUnavailable, UnreadableDatabase
 
 # peewee's own errors, and the driver's where its connection is used directly.
 _ERRORS = (peewee.DatabaseError, sqlite3.Error)
-
-
-class StoreUnavailable(Exception):
-    """The file cannot be written now: locked, disk full, I/O error. Nothing was changed."""
-
-
-class NotStored(Exception):
-    """What it was to write cannot be written, whatever state the file is in. Nothing was changed."""
-
-
-class DamagedStore(StoreUnavailable):
-    """The file is damaged: somebody must replace it. Nothing was changed."""
-
-
-class UnreadableDatabase(Exception):
-    """The file cannot be read now; the text says which file and why, in one line."""
 
 
 @contextmanager

@@ -7,17 +7,16 @@ from dataclasses import dataclass
 
 from config.quantities import Window
 from config.text import printable
-from models.series_message import SeriesMessage
-from models.storage.series_queries import Columns, Snapshot
+from models.storage.records import Columns, Snapshot
 from scheduler_app.checks.recomputation import Result, UnknownStatistic, difference, is_off, recompute
 from scheduler_app.formatting import time_text
-from scheduler_app.publishing.messages import window_length
+from scheduler_app.publishing.messages import AVERAGE_PREFIX, window_length
+from scheduler_app.publishing.records import SeriesMessage
 
 # What is audited beside the statistics.
 COVERAGE = "coverage"
-POOLED = "pooled avg"
+OVERALL = "overall avg"
 _LATEST = "latest reading"
-_PREFIX = "avg_"
 
 
 @dataclass
@@ -86,20 +85,20 @@ class Audit:
                         continue
                 self._compare(statistic, value, result, where, message.at)
 
-    def check_pooled(self, averages: Mapping[str, float | None], at: float, sequence: int) -> None:
+    def check_overall(self, averages: Mapping[str, float | None], at: float, sequence: int) -> None:
         """Compare the averages of all readings at the tick `at`, up to `sequence`."""
         if sequence > self._stored.sequence:
-            self.skipped["pooled averages of another DB_FILE"] += 1
+            self.skipped["overall averages of another DB_FILE"] += 1
             return
         horizon = self._read_at - self._shortest_retention
         for key, value in averages.items():
-            window = key.removeprefix(_PREFIX)
+            window = key.removeprefix(AVERAGE_PREFIX)
             if window_length(window) is None:
-                self.skipped["pooled values that are of no window"] += 1
+                self.skipped["overall averages that are of no window"] += 1
                 continue
-            inside = self._inside(self._stored.pooled, at, window, sequence, horizon)
+            inside = self._inside(self._stored.overall, at, window, sequence, horizon)
             if inside is not None:
-                self._compare(POOLED, value, recompute("avg", at, *inside), key, at)
+                self._compare(OVERALL, value, recompute("avg", at, *inside), key, at)
 
     def _inside(
         self, readings: Columns, at: float, window: str, sequence: int, horizon: float
@@ -136,7 +135,7 @@ class Audit:
         finding = self.findings.setdefault(statistic, Finding())
         finding.compared += 1
         # by the rule of the statistic that it is one of
-        rule = {POOLED: "avg", _LATEST: "last"}.get(statistic, statistic)
+        rule = {OVERALL: "avg", _LATEST: "last"}.get(statistic, statistic)
         distance = difference(rule, published, result)
         if distance > finding.largest:
             finding.largest = distance

@@ -14,24 +14,17 @@ from typing import NamedTuple
 from config.broker_address import CLEAR_PASSWORD
 from config.quantities import format_duration
 from config.settings import Settings
-from models.storage import queries as history
-from models.storage.database import (
-    LockedDatabase,
-    UnusableDatabase,
-    first_damage,
-    prepare,
-    reading_database,
-    what_to_do_with_a_damaged,
-    writing_settings,
-)
-from models.storage.transaction import UnreadableDatabase, reading
+from models.storage.errors import LockedDatabase, UnreadableDatabase, UnusableDatabase
+from models.storage.opening import prepare, writing_settings
+from models.storage.reader import open_reader
 from scheduler_app.formatting import time_text
 from scheduler_app.mqtt.connection import Connection
 from scheduler_app.mqtt.dialer import SUSPICIOUS
 from scheduler_app.mqtt.ingest_session import IngestSession
 from scheduler_app.mqtt.message import Message
-from scheduler_app.publishing.messages import InvalidMessage, Metrics, parse_metrics
-from scheduler_app.publishing.stats_publisher import metrics_topic
+from scheduler_app.publishing.messages import InvalidMessage, parse_metrics
+from scheduler_app.publishing.records import Metrics
+from scheduler_app.publishing.topics import metrics_topic
 from scheduler_app.runtime.lifecycle import wait_until
 
 # Seconds.
@@ -99,14 +92,13 @@ def _check_database(settings: Settings) -> Finding:
     try:
         prepare(settings.db_file)
         pragmas = writing_settings(settings.db_file)
-        database = reading_database(settings.db_file)
-        with reading(database):
-            damage = first_damage(database)
-            readings = history.reading_count(database)
+        with open_reader(settings.db_file) as stored:
+            damage = stored.damage()
+            readings = stored.reading_count()
     except (LockedDatabase, UnusableDatabase, UnreadableDatabase) as error:
         return Finding(Level.FAIL, "database", str(error))
     if damage is not None:
-        return Finding(Level.FAIL, "database", what_to_do_with_a_damaged(database.name, damage))
+        return Finding(Level.FAIL, "database", damage)
     text = (
         f"{settings.db_file}: {readings} readings, SQLite {pragmas.version}, journal {pragmas.journal_mode}"
     )
@@ -143,11 +135,10 @@ def _free(folder: Path) -> str:
 
 def _check_messages(settings: Settings) -> Iterator[Finding]:
     """Look at what has come so far: clocks that differ, devices that send only retained messages."""
-    database = reading_database(settings.db_file)
     try:
-        with reading(database):
-            counts = history.counters(database)
-            newest = history.newest_time(database)
+        with open_reader(settings.db_file) as stored:
+            counts = stored.counters()
+            newest = stored.newest_time()
     except UnreadableDatabase as error:
         yield Finding(Level.FAIL, "messages", str(error))
         return

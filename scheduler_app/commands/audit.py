@@ -38,7 +38,6 @@ class Command(BaseCommand):
         from loguru import logger
 
         from config.quantities import format_duration, whole_milliseconds
-        from models.storage.series_queries import snapshot
         from scheduler_app.checks.audit import Audit
         from scheduler_app.mqtt.connection import Connection
         from scheduler_app.runtime.lifecycle import StopSignal
@@ -46,7 +45,7 @@ class Command(BaseCommand):
 
         kept = Kept()
         everything = f"{settings.stats_topic}/#"
-        with stored_readings(settings.db_file) as database:
+        with stored_readings(settings.db_file) as store:
             connection = Connection(
                 settings, "audit", subscribe=(everything,), on_message=kept.put, quiet=True
             )
@@ -58,7 +57,7 @@ class Command(BaseCommand):
                 connection.stop()
             if not kept.messages:
                 raise CommandError(trouble or f"nothing is published on {everything}: has a subscriber run?")
-            stored = snapshot(database)
+            stored = store.snapshot()
         audit = Audit(stored, time.time(), whole_milliseconds(settings.max_clock_skew))
         if kept.left_out:
             audit.skipped["messages beyond what is kept in memory until they are audited"] = kept.left_out
@@ -89,7 +88,7 @@ class Kept:
 def check(audit: "Audit", messages: "Iterable[Message]", settings: "Settings") -> None:
     """Have all messages audited, in the order in which they came."""
     from scheduler_app.publishing.messages import InvalidMessage, parse_averages, parse_metrics, parse_series
-    from scheduler_app.publishing.stats_publisher import metrics_topic, state_topic
+    from scheduler_app.publishing.topics import metrics_topic, state_topic
 
     averages: dict[str, float | int | None] | None = None
     for message in messages:
@@ -108,7 +107,7 @@ def check(audit: "Audit", messages: "Iterable[Message]", settings: "Settings") -
                 tick = None
                 audit.skipped["messages that hold no metrics"] += 1
             if averages is not None and tick is not None:
-                audit.check_pooled(averages, *tick)
+                audit.check_overall(averages, *tick)
             averages = None
         else:
             try:

@@ -41,17 +41,16 @@ class Command(BaseCommand):
         import time
 
         from models.statistics.rolling_average import rolling_averages
-        from models.storage.series_queries import all_series, readings_of
         from scheduler_app.runtime.stored_readings import stored_readings
 
         name, window = options.series, options.window
         since = float("-inf") if options.since is None else time.time() - options.since
-        with stored_readings(settings.db_file) as database:
-            series = {row.name: row.id for row in all_series(database)}
+        with stored_readings(settings.db_file) as stored:
+            series = {row.name: row.id for row in stored.series()}
             if name not in series:
                 raise CommandError(f"there is no series {printable(name)!r}. {suggestion(name, series)}")
             # the first average that is shown needs what its window holds
-            readings = readings_of(database, series[name], after=since - window.seconds)
+            readings = stored.readings_of(series[name], after=since - window.seconds)
         averages = rolling_averages(readings, window.seconds)
         rows = [
             (at, value, average)

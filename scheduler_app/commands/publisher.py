@@ -54,15 +54,12 @@ class Command(BaseCommand):
     def handle(self, options: argparse.Namespace, settings: "Settings") -> None:
         from loguru import logger
 
-        from models.storage.database import (
-            OUTBOX,
-            DatabaseGone,
-            UnusableDatabase,
-            prepare,
-            sole_owner,
-            writing_database,
-        )
+        from models.storage.connection import writing_database
+        from models.storage.errors import DatabaseGone, UnusableDatabase
+        from models.storage.opening import prepare
         from models.storage.outbox import Outbox
+        from models.storage.ownership import sole_owner
+        from models.storage.schema import OUTBOX
         from scheduler_app.mqtt.connection import Connection
         from scheduler_app.publishing.outbox_sender import OutboxSender
         from scheduler_app.runtime.lifecycle import background, role, serve, wait_until

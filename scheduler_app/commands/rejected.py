@@ -12,7 +12,7 @@ from scheduler_app.management import BaseCommand
 
 if TYPE_CHECKING:
     from config.settings import Settings
-    from models.storage.queries import RejectedRow
+    from models.storage.records import RejectedRow
 
 _SHOWN_TEXT = 60
 _KEPT = ("kept", "reason", "topic")
@@ -31,18 +31,17 @@ class Command(BaseCommand):
         )
 
     def handle(self, options: argparse.Namespace, settings: "Settings") -> None:
-        from models.storage import queries as history
         from scheduler_app.console.table import render_table
         from scheduler_app.runtime.stored_readings import stored_readings
 
-        with stored_readings(settings.db_file) as database:
+        with stored_readings(settings.db_file) as stored:
             if options.json:
-                for row in history.rejected_messages(database):
+                for row in stored.rejected_messages():
                     print(json.dumps(as_json(row)))
                 return
-            kept = history.rejected_counts(database)
-            newest = list(history.rejected_messages(database, newest=options.limit))
-            counters = history.counters(database)
+            kept = stored.rejected_counts()
+            newest = list(stored.rejected_messages(newest=options.limit))
+            counters = stored.counters()
         print(summary(counters.get("rejected", 0), counters["since"], sum(number for number, _, _ in kept)))
         if not kept:
             return

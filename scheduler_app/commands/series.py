@@ -12,7 +12,7 @@ from scheduler_app.management import BaseCommand
 
 if TYPE_CHECKING:
     from config.settings import Settings
-    from models.storage.series_queries import SeriesSummary
+    from models.storage.records import SeriesSummary
 
 _VALUES: "dict[str, Callable[[SeriesSummary], str | float | None]]" = {
     "name": lambda summary: summary.series.name,
@@ -52,14 +52,13 @@ class Command(BaseCommand):
 
     def handle(self, options: argparse.Namespace, settings: "Settings") -> None:
         from config.topics import matches
-        from models.storage.series_queries import summaries
         from scheduler_app.console.table import render_columns
         from scheduler_app.runtime.stored_readings import stored_readings
 
-        with stored_readings(settings.db_file) as database:
+        with stored_readings(settings.db_file) as stored:
             found = [
                 summary
-                for summary in summaries(database)
+                for summary in stored.summaries()
                 if options.filter is None or matches(options.filter, summary.series.name)
             ]
         rows = in_order(found, options.sort)

@@ -119,7 +119,7 @@ def view_of_averages(
     from scheduler_app.console.table import render
     from scheduler_app.log import Once
     from scheduler_app.publishing.messages import OFFLINE, InvalidMessage, parse_averages, parse_state
-    from scheduler_app.publishing.stats_publisher import state_topic
+    from scheduler_app.publishing.topics import state_topic
 
     state = state_topic(settings)
     warnings = Once()
@@ -161,7 +161,7 @@ def view_of_all(
     from scheduler_app.console.series_table import Board
     from scheduler_app.console.series_view import Display, JsonLines, Live, SeriesView, Tables
     from scheduler_app.log import kept_log
-    from scheduler_app.publishing.stats_publisher import state_topic
+    from scheduler_app.publishing.topics import state_topic
 
     wanted = options.filter or "#"
     below = f"{settings.stats_topic}/{wanted}"

@@ -26,8 +26,13 @@ class Command(BaseCommand):
     def handle(self, options: argparse.Namespace, settings: "Settings") -> None:
         from scheduler_app.console.table import render_pairs
         from scheduler_app.mqtt.connection import Connection
-        from scheduler_app.publishing.messages import InvalidMessage, parse_metrics, parse_state
-        from scheduler_app.publishing.stats_publisher import metrics_topic, state_topic
+        from scheduler_app.publishing.messages import (
+            InvalidMessage,
+            metrics_content,
+            parse_metrics,
+            parse_state,
+        )
+        from scheduler_app.publishing.topics import metrics_topic, state_topic
 
         answers: dict[str, bytes] = {}
         complete = threading.Event()
@@ -51,10 +56,11 @@ class Command(BaseCommand):
         try:
             state = parse_state(answers[topic])
             topic = metrics_topic(settings)
-            # the first, and no metric of that name takes its place
-            metrics = {"state": state} | parse_metrics(answers[topic]).values | {"state": state}
+            content = metrics_content(parse_metrics(answers[topic]))
         except InvalidMessage as error:
             raise CommandError(f"what is on {topic} is not from a subscriber: {error}") from None
+        # the first, and no metric of that name takes its place
+        metrics = {"state": state} | content | {"state": state}
         print(json.dumps(metrics) if options.format == "json" else render_pairs(readable(metrics)))
 
 

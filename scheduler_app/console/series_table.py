@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from config.text import printable
-from models.series_message import SeriesMessage
 from scheduler_app.console.order import Order
 from scheduler_app.formatting import age_text, number_text, sparkline
 from scheduler_app.publishing.messages import headline, window_length
+from scheduler_app.publishing.records import SeriesMessage
 
 COLUMNS = ("name", "last", "age", "count")
 # As many values as a sparkline has blocks.

@@ -18,7 +18,7 @@ from scheduler_app.console.table import render_columns
 from scheduler_app.log import Once
 from scheduler_app.mqtt.message import Message
 from scheduler_app.publishing.messages import OFFLINE, InvalidMessage, parse_series, parse_state, write_series
-from scheduler_app.publishing.stats_publisher import metrics_topic, state_topic
+from scheduler_app.publishing.topics import metrics_topic, state_topic
 
 # Seconds. What is retained comes in one go: when so long none has come, all is here. The same for
 # what one tick publishes.

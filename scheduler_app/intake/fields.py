@@ -2,29 +2,30 @@
 
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
-from typing import NamedTuple
 
 from config.streams import FieldPath, Stream, topic_level
 from models.catalog import LONGEST_NAME
-from scheduler_app.intake.payload import Reason, Rejected, not_ahead, number, parse
+from scheduler_app.intake.payload import (
+    EPOCHTIME,
+    NUMBER,
+    Decoded,
+    Reason,
+    Rejected,
+    event_time,
+    number,
+    parse,
+)
 
 # So many readings may one message hold, where all its numbers are taken.
 _MOST_NUMBERS = 256
+_NUMBER, _EPOCHTIME = FieldPath((NUMBER,)), FieldPath((EPOCHTIME,))
+# Of each so many are a second.
 _UNITS = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
-
-
-class FieldReading(NamedTuple):
-    """A reading: the field it stood in, its number, and its event time in UTC epoch seconds."""
-
-    # As it stands in the name of the series; empty where a stream takes one field.
-    field: str
-    value: float
-    time: float
 
 
 def decode_fields(
     payload: bytes, stream: Stream, arrived: float, latest: float
-) -> tuple[list[FieldReading], list[Rejected]]:
+) -> tuple[list[Decoded], list[Rejected]]:
     """Return the readings in `payload`, and why others of its fields are none.
 
     A field that is not there, or null, is nothing; but there must be one at least. Times are UTC
@@ -34,15 +35,15 @@ def decode_fields(
     content = parse(payload)
     time = _event_time(content, stream, arrived, latest)
     several = stream.every_number or len(stream.fields) > 1
-    readings: list[FieldReading] = []
+    readings: list[Decoded] = []
     rejections: list[Rejected] = []
     for name, found in _find(content, stream):
         try:
-            readings.append(FieldReading(name if several else "", number(found), time))
+            readings.append(Decoded(name if several else "", time, number(found)))
         except Rejected as rejection:
             rejections.append(Rejected(rejection.reason, f"{name} {rejection.detail}".strip()))
     if not readings and not rejections:
-        wanted = "any number" if stream.every_number else ", ".join(map(str, stream.fields)) or "number"
+        wanted = "any number" if stream.every_number else ", ".join(map(str, stream.fields)) or NUMBER
         raise Rejected(Reason.NO_NUMBER, f"looked for {wanted}")
     return readings, rejections
 
@@ -50,10 +51,10 @@ def decode_fields(
 def _find(content: object, stream: Stream) -> Iterable[tuple[str, object]]:
     """Return the names of the fields that are there, and what stands in them."""
     if stream.every_number:
-        return _every_number(content, str(stream.time or FieldPath(("epochtime",))))
+        return _every_number(content, str(stream.time or _EPOCHTIME))
     if not stream.fields and not isinstance(content, dict):
         return [] if content is None else [("", content)]
-    paths = stream.fields or (FieldPath(("number",)),)
+    paths = stream.fields or (_NUMBER,)
     return [(str(path), found) for path in paths if (found := path.find(content)) is not None]
 
 
@@ -92,13 +93,10 @@ def _is_number(content: object) -> bool:
 
 
 def _event_time(content: object, stream: Stream, arrived: float, latest: float) -> float:
-    found = (stream.time or FieldPath(("epochtime",))).find(content)
-    if found is None:
-        return arrived
-    if stream.time_format == "iso8601":
-        return not_ahead(_iso8601(found), latest)
-    seconds = number(found, Reason.BAD_TIME) / _UNITS[stream.time_format]
-    return not_ahead(seconds, latest)
+    found = (stream.time or _EPOCHTIME).find(content)
+    if found is not None and stream.time_format == "iso8601":
+        found = _iso8601(found)
+    return event_time(found, arrived, latest, _UNITS.get(stream.time_format, 1.0))
 
 
 def _iso8601(found: object) -> float:

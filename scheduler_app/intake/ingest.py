@@ -9,9 +9,8 @@ from typing import Protocol
 
 from loguru import logger
 
-from models.storage.database import DatabaseGone
-from models.storage.store import Batch
-from models.storage.transaction import DamagedStore, NotStored, StoreUnavailable
+from models.storage.batch import Batch
+from models.storage.errors import DamagedStore, DatabaseGone, NotStored, StoreUnavailable
 from scheduler_app.formatting import time_text
 from scheduler_app.intake.redelivery import MOST_UNPROVEN
 from scheduler_app.log import Once, log_unexpected
@@ -29,8 +28,8 @@ _STORE_BACKOFF = (0.05, 1.0)
 # So long a commit may take on a slow disk without anything being wrong.
 _LONGEST_COMMIT = 5.0
 
-# Does one bounded piece of work on the store; returns whether there is more to do.
-Step = Callable[[], bool]
+# A piece of work for the writing thread. It does a bounded part; returns whether there is more to do.
+Task = Callable[[], bool]
 
 
 class Session(Protocol):
@@ -84,8 +83,8 @@ class Held:
 class Ingest:
     """Takes in readings until it is stopped. Nothing is acknowledged before it is committed.
 
-    Whatever else writes to the database is handed in as steps, which run between two batches: the
-    database has one writing connection, and an acknowledgement waits for one step at most.
+    Whatever else writes to the database is handed in as tasks, which run between two batches: the
+    database has one writing connection, and an acknowledgement waits for one part of one task at most.
     """
 
     def __init__(
@@ -96,12 +95,17 @@ class Ingest:
         present_until: float | None = None,
         worth_a_proof: int = WORTH_A_PROOF,
         most_unproven: int = MOST_UNPROVEN,
+        now: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         """Take in no more than `most_unproven` messages and a batch without proof of their acknowledgements.
 
         Proof is asked for when nothing comes, or when it would be of `worth_a_proof` messages.
-        `present_until` (UTC epoch seconds): when an earlier run received, None if none has.
+        `present_until` (UTC epoch seconds): when an earlier run received, None if none has. `now`
+        returns UTC epoch seconds, `monotonic` seconds by a clock that never jumps.
         """
+        self._now = now
+        self._monotonic = monotonic
         self._worth_a_proof = worth_a_proof
         self._most_unproven = most_unproven
         # How many messages were new when the connection was last renewed, and the pauses after that.
@@ -109,7 +113,7 @@ class Ingest:
         self._renewals = Backoff()
         self._session = session
         self._writer = writer
-        self._steps: deque[Step] = deque()
+        self._tasks: deque[Task] = deque()
         self._stopping = threading.Event()
         self._backoff = Backoff()
         self._errors = Once()
@@ -132,7 +136,7 @@ class Ingest:
         Safe in any thread.
         """
         since = self._storing_since
-        return not self._failing and (since is None or time.monotonic() - since < _LONGEST_COMMIT)
+        return not self._failing and (since is None or self._monotonic() - since < _LONGEST_COMMIT)
 
     def run(self) -> None:
         """Run until `stop`; then everything received is either stored and acknowledged, or neither."""
@@ -142,14 +146,14 @@ class Ingest:
                     continue
                 if self._session.subscribed:
                     self._backoff.reset()
-                    self._present_until = time.time()
-                messages = self._session.receive(MAX_BATCH, 0 if self._steps else _IDLE_WAIT)
+                    self._present_until = self._now()
+                messages = self._session.receive(MAX_BATCH, 0 if self._tasks else _IDLE_WAIT)
                 if messages:
                     self._take_in(messages)
                     self._bound_unproven()
                 else:
                     self._tidy()
-                self._run_step()
+                self._run_task()
         finally:
             self._session.disconnect()
 
@@ -158,16 +162,16 @@ class Ingest:
         self._stopping.set()
         self._session.wake()
 
-    def submit(self, step: Step) -> None:
-        """Have `step` called on this loop's thread, between batches, until it returns False."""
-        self._steps.append(step)
+    def submit(self, task: Task) -> None:
+        """Have `task` called on this loop's thread, between batches, until it returns False."""
+        self._tasks.append(task)
         self._session.wake()
 
     def _connect(self) -> bool:
         pause = 0.0 if self._session.may_connect_at_once else self._backoff.next()
         if pause:
             self._session.sleep(pause)
-            self._run_step()
+            self._run_task()
         if self._stopping.is_set() or not self._session.connect():
             return False
         self._writer.begin_connection()
@@ -175,9 +179,9 @@ class Ingest:
 
     def _take_in(self, messages: Sequence[Message]) -> None:
         self.held = Held(len(messages), messages[0].arrived)
-        self._storing_since = time.monotonic()
+        self._storing_since = self._monotonic()
         if self._store(messages):
-            self.last_commit = time.time()
+            self.last_commit = self._now()
             self._session.acknowledge(messages)
         self.held = Held()
         self._storing_since = None
@@ -230,7 +234,7 @@ class Ingest:
         that waits before it. On the new connection it begins with what is not acknowledged.
         """
         while not self._session.leave():
-            self._run_step()
+            self._run_task()
             if self._stopping.is_set():
                 return
         if self._writer.new_messages > self._new_at_renewal:
@@ -258,7 +262,7 @@ class Ingest:
         """Warn if there should have been a session: what was published meanwhile was kept for nobody."""
         if self._present_until is None:
             return  # we begin our first
-        self.session_lost_since, self.session_lost_at = self._present_until, time.time()
+        self.session_lost_since, self.session_lost_at = self._present_until, self._now()
         logger.warning(
             "the broker has no session of ours, though it had one until {} UTC: what was published since "
             "then is lost to us. Has another client used our CLIENT_ID, or has the broker lost its data? Or "
@@ -287,13 +291,13 @@ class Ingest:
         self._failing = False
         return True
 
-    def _run_step(self) -> None:
-        if not self._steps:
+    def _run_task(self) -> None:
+        if not self._tasks:
             return
-        step = self._steps.popleft()
+        task = self._tasks.popleft()
         try:
-            if step():
-                self._steps.append(step)
+            if task():
+                self._tasks.append(task)
         except StoreUnavailable as error:
             self._complain(error)  # the job hands it in again when it is due again
         except DatabaseGone:

@@ -8,6 +8,8 @@ from hashlib import blake2b
 from typing import Any, NamedTuple, NoReturn
 
 MAX_PAYLOAD = 65536
+# Where a reading stands, and its event time, unless a stream file names other fields.
+NUMBER, EPOCHTIME = "number", "epochtime"
 # No digit can be matched in two ways, and none is given back (`++`, `*+`): what a sensor sends must not
 # be able to keep the search busy for longer than it takes to read it once.
 _NUMBER = re.compile(r"[+-]?(?:\d++(?:\.\d*+)?|\.\d++)(?:[eE][+-]?\d++)?", re.ASCII)
@@ -44,11 +46,16 @@ class Rejected(Exception):
 
 
 class Decoded(NamedTuple):
-    """A reading: its number, its event time in UTC epoch seconds, and the id of its message."""
+    """A reading whose series is not known yet, in the order of a Reading: see models/reading.py.
 
-    value: float
+    `time` is its event time in UTC epoch seconds.
+    """
+
+    # As it stands in the name of the series; empty where a message is one reading.
+    field: str
     time: float
-    message_id: str | None = None
+    value: float
+    reading_id: str | None = None
 
 
 def decode(payload: bytes, arrived: float, latest: float) -> Decoded:
@@ -61,16 +68,20 @@ def decode(payload: bytes, arrived: float, latest: float) -> Decoded:
     """
     content = parse(payload)
     if not isinstance(content, dict):
-        return Decoded(number(content), arrived)
-    value = number(content.get("number"))
-    message_id = _message_id(content.get("id"))
-    if content.get("epochtime") is None:
-        return Decoded(value, arrived, message_id)
-    return Decoded(value, not_ahead(number(content["epochtime"], Reason.BAD_TIME), latest), message_id)
+        return Decoded("", arrived, number(content))
+    value = number(content.get(NUMBER))
+    reading_id = _reading_id(content.get("id"))
+    return Decoded("", event_time(content.get(EPOCHTIME), arrived, latest), value, reading_id)
 
 
-def not_ahead(time: float, latest: float) -> float:
-    """Return `time` (UTC epoch seconds) unless it is after `latest`; then raise Rejected."""
+def event_time(found: object, arrived: float, latest: float, units: float = 1.0) -> float:
+    """Return the event time (UTC epoch seconds) that was `found` in a payload, or raise Rejected.
+
+    Without one a reading has the time it `arrived`. `units`: how many of them are a second.
+    """
+    if found is None:
+        return arrived
+    time = number(found, Reason.BAD_TIME) / units
     if time > latest:
         raise Rejected(Reason.TOO_FAR_AHEAD, _ahead(time, latest))
     return time
@@ -125,7 +136,7 @@ def _integer(text: str) -> float | int:
     return int(text) if len(text) <= _LONGEST_INTEGER else float(text)
 
 
-def _message_id(content: object) -> str | None:
+def _reading_id(content: object) -> str | None:
     if isinstance(content, bool) or not isinstance(content, str | int) or content == "":
         return None
     text = str(content)

@@ -7,12 +7,11 @@ from loguru import logger
 from config.settings import Settings
 from config.streams import Stream, stream_of
 from config.topics import is_at_or_below
-from models.catalog import LONGEST_NAME, Catalog, NoSuchSeries, SeriesRow
-from models.storage.database import UnusableDatabase
-from models.storage.reading_id import Packed, unpack
-from models.storage.rejected import NewRejected
-from models.storage.store import Batch, NewReading, Store, StoredReading
-from models.storage.transaction import NotStored, StoreUnavailable
+from models.catalog import LONGEST_NAME, Catalog, NoSuchSeries
+from models.reading import Reading
+from models.storage.batch import Batch, NewRejected
+from models.storage.errors import NotStored, StoreUnavailable, UnusableDatabase
+from models.storage.interface import WritingStore
 from scheduler_app.intake.fields import decode_fields
 from scheduler_app.intake.payload import Rejected, decode
 from scheduler_app.intake.redelivery import Redeliveries
@@ -36,10 +35,10 @@ class Writer:
     def __init__(
         self,
         settings: Settings,
-        store: Store,
+        store: WritingStore,
         redeliveries: Redeliveries,
         catalog: Catalog,
-        feed: Callable[[Sequence[StoredReading], int], object],
+        feed: Callable[[Sequence[Reading], int], object],
     ) -> None:
         """`feed` gets what has been stored, and the sequence of the last of it."""
         self._streams = settings.streams
@@ -50,13 +49,11 @@ class Writer:
         self._catalog = catalog
         self._feed = feed
         self._stream_of_topic: dict[str, Stream | None] = {}
-        # Series that the latest batch begins, until it is stored.
-        self._begun: list[SeriesRow] = []
         # What was found out about the latest batch, and what it changes in the table of deliveries.
         self._arrival = redeliveries.look_at(())
         self._rows = redeliveries.forgotten()
         # The values of the latest duplicates, by series and id.
-        self._duplicates: dict[tuple[int, Packed], float] = {}
+        self._duplicates: dict[tuple[int, str], float] = {}
         self._warnings = Once()
         self._sample = Sample()
 
@@ -67,10 +64,7 @@ class Writer:
         one of stored, duplicates, late, rejected, retained. What belongs to no stream is no input,
         our own output among it, and counts as nothing.
         """
-        for row in self._begun:  # of a batch that was never stored
-            self._catalog.remove(row)
         batch = Batch()
-        self._begun = batch.series
         self._arrival = self._redeliveries.look_at(messages)
         repeated = self._arrival.repeated
         for place, message in enumerate(messages):
@@ -108,9 +102,9 @@ class Writer:
             raise
         except Exception as error:
             raise NotStored from error
-        self._begun = []
         self._redeliveries.record(self._arrival, self._rows)
-        self._catalog.saw((series, time) for time, _, series, _, _ in stored.readings)
+        self._catalog.add(stored.series)
+        self._catalog.saw(stored.readings)
         self._feed(stored.readings, stored.sequence)
         if stored.duplicates:
             self._warn_of_reused_ids(stored.duplicates)
@@ -178,16 +172,16 @@ class Writer:
     def _decode(self, message: Message, stream: Stream, batch: Batch) -> None:
         latest = message.arrived + self._max_clock_skew
         if stream.plain:
-            value, time, message_id = decode(message.payload, message.arrived, latest)
-            series = self._series(message, stream, "", time, batch)
-            if series is not None:
-                batch.readings.append(NewReading(time, series, value, message_id))
-            return
-        readings, rejections = decode_fields(message.payload, stream, message.arrived, latest)
-        for field, value, time in readings:
+            field, time, value, reading_id = decode(message.payload, message.arrived, latest)
             series = self._series(message, stream, field, time, batch)
             if series is not None:
-                batch.readings.append(NewReading(time, series, value))
+                batch.readings.append(Reading(series, time, value, reading_id))
+            return
+        readings, rejections = decode_fields(message.payload, stream, message.arrived, latest)
+        for field, time, value, reading_id in readings:
+            series = self._series(message, stream, field, time, batch)
+            if series is not None:
+                batch.readings.append(Reading(series, time, value, reading_id))
         for rejection in rejections:
             self._reject(message, rejection.reason, rejection.detail, batch)
 
@@ -199,16 +193,18 @@ class Writer:
         if time <= message.arrived - stream.retention:
             batch.counts["late"] += 1
             return None
-        series = self._catalog.find(message.topic, field)
-        if series is None:
-            try:
-                row = self._catalog.begin(message.topic, field, time, stream.retention)
-            except NoSuchSeries as error:
-                self._reject(message, error.reason, error.detail, batch)
-                return None
-            batch.series.append(row)
-            series = row.id
-        return series
+        topic = message.topic
+        series = self._catalog.find(topic, field)
+        if series is not None:
+            return series
+        series = batch.series.find(topic, field)
+        if series is not None:
+            return series
+        try:
+            return self._catalog.begin(topic, field, time, stream.retention, batch.series)
+        except NoSuchSeries as error:
+            self._reject(message, error.reason, error.detail, batch)
+            return None
 
     def _reject(self, message: Message, reason: str, detail: str, batch: Batch) -> None:
         batch.counts["rejected"] += 1
@@ -236,21 +232,21 @@ class Writer:
                 f"; {held} more since the last such line" if held else "",
             )
 
-    def _warn_of_reused_ids(self, duplicates: Sequence[StoredReading]) -> None:
+    def _warn_of_reused_ids(self, duplicates: Sequence[Reading]) -> None:
         """Warn if duplicates have one id and several values: a device that gives its own name as `id`.
 
         It loses its readings. What was stored under the id is not looked up.
         """
         if len(self._duplicates) >= _REMEMBERED_DUPLICATES:
             self._duplicates.clear()
-        for _, _, series, value, message_id in duplicates:
-            if message_id is None or self._duplicates.setdefault((series, message_id), value) == value:
+        for series, _, value, reading_id in duplicates:
+            if reading_id is None or self._duplicates.setdefault((series, reading_id), value) == value:
                 continue
             row = self._catalog.row(series)
             if row is not None and self._warnings.allows("reused id") is not None:
                 logger.warning(
                     "{!r} came again as the id of another number on {!r}, which was dropped as a duplicate: "
                     "an id must name one reading, not a device",
-                    unpack(message_id),
+                    reading_id,
                     row.name,
                 )

@@ -8,13 +8,14 @@ taken apart, each value is looked at, and what is no such message is an InvalidM
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
-from typing import NamedTuple, TypeGuard
+from typing import Any, TypeGuard
 
 from config.quantities import Window
 from config.text import printable
-from models.series_message import SeriesMessage
+from models.statistics.tick import WindowAverage
+from scheduler_app.publishing.records import COUNTERS, Metrics, SeriesMessage, TickMark
 
 ONLINE, OFFLINE = "online", "offline"
 # The largest payload of each, in bytes: several times what a subscriber with many windows publishes.
@@ -34,6 +35,12 @@ _STATISTIC = re.compile(r"[a-z][a-z_]{0,31}|p\d{1,2}(\.\d{1,6})?", re.ASCII)
 # In each window, beside the statistics that the stream asks for.
 _NO_STATISTICS = ("count", "coverage")
 
+# What the averages are called: this, and the name of the window.
+AVERAGE_PREFIX = "avg_"
+_COUNTS = {*COUNTERS, "series", "in_flight", "database_bytes", "short_connections"}
+_TIMES = {"last_commit", "session_lost_at", "session_lost_since"}
+_METRICS = _COUNTS | _TIMES | {"oldest_unacknowledged"}
+
 Statistics = Mapping[str, float | int | None]
 
 
@@ -49,35 +56,12 @@ class InvalidMessage(Exception):
         self.reason = reason
 
 
-class Tick(NamedTuple):
-    """When statistics were taken (UTC epoch seconds), and up to which sequence readings were in them."""
-
-    at: float
-    sequence: int
-
-
-class Metrics(NamedTuple):
-    """What a subscriber tells of itself. Times are UTC epoch seconds.
-
-    `values` hold all of it by its names, in the order of the message.
-    """
-
-    at: float
-    since: float
-    received: int
-    tick: Tick | None
-    short_connections: int
-    session_lost_at: float | None
-    session_lost_since: float | None
-    values: dict[str, object]
-
-
-def write_averages(means: Mapping[str, float | None]) -> str:
-    """Return the message with the mean of each window, by the window's name; None for an empty one.
+def write_averages(averages: Iterable[WindowAverage]) -> str:
+    """Return the message with the mean of each window, by the window's name; null for an empty one.
 
     A whole number is written without a point: `{"avg_1min": 46, "avg_5min": null}`.
     """
-    return json.dumps({f"avg_{name}": _plain(mean) for name, mean in means.items()})
+    return json.dumps({f"{AVERAGE_PREFIX}{average.window}": _plain(average.mean) for average in averages})
 
 
 def write_series(message: SeriesMessage) -> str:
@@ -94,9 +78,18 @@ def write_series(message: SeriesMessage) -> str:
     )
 
 
-def write_metrics(metrics: Mapping[str, object]) -> str:
+def write_metrics(metrics: Metrics) -> str:
     """Return the message with what a subscriber tells of itself, by its names."""
-    return json.dumps(metrics)
+    return json.dumps(metrics_content(metrics))
+
+
+def metrics_content(metrics: Metrics) -> dict[str, object]:
+    """Return what is in the message with the metrics, by the names on the wire and in their order."""
+    content = metrics._asdict()
+    others = content.pop("others")
+    tick = metrics.tick
+    content["tick"] = None if tick is None else {"at": tick.at, "sequence": tick.sequence}
+    return {**content, **others}
 
 
 def parse_averages(payload: bytes) -> dict[str, float | int | None]:
@@ -146,25 +139,13 @@ def parse_metrics(payload: bytes) -> Metrics:
         raise InvalidMessage("it is no JSON object with metrics")
     if _entries(content, _MAX_DEPTH) > _MAX_ENTRIES:
         raise InvalidMessage(f"it has more than {_MAX_ENTRIES} entries")
-    at, since = content.get("at"), content.get("since")
+    values = dict(content)
+    at, since = values.pop("at", None), values.pop("since", None)
     if not (is_time(at) and is_time(since)):
         raise InvalidMessage("it lacks the time, or since when is counted")
-    for name in ("last_commit", "session_lost_at", "session_lost_since"):
-        if content.get(name) is not None and not is_time(content[name]):
-            raise InvalidMessage("is no time", name)
-    for name in ("received", "short_connections"):
-        if not _is_count(content.get(name, 0)):
-            raise InvalidMessage("is no count", name)
-    return Metrics(
-        at,
-        since,
-        content.get("received", 0),
-        _tick(content.get("tick")),
-        content.get("short_connections", 0),
-        content.get("session_lost_at"),
-        content.get("session_lost_since"),
-        content,
-    )
+    tick = _tick(values.pop("tick", None))
+    known = {name: _checked(name, values.pop(name)) for name in tuple(values) if name in _METRICS}
+    return Metrics(at, since, tick=tick, **known, others=values)
 
 
 def parse_state(payload: bytes) -> str:
@@ -231,6 +212,17 @@ def _check_statistics(statistics: object) -> None:
             raise InvalidMessage("is neither a number nor null", name)
 
 
+def _checked(name: str, value: object) -> Any:
+    """Return a metric that may be one of those that are known."""
+    if name in _COUNTS and not _is_count(value):
+        raise InvalidMessage("is no count", name)
+    if name in _TIMES and not (value is None or is_time(value)):
+        raise InvalidMessage("is no time", name)
+    if name not in _COUNTS and not (value is None or is_number(value)):
+        raise InvalidMessage("is no number of seconds", name)
+    return value
+
+
 def _entries(content: object, depth: int) -> int:
     """Return how many values there are in it, each of which can be shown; at most so deep."""
     if isinstance(content, dict | list):
@@ -249,13 +241,13 @@ def _entries(content: object, depth: int) -> int:
     raise InvalidMessage("one of its values is no number, no text and not null")
 
 
-def _tick(content: object) -> Tick | None:
+def _tick(content: object) -> TickMark | None:
     if content is None:
         return None
     if isinstance(content, dict):
         at, sequence = content.get("at"), content.get("sequence")
         if is_time(at) and _is_count(sequence):
-            return Tick(at, sequence)
+            return TickMark(at, sequence)
     raise InvalidMessage("its tick has no time, or no sequence")
 
 

@@ -10,8 +10,8 @@ from typing import Protocol
 
 from loguru import logger
 
+from models.storage.errors import StoreUnavailable
 from models.storage.outbox import Outbox
-from models.storage.transaction import StoreUnavailable
 from scheduler_app.log import Once
 from scheduler_app.mqtt.message import Puback
 

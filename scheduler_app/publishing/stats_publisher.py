@@ -1,154 +1,118 @@
-"""The subscriber's way out: averages on STATS_TOPIC; below it each series, `$metrics` and `$state`."""
+"""The publisher of STATS: averages on STATS_TOPIC; below it each series, and the metrics on `$metrics`."""
 
-import threading
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from functools import partial
+from typing import Protocol
 
 from loguru import logger
 
 from config.settings import Settings
 from config.text import printable
-from config.topics import unpublishable
-from models.series_message import SeriesMessage
-from scheduler_app.log import Once
-from scheduler_app.mqtt.connection import Connection
-from scheduler_app.mqtt.message import INVALID_TOPIC, Message, Puback, Retained
-from scheduler_app.publishing.messages import OFFLINE, ONLINE, write_averages, write_metrics, write_series
+from models.statistics.tick import SeriesResult, Tick
+from scheduler_app.log import Once, attempt, log_unexpected
+from scheduler_app.mqtt.message import Puback
+from scheduler_app.publishing.messages import write_averages, write_metrics, write_series
+from scheduler_app.publishing.published import Published
+from scheduler_app.publishing.records import Metrics, SeriesMessage, TickMark
+from scheduler_app.publishing.topics import metrics_topic, unpublishable_name
 
-# Seconds between two times that we say again that we are there.
-_ASSERT_INTERVAL = 1.0
-# The first levels below STATS_TOPIC that are no series.
-_OWN = ("$state", "$metrics", "$check", "$proof")
 # MQTT 5 section 3.4.2.1
 _NO_SUCH_TOPIC = "Topic name invalid"
 
 
-class Outlet:
-    """Publishes over a connection of its own, so that one thread alone writes to the ingest socket.
+class Outgoing(Protocol):
+    """What it needs of a Presence; described there."""
 
-    `<STATS_TOPIC>/$state` is `online` while we are connected, `offline` otherwise; both retained. When
-    something else is published there meanwhile, we say again that we are there: the broker may publish
-    the will of an older connection of ours late, another subscriber with the same STATS_TOPIC may stop,
-    and anybody may write `offline`. Two subscribers agree, since both say the same.
-    """
+    def publish(
+        self, topic: str, payload: str, *, when_acknowledged: Callable[[Puback], object] | None = None
+    ) -> bool: ...
 
-    def __init__(self, settings: Settings) -> None:
+
+class StatsPublisher:
+    """Publishes every tick on STATS_TOPIC; of the series, those that have changed."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        outgoing: Outgoing,
+        read_metrics: Callable[[TickMark | None], Metrics | None],
+    ) -> None:
+        """`read_metrics` returns what the subscriber tells of itself, with the tick it is given.
+
+        None if it can tell nothing now.
+        """
         self._settings = settings
-        self._warnings = Once()
+        self._outgoing = outgoing
+        self._read_metrics = read_metrics
         self._topic = settings.stats_topic
         self._metrics_topic = metrics_topic(settings)
-        self._state_topic = state_topic(settings)
-        self._offline = Retained(self._state_topic, OFFLINE)
-        self._connection = Connection(
-            settings,
-            "averages",
-            subscribe=(self._state_topic,),
-            on_message=self._take_state,
-            state=self._offline,
-            quiet=True,
-        )
-        # Held while the state is published: nothing may say `online` once we are about to go.
-        self._asserting = threading.Lock()
-        self._stopping = False
-        self._asserted_at = float("-inf")
-        self._timer: threading.Timer | None = None
+        self._published = Published()
+        self._latest: TickMark | None = None
+        self._errors = Once()
+        self._warnings = Once()
 
-    def start(self, on_connect: Callable[[], object]) -> None:
-        """Begin to connect; `on_connect` is called, on another thread, whenever that has worked."""
+    def connected(self) -> None:
+        """Have the next tick publish all series: on a new connection, the broker may have forgotten."""
+        self._published.forget_all()
 
-        def announce() -> None:
-            self._announce()
-            on_connect()
+    def publish(self, tick: Tick) -> None:
+        """Publish a tick: first the averages, then the metrics, then the series.
 
-        self._connection.start(announce)
+        That order is a promise. The averages do not say of which tick they are; the metrics do, and
+        come right after them. `audit` takes the first metrics after averages for those of the same
+        tick, and would compare with the wrong readings if another tick's came between. What fails
+        keeps nothing else from going out.
+        """
+        self._latest = TickMark(tick.at, tick.sequence)
+        attempt(self._errors, "publishing the averages", partial(self._publish_averages, tick))
+        self.publish_metrics()
+        for result in tick.series:
+            try:
+                self._publish_series(result, tick)
+            except Exception:  # noqa: BLE001 - whatever is wrong with one, the others go out
+                self._published.forget(result.series)
+                name = printable(result.series)
+                log_unexpected(self._errors, "publishing the statistics of a series", name)
 
-    def stop(self) -> None:
-        with self._asserting:
-            self._stopping = True
-            if self._timer is not None:
-                self._timer.cancel()
-        self._connection.stop()
+    def publish_metrics(self) -> None:
+        """Publish the metrics with the latest tick there was; also when a tick could not be taken."""
+        attempt(self._errors, "publishing the counters", self._try_metrics)
 
-    def publish_averages(self, means: Mapping[str, float | None]) -> None:
-        """Publish, retained. During an outage nothing is: when it ends, the averages would be old."""
-        self._connection.publish(self._topic, write_averages(means), retain=True)
-
-    def publish_series(self, message: SeriesMessage) -> bool:
-        """Publish the statistics of a series, retained; return whether that was possible."""
-        why = unpublishable_name(self._settings, message.series)
-        if why is not None:  # an earlier version took it
-            if self._warnings.allows("name") is not None:
-                logger.warning(
-                    "the statistics of {} cannot be published: {}", printable(message.series[:200]), why
-                )
-            return False
-        return self._connection.publish(f"{self._topic}/{message.series}", write_series(message), retain=True)
-
-    def clear_series(self, name: str, when_cleared: Callable[[], object]) -> None:
-        """Have the broker forget what was published of a series. `when_cleared` is called if that has worked.
+    def series_gone(self, name: str, when_gone: Callable[[], object]) -> None:
+        """Have the broker forget what was published of a series. `when_gone` is called if that has worked.
 
         It is called on another thread; at once if nothing can have been published of it.
         """
+        self._published.forget(name)
         if unpublishable_name(self._settings, name) is not None:
-            when_cleared()
+            when_gone()
             return
 
         def answered(puback: Puback) -> None:
             if puback.accepted or puback.reason == _NO_SUCH_TOPIC:
-                when_cleared()
+                when_gone()
 
-        self._connection.publish(f"{self._topic}/{name}", "", retain=True, when_acknowledged=answered)
+        self._outgoing.publish(f"{self._topic}/{name}", "", when_acknowledged=answered)
 
-    def publish_metrics(self, metrics: Mapping[str, object]) -> None:
-        """Publish, retained, as far as there is a connection."""
-        self._connection.publish(self._metrics_topic, write_metrics(metrics), retain=True)
+    def _publish_averages(self, tick: Tick) -> None:
+        self._outgoing.publish(self._topic, write_averages(tick.averages))
 
-    def _announce(self) -> None:
-        """Say that we are there."""
-        with self._asserting:
-            self._timer = None
-            if not self._stopping:
-                self._asserted_at = time.monotonic()
-                self._connection.publish(self._state_topic, ONLINE, retain=True)
+    def _try_metrics(self) -> None:
+        metrics = self._read_metrics(self._latest)
+        if metrics is not None:
+            self._outgoing.publish(self._metrics_topic, write_metrics(metrics))
 
-    def _take_state(self, message: Message) -> None:
-        # what the broker had retained when we came is older than what we have said since
-        if message.retained or message.payload == ONLINE.encode() or message.topic != self._state_topic:
+    def _publish_series(self, result: SeriesResult, tick: Tick) -> None:
+        name = result.series
+        if not self._published.note_if_due(result, tick.at):
             return
-        with self._asserting:
-            if self._stopping or self._timer is not None:
-                return
-            pause = self._asserted_at + _ASSERT_INTERVAL - time.monotonic()
-            if pause > 0:
-                self._timer = threading.Timer(pause, self._announce)
-                self._timer.daemon = True
-                self._timer.start()
-        if (held := self._warnings.allows("state")) is not None:
-            logger.info(
-                "{} does not say that we are here, perhaps because of an older connection of ours: "
-                "we say it again{}",
-                self._state_topic,
-                f" ({held} more times)" if held else "",
-            )
-        if pause <= 0:
-            self._announce()
-
-
-def unpublishable_name(settings: Settings, name: str) -> str | None:
-    """Say why the statistics of a series of that name cannot be published, None if they can."""
-    first, _, _ = name.partition("/")
-    if first in _OWN:
-        return f"what we tell of ourselves is published on {first}"
-    if first == INVALID_TOPIC:
-        return f"{INVALID_TOPIC!a} stands for a topic that is not UTF-8"
-    return unpublishable(f"{settings.stats_topic}/{name}")
-
-
-def metrics_topic(settings: Settings) -> str:
-    """Return the topic on which the subscriber publishes its counters."""
-    return f"{settings.stats_topic}/$metrics"
-
-
-def state_topic(settings: Settings) -> str:
-    """Return the topic on which the subscriber says whether it is there."""
-    return f"{settings.stats_topic}/$state"
+        why = unpublishable_name(self._settings, name)
+        if why is not None:  # an earlier version took it
+            self._published.forget(name)
+            if self._warnings.allows("name") is not None:
+                logger.warning("the statistics of {} cannot be published: {}", printable(name[:200]), why)
+            return
+        value, time = result.newest.value, result.newest.time
+        message = SeriesMessage(name, tick.at, tick.sequence, value, time, result.windows())
+        if not self._outgoing.publish(f"{self._topic}/{name}", write_series(message)):
+            self._published.forget(name)

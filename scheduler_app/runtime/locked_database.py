@@ -5,8 +5,7 @@ from typing import TypeVar
 
 from loguru import logger
 
-from models.storage.database import LockedDatabase, UnusableDatabase
-from models.storage.transaction import DamagedStore, StoreUnavailable
+from models.storage.errors import DamagedStore, LockedDatabase, StoreUnavailable, UnusableDatabase
 from scheduler_app.runtime.lifecycle import Stopped, StopSignal
 
 # Seconds between two tries.

@@ -4,13 +4,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from models.storage.database import Database, LockedDatabase, UnusableDatabase, prepare, reading_database
-from models.storage.transaction import UnreadableDatabase, reading
+from models.storage.errors import LockedDatabase, UnreadableDatabase, UnusableDatabase
+from models.storage.interface import ReadingStore
+from models.storage.opening import prepare
+from models.storage.reader import open_reader
 from scheduler_app.errors import CommandError
 
 
 @contextmanager
-def stored_readings(db_file: Path) -> Iterator[Database]:
+def stored_readings(db_file: Path) -> Iterator[ReadingStore]:
     """Have a reading connection while inside. Raises CommandError if there is nothing that can be read."""
     if not db_file.exists():
         raise CommandError(f"DB_FILE={db_file} does not exist: has a subscriber run?")
@@ -18,9 +20,8 @@ def stored_readings(db_file: Path) -> Iterator[Database]:
         prepare(db_file)
     except (LockedDatabase, UnusableDatabase) as error:
         raise CommandError(str(error)) from None
-    database = reading_database(db_file)
     try:
-        with reading(database):
-            yield database
+        with open_reader(db_file) as stored:
+            yield stored
     except UnreadableDatabase as error:
         raise CommandError(str(error)) from None

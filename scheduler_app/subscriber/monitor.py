@@ -1,23 +1,22 @@
 """What the subscriber can tell of itself."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 from loguru import logger
 
 from models.catalog import Catalog
-from models.statistics.rolling import RollingStatistics
-from models.storage import queries as history
-from models.storage.database import reading_database
-from models.storage.transaction import UnreadableDatabase, reading
+from models.storage.errors import UnreadableDatabase
+from models.storage.reader import open_reader
 from scheduler_app.intake.ingest import Ingest
 from scheduler_app.log import Once
 from scheduler_app.mqtt.ingest_session import IngestSession
+from scheduler_app.publishing.records import Metrics, TickMark
 
 
-class Reader:
+class ReadErrors:
     """Says once a minute that the database cannot be read, for work that comes again by itself."""
 
     def __init__(self) -> None:
@@ -42,56 +41,68 @@ class Monitor:
         ingest: Ingest,
         session: IngestSession,
         catalog: Catalog,
-        statistics: RollingStatistics,
+        *,
+        read_errors: ReadErrors,
+        now: Callable[[], float] = time.time,
     ) -> None:
+        """`now` returns UTC epoch seconds."""
         self._db_file = db_file
         self._ingest = ingest
         self._session = session
         self._catalog = catalog
-        self._statistics = statistics
+        self._read_errors = read_errors
+        self._now = now
 
-    def counters(self) -> dict[str, int]:
-        """Return what is counted in the database, and `since` when. Raises UnreadableDatabase."""
-        database = reading_database(self._db_file)
-        with reading(database):
-            return history.counters(database)
+    def metrics(self, tick: TickMark | None) -> Metrics | None:
+        """Return what there is to tell, with the latest tick; None if the database cannot be read."""
+        with self._read_errors.told():
+            return self._metrics(tick, self._counters())
+        return None
 
-    def present(self) -> dict[str, object]:
-        """Return what is held now; ages in seconds, times in UTC epoch seconds, sizes in bytes.
+    def _counters(self) -> dict[str, int]:
+        with open_reader(self._db_file) as stored:
+            return stored.counters()
 
-        `tick` tells when the latest statistics were taken, and the sequence up to which readings
-        were in them.
-        """
+    def _metrics(self, tick: TickMark | None, counters: Mapping[str, int]) -> Metrics:
         held = self._ingest.held
-        return {
-            "tick": {"at": self._statistics.at, "sequence": self._statistics.sequence},
-            "series": len(self._catalog),
-            "in_flight": held.count,
-            "oldest_unacknowledged": None if held.since is None else max(0.0, time.time() - held.since),
-            "last_commit": self._ingest.last_commit,
-            "database_bytes": sum(size(path) for path in database_files(self._db_file)),
-            "short_connections": self._session.short_connections,
-            "session_lost_at": self._ingest.session_lost_at,
-            "session_lost_since": self._ingest.session_lost_since,
-        }
+        now = self._now()
+        return Metrics(
+            at=now,
+            since=counters["since"],
+            received=counters.get("received", 0),
+            stored=counters.get("stored", 0),
+            duplicates=counters.get("duplicates", 0),
+            rejected=counters.get("rejected", 0),
+            late=counters.get("late", 0),
+            retained=counters.get("retained", 0),
+            pruned=counters.get("pruned", 0),
+            tick=tick,
+            series=len(self._catalog),
+            in_flight=held.count,
+            oldest_unacknowledged=None if held.since is None else max(0.0, now - held.since),
+            last_commit=self._ingest.last_commit,
+            database_bytes=sum(size(path) for path in database_files(self._db_file)),
+            short_connections=self._session.short_connections,
+            session_lost_at=self._ingest.session_lost_at,
+            session_lost_since=self._ingest.session_lost_since,
+        )
 
 
-def last_presence(db_file: Path) -> float | None:
+def last_presence(db_file: Path, now: Callable[[], float] = time.time) -> float | None:
     """Return the latest time (UTC epoch seconds) at which a message is known to have come; None if none has.
 
     It is that of the newest reading; where all have been pruned, when the counting began. What cannot
     be read is not known: whoever needs it in order to begin says so.
     """
-    database = reading_database(db_file)
     try:
-        with reading(database):
-            counters = history.counters(database)
-            newest = history.newest_time(database)
+        with open_reader(db_file) as stored:
+            counters = stored.counters()
+            newest = stored.newest_time()
     except UnreadableDatabase:
         return None
     if not counters.get("received"):
         return None
-    return float(counters["since"]) if newest is None else min(newest, time.time())
+    return float(counters["since"]) if newest is None else min(newest, now())
 
 
 def database_files(db_file: Path) -> tuple[Path, Path]:

@@ -1,17 +1,21 @@
 """Which series there are, and what is computed of each, by the settings."""
 
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
-from config.quantities import whole_milliseconds
+from config.quantities import Window, whole_milliseconds
 from config.settings import Settings
 from config.streams import DEFAULT_STATISTICS, stream_of
 from config.topics import shared_levels
 from models.catalog import Catalog, SeriesRow
+from models.statistics.all_series import Layout
 from models.statistics.grid import Grid
-from models.statistics.rolling import Plan, RollingStatistics
-from models.storage.database import reading_database
+from models.statistics.hand_over import HandOver
+from models.statistics.plan import Plan
+from models.statistics.rolling import RollingStatistics
+from models.storage.reader import ReadingSource
 from models.storage.store import Store
-from scheduler_app.publishing.stats_publisher import unpublishable_name
+from scheduler_app.publishing.topics import unpublishable_name
 
 
 def open_catalog(settings: Settings, store: Store) -> Catalog:
@@ -31,24 +35,42 @@ def open_catalog(settings: Settings, store: Store) -> Catalog:
     return Catalog(rows, settings.max_series, branch_levels, partial(unpublishable_name, settings))
 
 
-def rolling_statistics(settings: Settings, catalog: Catalog) -> RollingStatistics:
-    """Return the statistics that the settings ask for. Nothing is opened yet."""
-    pooled = [window.milliseconds for window in settings.windows]
+def rolling_statistics(
+    settings: Settings,
+    catalog: Catalog,
+    hand_over: HandOver,
+    *,
+    when_loaded: Callable[[Mapping[int, float]], object],
+    when_failed: Callable[[str], object],
+) -> RollingStatistics:
+    """Return the statistics that the settings ask for. Nothing is opened yet.
+
+    `when_loaded` and `when_failed` are described at RollingStatistics.
+    """
+    overall = tuple((window.name, window.milliseconds) for window in settings.windows)
     ahead = whole_milliseconds(settings.max_clock_skew)
     every = whole_milliseconds(settings.stats_interval)
     lengths = [window.milliseconds for stream in settings.streams for window in stream.windows]
+    # One for each stream, which all of its series share; for series that no stream names any more, one more.
+    plans = {stream.topic: _plan(stream.windows, stream.statistics) for stream in settings.streams}
+    default = _plan(settings.windows, DEFAULT_STATISTICS)
 
-    def plan_of(row: SeriesRow) -> Plan:
+    def look_up(series: int) -> tuple[SeriesRow, Plan] | None:
+        row = catalog.row(series)
+        if row is None:
+            return None
         stream = stream_of(settings.streams, row.topic)
-        windows = settings.windows if stream is None else stream.windows
-        statistics = DEFAULT_STATISTICS if stream is None else stream.statistics
-        return Plan(tuple((window.name, window.milliseconds) for window in windows), statistics)
+        return row, default if stream is None else plans[stream.topic]
 
+    grid = Grid([length for _, length in overall] + [*lengths, ahead, every])
     return RollingStatistics(
-        reading_database(settings.db_file),
-        catalog,
-        plan_of=plan_of,
-        pooled=pooled,
-        ahead=ahead,
-        grid=Grid([*pooled, *lengths, ahead, every]),
+        ReadingSource(settings.db_file),
+        hand_over,
+        Layout(grid, overall, ahead, look_up),
+        when_loaded=when_loaded,
+        when_failed=when_failed,
     )
+
+
+def _plan(windows: Sequence[Window], statistics: Sequence[str]) -> Plan:
+    return Plan([(window.name, window.milliseconds) for window in windows], statistics)

@@ -6,49 +6,54 @@ from functools import partial
 
 from jobs.prune import Pruner, SteadyClock
 from models.catalog import SeriesRow
-from scheduler_app.intake.ingest import Step
-from scheduler_app.log import Once, attempt
-from scheduler_app.publishing.stats_publisher import Outlet
+from scheduler_app.intake.ingest import Task
 
 
-class Ageing:
+class Retention:
     """Has old readings deleted by the thread that writes; then what was published of series without any.
 
-    A series goes only when the broker has forgotten its message: otherwise that would stay for ever.
+    A series goes only when it is gone from all publishers: otherwise its messages would stay for ever.
     """
 
     def __init__(
         self,
         pruner: Pruner,
         patience: float,
-        outlet: Outlet,
         *,
-        submit: Callable[[Step], object],
+        take_back: Callable[[str, Callable[[], object]], object],
+        submit: Callable[[Task], object],
         when_removed: Callable[[int], object],
+        wall: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Build it. A jump of the clock is believed after `patience` seconds; `when_removed` gets an id."""
+        """Build it. A jump of the wall clock is believed after `patience` seconds.
+
+        `take_back` gets the name of a series and what to call when nothing of it is published any
+        more; `when_removed` gets the id of a series that is removed. `wall` returns UTC epoch
+        seconds, `monotonic` seconds by a clock that never jumps.
+        """
         self._pruner = pruner
-        self._outlet = outlet
+        self._take_back = take_back
         self._submit = submit
         self._when_removed = when_removed
-        self._errors = Once()
+        self._wall = wall
+        self._monotonic = monotonic
         self._clock = SteadyClock(patience)
         self._now()  # from now on it knows a jump when it sees one
 
     def begin(self) -> None:
         """Have everything deleted that is old by now."""
-        self._submit(self._pruner.steps(self._now(), self._clear))
+        self._submit(self._pruner.task(self._now(), self._clear))
 
     def _now(self) -> float:
-        return self._clock.now(time.time(), time.monotonic())
+        return self._clock.now(self._wall(), self._monotonic())
 
     def _clear(self, aged: Sequence[SeriesRow]) -> None:
         for row in aged:
-            remove = partial(self._submit, partial(self._remove, row))
-            attempt(self._errors, "clearing a series", partial(self._outlet.clear_series, row.name, remove))
+            self._take_back(row.name, partial(self._submit, partial(self._remove, row)))
 
     def _remove(self, row: SeriesRow) -> bool:
-        """Remove a series, as a step; there is no more to do after it."""
+        """Remove a series, as a task; there is no more to do after it."""
         if self._pruner.remove(row):
             self._when_removed(row.id)
         return False

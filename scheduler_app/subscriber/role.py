@@ -2,33 +2,34 @@
 
 import argparse
 import time
-from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
 from functools import partial
 
 from config.settings import Settings
 from config.text import printable
 from jobs.prune import INTERVAL, Pruner
-from jobs.publish_averages import publish_averages
-from jobs.publish_metrics import publish_metrics
-from jobs.publish_series import SeriesPublisher
-from models.statistics.rolling import RollingStatistics
-from models.storage.database import DatabaseGone, UnusableDatabase, prepare, sole_owner, writing_database
+from jobs.tick import tick
+from models.statistics.hand_over import HandOver
+from models.storage.connection import writing_database
+from models.storage.errors import DatabaseGone, UnreadableDatabase, UnusableDatabase
+from models.storage.opening import prepare
+from models.storage.ownership import sole_owner
 from models.storage.store import Store
-from models.storage.transaction import UnreadableDatabase
 from scheduler_app.errors import CommandError
 from scheduler_app.intake.ingest import Ingest
 from scheduler_app.intake.redelivery import Redeliveries
 from scheduler_app.intake.writer import Writer
 from scheduler_app.log import Once, attempt, log_unexpected
 from scheduler_app.mqtt.ingest_session import IngestSession
-from scheduler_app.publishing.stats_publisher import Outlet
+from scheduler_app.publishing.presence import Presence
+from scheduler_app.publishing.publisher import Publishers
+from scheduler_app.publishing.stats_publisher import StatsPublisher
 from scheduler_app.runtime.lifecycle import StopSignal, background, role, serve
 from scheduler_app.runtime.locked_database import when_unlocked
 from scheduler_app.runtime.scheduler import Every, Scheduler
-from scheduler_app.subscriber.monitor import Monitor, Reader, last_presence
+from scheduler_app.subscriber.monitor import Monitor, ReadErrors, last_presence
 from scheduler_app.subscriber.plans import open_catalog, rolling_statistics
-from scheduler_app.subscriber.retention import Ageing
+from scheduler_app.subscriber.retention import Retention
 from scheduler_app.subscriber.subscriptions import Subscriptions
 
 # What becomes of readings whose file is gone.
@@ -42,7 +43,7 @@ def run_subscriber(options: argparse.Namespace, settings: Settings) -> None:
     """Store readings, publish statistics and prune. Raises CommandError."""
     with ExitStack() as stack:
         stop = stack.enter_context(role(options))
-        store = Store(writing_database(settings.db_file))
+        store = Store(writing_database(settings.db_file), settings.client_id)
         try:
             when_unlocked(lambda: prepare(settings.db_file), stop)
             stack.enter_context(sole_owner(settings.db_file))
@@ -51,48 +52,62 @@ def run_subscriber(options: argparse.Namespace, settings: Settings) -> None:
             subscriptions = when_unlocked(lambda: Subscriptions(settings.streams, store), stop)
             present_until = last_presence(settings.db_file)
             store.close()
-        except UnusableDatabase as error:
+        except (UnusableDatabase, UnreadableDatabase) as error:
             raise CommandError(str(error)) from None
 
-        statistics = rolling_statistics(settings, catalog)
+        hand_over = HandOver()
         session = IngestSession(settings, subscriptions.wanted, unsubscribe=subscriptions.unwanted)
-        writer = Writer(settings, store, redeliveries, catalog, statistics.feed)
+        writer = Writer(settings, store, redeliveries, catalog, hand_over.feed)
         ingest = Ingest(session, writer, present_until=present_until)
         session.when_subscribed = partial(ingest.submit, subscriptions.settle)
-        statistics.when_loaded = lambda newest: ingest.submit(partial(catalog.learn, newest))
-        monitor = Monitor(settings.db_file, ingest, session, catalog, statistics)
-        outlet = Outlet(settings)
         errors = Once()
-        series_publisher = SeriesPublisher(
-            outlet.publish_series,
-            lambda name: log_unexpected(errors, "publishing the statistics of a series", printable(name)),
+        statistics = rolling_statistics(
+            settings,
+            catalog,
+            hand_over,
+            when_loaded=lambda newest: ingest.submit(partial(catalog.learn, newest)),
+            when_failed=lambda name: log_unexpected(errors, "the statistics of a series", printable(name)),
         )
-        ageing = Ageing(
+
+        read_errors = ReadErrors()
+        monitor = Monitor(settings.db_file, ingest, session, catalog, read_errors=read_errors)
+        presence = Presence(settings)
+        stats_publisher = StatsPublisher(settings, presence, monitor.metrics)
+        publishers = Publishers([stats_publisher], errors)
+
+        retention = Retention(
             Pruner(store, catalog),
             max(stream.retention for stream in settings.streams) + 2 * INTERVAL,
-            outlet,
+            take_back=publishers.series_gone,
             submit=ingest.submit,
-            when_removed=statistics.remove,
+            when_removed=hand_over.remove,
         )
-
-        windows = [window.name for window in settings.windows]
-        tick = _tick(store, ingest, statistics, windows, monitor, outlet, series_publisher, errors)
         scheduler = Scheduler()
 
+        def run_tick() -> None:
+            if store.file_may_be_gone:
+                ingest.submit(store.check_file)
+                return
+            with read_errors.told():
+                take = partial(tick, statistics.tick, publishers.publish, time.time)
+                if attempt(errors, "taking the statistics", take, but=(UnreadableDatabase,)):
+                    return
+            stats_publisher.publish_metrics()  # what has become of the messages is told all the same
+
         def begin_publishing() -> None:
-            series_publisher.publish_all_anew()
+            publishers.connected()
             scheduler.run_soon("statistics")
 
-        scheduler.add("statistics", tick, Every(settings.stats_interval))
-        scheduler.add("prune", ageing.begin, Every(INTERVAL))
+        scheduler.add("statistics", run_tick, Every(settings.stats_interval))
+        scheduler.add("prune", retention.begin, Every(INTERVAL))
         thread = stack.enter_context(
             background("ingest", partial(_take_in, ingest, store, stop), ingest.stop, stop)
         )
         scheduler.start()
-        stack.callback(outlet.stop)
+        stack.callback(presence.stop)
         stack.callback(scheduler.shutdown)
         stack.callback(ingest.stop)  # at once, so that both connections end at the same time
-        outlet.start(on_connect=begin_publishing)
+        presence.start(on_connect=begin_publishing)
         serve(stop, lambda: thread.is_alive() and session.subscribed and ingest.stores, settings.health_file)
 
 
@@ -103,41 +118,3 @@ def _take_in(ingest: Ingest, store: Store, stop: StopSignal) -> None:
             ingest.run()
         except DatabaseGone as error:
             stop.request(failure=f"{error}. {_WHAT_THEN}")
-
-
-def _tick(  # noqa: PLR0917
-    store: Store,
-    ingest: Ingest,
-    statistics: RollingStatistics,
-    windows: Sequence[str],
-    monitor: Monitor,
-    outlet: Outlet,
-    series_publisher: SeriesPublisher,
-    errors: Once,
-) -> Callable[[], None]:
-    """Return the job that publishes all there is to publish; what fails keeps nothing else from going out."""
-    reader = Reader()
-
-    def succeeds(what: str, work: Callable[[], object]) -> bool:
-        with reader.told():
-            return attempt(errors, what, work, but=(UnreadableDatabase,))
-        return False
-
-    def tick() -> None:
-        if store.file_may_be_gone:
-            ingest.submit(store.check_file)
-            return
-        taken = succeeds("taking the statistics", lambda: statistics.advance(time.time()))
-        if taken:
-            succeeds(
-                "publishing the averages",
-                lambda: publish_averages(statistics, windows, outlet.publish_averages),
-            )
-        succeeds(
-            "publishing the counters",
-            lambda: publish_metrics(monitor.counters, monitor.present, outlet.publish_metrics, time.time),
-        )
-        if taken:
-            succeeds("publishing the series", lambda: series_publisher.publish(statistics))
-
-    return tick

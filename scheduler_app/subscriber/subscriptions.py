@@ -6,7 +6,7 @@ from loguru import logger
 
 from config.streams import Stream
 from config.topics import disjoint
-from models.storage.store import Store
+from models.storage.interface import WritingStore
 
 
 class Subscriptions:
@@ -15,7 +15,7 @@ class Subscriptions:
     A broker keeps the subscriptions of a session, so those that are not wanted have to be ended.
     """
 
-    def __init__(self, streams: Iterable[Stream], store: Store) -> None:
+    def __init__(self, streams: Iterable[Stream], store: WritingStore) -> None:
         """Note in the store what is going to be subscribed to. Raises StoreUnavailable."""
         self._store = store
         asked = [stream.topic for stream in streams]
@@ -30,7 +30,7 @@ class Subscriptions:
             store.set_subscriptions(stored | set(self.wanted))
 
     def settle(self) -> bool:
-        """Note that only what is wanted is subscribed to; as a step, the only one."""
+        """Note that only what is wanted is subscribed to; a task, done in one go."""
         if self.unwanted:
             self._store.set_subscriptions(self.wanted)
             self.unwanted = ()

@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from models.catalog import SeriesRow
-from models.storage.database import prepare, writing_database
-from models.storage.store import StoredReading
-from models.storage.tables import Counter, Reading, Series
+from models.reading import Reading
+from models.storage import tables
+from models.storage.connection import writing_database
+from models.storage.opening import prepare
+from models.storage.tables import NOBODY, Counter, Series
 from models.storage.transaction import insert_sql
 
 # Seconds that readings are kept by default.
@@ -33,28 +35,32 @@ class Kept(NamedTuple):
             for number in range(1, self.series + 1)
         ]
 
-    def readings(self, begin: int, count: int) -> Iterator[StoredReading]:
+    def readings(self, begin: int, count: int) -> Iterator[Reading]:
         """Yield `count` readings from the one numbered `begin`; after the last that is kept come new ones."""
         pause = self.seconds / self.rows
         first = self.now - self.seconds
         values = random.Random(begin)
         for number in range(begin, begin + count):
             value = round(values.uniform(1, 100), 1)
-            yield first + (number + 1) * pause, number + 1, number % self.series + 1, value, None
+            yield Reading(number % self.series + 1, first + (number + 1) * pause, value)
 
     def write(self, path: Path) -> None:
         """Write them to a new database file."""
         prepare(path)
         database = writing_database(path)
-        columns = (Reading.time, Reading.sequence, Reading.series, Reading.value, Reading.message_id)
+        table = tables.Reading
         insert_series = insert_sql(database, Series, *(getattr(Series, name) for name in SeriesRow._fields))
-        insert_reading = insert_sql(database, Reading, *columns)
-        insert_counter = insert_sql(database, Counter, Counter.name, Counter.value)
+        insert_reading = insert_sql(database, table, table.time, table.sequence, table.series, table.value)
+        insert_counter = insert_sql(database, Counter, Counter.member, Counter.name, Counter.value)
         with database.connection_context(), database.atomic():
             connection: sqlite3.Connection = database.connection()
             connection.executemany(insert_series, self.catalog())
-            connection.executemany(insert_reading, self.readings(0, self.rows))
-            connection.execute(insert_counter, ("sequence", self.rows))
+            rows = (
+                (time, sequence, series, value)
+                for sequence, (series, time, value, _) in enumerate(self.readings(0, self.rows), start=1)
+            )
+            connection.executemany(insert_reading, rows)
+            connection.execute(insert_counter, (NOBODY, "sequence", self.rows))
 
 
 def bytes_each(path: Path, rows: int) -> float:

@@ -3,16 +3,18 @@
 import sqlite3
 import statistics
 import time
-from collections.abc import Sequence
 from contextlib import closing
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
-from models.catalog import Catalog
+from models.catalog import Catalog, SeriesRow
+from models.statistics.all_series import Layout
 from models.statistics.grid import Grid
-from models.statistics.rolling import Plan, RollingStatistics
-from models.storage.database import reading_database
+from models.statistics.hand_over import HandOver
+from models.statistics.plan import Plan
+from models.statistics.rolling import RollingStatistics
+from models.storage.reader import ReadingSource
 from tests.benchmarks.kept import Kept
 
 _WINDOWS = (("1min", 60_000), ("5min", 300_000), ("30min", 1_800_000))
@@ -37,21 +39,29 @@ class Ticks(NamedTuple):
 
 def ours(path: Path, kept: Kept, ticks: int) -> Ticks:
     """Start on a database file, and tick every ten seconds while readings come at the rate they came."""
+    catalog, hand_over = Catalog(kept.catalog(), kept.series), HandOver()
+
+    def look_up(series: int) -> tuple[SeriesRow, Plan] | None:
+        row = catalog.row(series)
+        return None if row is None else (row, _PLAN)
+
+    grid = Grid([*_LENGTHS, _AHEAD, 1000 * _INTERVAL])
     rolling = RollingStatistics(
-        reading_database(path),
-        Catalog(kept.catalog(), kept.series),
-        plan_of=lambda row: _PLAN,
-        pooled=_LENGTHS,
-        ahead=_AHEAD,
-        grid=Grid([*_LENGTHS, _AHEAD, 1000 * _INTERVAL]),
+        ReadingSource(path),
+        hand_over,
+        Layout(grid, _WINDOWS, _AHEAD, look_up),
+        when_loaded=lambda newest: None,
+        when_failed=_fail,
     )
     first = _tick(rolling, kept.now)
     arriving = round(kept.rows / kept.seconds * _INTERVAL)
     seconds = []
     for number in range(ticks):
-        new = kept.readings(kept.rows + number * arriving, arriving)
+        sequence = kept.rows + number * arriving
+        new = kept.readings(sequence, arriving)
         while batch := list(islice(new, _BATCH)):
-            rolling.feed(batch, batch[-1][1])
+            sequence += len(batch)
+            hand_over.feed(batch, sequence)
         seconds.append(_tick(rolling, kept.now + (number + 1) * _INTERVAL))
     return Ticks(first, statistics.median(seconds))
 
@@ -59,12 +69,14 @@ def ours(path: Path, kept: Kept, ticks: int) -> Ticks:
 def _tick(rolling: RollingStatistics, now: float) -> float:
     """Return how many seconds it takes to have the averages of all series in Python's hands."""
     begin = time.perf_counter()
-    rolling.advance(now)
-    averages: Sequence[object] = [dict(series.windows(rolling.at)) for series in rolling.series()]
-    rolling.pooled()
+    tick = rolling.tick(now)
     seconds = time.perf_counter() - begin
-    assert averages, "no series"
+    assert tick.series, "no series"
     return seconds
+
+
+def _fail(name: str) -> None:
+    raise AssertionError(f"the statistics of {name} have failed")
 
 
 def sql(path: Path, kept: Kept, ticks: int) -> Ticks:

@@ -1,13 +1,15 @@
 """The database file is deleted, moved, replaced or damaged under a running role."""
 
 import shutil
+import sqlite3
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from models.storage.database import prepare
+from models.storage.opening import prepare
 from tests.conftest import MakeRole
 from tests.support.brokers import Mosquitto
 from tests.support.damage import damage
@@ -127,10 +129,12 @@ def test_damaged_where_it_is_written(mosquitto: Mosquitto, make_role: MakeRole, 
         wait_for_rows(database, 10)
 
 
-@pytest.mark.parametrize("table", ["delivery", "series", "subscription"])
+@pytest.mark.parametrize("table", ["delivery", "series", "subscription", "reading"])
 def test_damaged_at_the_start(make_role: MakeRole, database: Path, table: str) -> None:
     """What is needed to begin cannot be read: that is told in one line."""
     store_readings(database, {"DATA": [(time.time(), 1.0)]})
+    with closing(sqlite3.connect(database)) as connection, connection:
+        connection.execute("INSERT INTO counter VALUES ('', 'received', 1)")
     damage(database, table)
     assert_one_line(make_role("subscriber").start(), "DB_FILE=tmp/test.db is damaged (")
 

@@ -14,7 +14,7 @@ import pytest
 from loguru import logger
 
 from config.settings import load_settings
-from models.storage.store import Batch
+from models.storage.batch import Batch
 from scheduler_app.intake import ingest
 from scheduler_app.intake.ingest import Ingest
 from scheduler_app.mqtt import dialer, paho_client, reconnecting, subscribing

@@ -10,14 +10,17 @@ from pathlib import Path
 import pytest
 from paho.mqtt.client import Client
 
-from models.storage.database import prepare, writing_database
-from models.storage.store import Batch, NewReading, Store
+from models.reading import Reading
+from models.storage.batch import Batch
+from models.storage.connection import writing_database
+from models.storage.opening import prepare
+from models.storage.store import Store
 from tests.conftest import MakeRole
 from tests.support.brokers import Broker, EmbeddedBroker
 from tests.support.database import rejected, rows, wait_for_rows
 from tests.support.mqtt_client import Peer
 from tests.support.waiting import wait_for
-from tests.unit.stored import series_row
+from tests.unit.stored import new_series, series_row
 
 SETTINGS = {"TOPIC": "#", "STATS_INTERVAL": "100ms", "WINDOWS": "1s", "RETENTION": "2s"}
 # What the library would refuse to publish to, what Mosquitto closes the connection for, and our own state.
@@ -61,10 +64,10 @@ def earlier(database: Path) -> Path:
     """Return a database of an earlier version, which took all of `NAMES`."""
     database.parent.mkdir()
     prepare(database)
-    store = Store(writing_database(database))
+    store = Store(writing_database(database), "me")
     now = time.time()
     series = [series_row(number, name, now, 2.0) for number, name in enumerate(NAMES, start=1)]
-    store.add(Batch(series=series, readings=[NewReading(now + 5, row.id, 7) for row in series]))
+    store.add(Batch(series=new_series(*series), readings=[Reading(row.id, now + 5, 7) for row in series]))
     store.close()
     return database
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from config.settings import load_settings
 from models.catalog import Catalog
-from models.storage.database import prepare, writing_database
+from models.storage.connection import writing_database
+from models.storage.opening import prepare
 from models.storage.store import Store
 from scheduler_app.intake.ingest import Ingest
 from scheduler_app.intake.redelivery import Redeliveries
@@ -38,7 +39,7 @@ def test_nothing_is_lost_or_doubled_by_renewals(any_broker: Broker, tmp_path: Pa
         return left
 
     session.leave = count_and_leave  # type: ignore[method-assign]
-    store = Store(writing_database(path))
+    store = Store(writing_database(path), "me")
     redeliveries, catalog = Redeliveries(store.deliveries()), Catalog(store.series(), 10)
     store.close()
     writer = Writer(settings, store, redeliveries, catalog, lambda readings, sequence: None)

@@ -51,12 +51,12 @@ def test_audit(mosquitto: Mosquitto, filled: Role, tmp_path: Path, database: Pat
     assert done.returncode == 0, done.stdout + done.stderr
     found = cells(done.stdout)
     assert set(found) == {
-        *("latest reading", "pooled avg", "coverage", "avg", "count", "sum", "min", "max", "range"),
+        *("latest reading", "overall avg", "coverage", "avg", "count", "sum", "min", "max", "range"),
         *("stddev", "median", "p95", "p99.9", "first", "last", "rate", "time_weighted_avg"),
     }
-    for name in ("avg", "count", "sum", "min", "max", "range", "first", "last", "pooled avg"):
+    for name in ("avg", "count", "sum", "min", "max", "range", "first", "last", "overall avg"):
         compared, largest, off = found[name]
-        assert int(compared.replace(",", "")) >= (3 * SERIES if name != "pooled avg" else 3)
+        assert int(compared.replace(",", "")) >= (3 * SERIES if name != "overall avg" else 3)
         assert (largest, off) == ("0", "0")
 
     with closing(sqlite3.connect(database)) as connection, connection:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 
-from models.storage.database import prepare
+from models.storage.opening import prepare
 
 # Kept for so long, in seconds, unless a test says otherwise.
 RETENTION = 2100.0
@@ -31,4 +31,4 @@ def store_readings(
                     "INSERT INTO reading (time, sequence, series_id, value) VALUES (?, ?, ?, ?)",
                     (time, sequence, series, value),
                 )
-        connection.execute("INSERT OR REPLACE INTO counter VALUES ('sequence', ?)", (sequence,))
+        connection.execute("INSERT OR REPLACE INTO counter VALUES ('', 'sequence', ?)", (sequence,))

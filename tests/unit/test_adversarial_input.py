@@ -24,8 +24,9 @@ from config.quantities import Window
 from config.streams import FieldPath, Stream, topic_level
 from config.text import printable
 from config.topics import check_topic, check_topic_filter, disjoint, is_at_or_below, matches, unpublishable
-from models.catalog import LONGEST_NAME, Catalog, NoSuchSeries
-from models.storage.database import prepare, writing_database
+from models.catalog import LONGEST_NAME, Catalog, NewSeries, NoSuchSeries
+from models.storage.connection import writing_database
+from models.storage.opening import prepare
 from models.storage.store import Store
 from scheduler_app.errors import CommandError
 from scheduler_app.intake.fields import decode_fields
@@ -168,7 +169,7 @@ READERS: dict[str, Callable[[str], object]] = {
     "BrokerAddress": BrokerAddress.parse,
     "hide_password": hide_password,
     "printable": printable,
-    "a series": lambda text: Catalog([], 1, unpublishable=unpublishable).begin(text, "", 0, 1),
+    "a series": lambda text: Catalog([], 1, unpublishable=unpublishable).begin(text, "", 0, 1, NewSeries()),
     "an argument": lambda text: build_parser("stats", load_command("stats")).parse_args([f"//{text}"]),
 }
 
@@ -222,7 +223,7 @@ def test_no_topic_keeps_the_writer_busy(tmp_path: Path, pump: str) -> None:
     file = tmp_path / "streams.toml"
     file.write_text("".join(f'[[stream]]\ntopic = "+/{number}/+/#"\n' for number in range(300)))
     prepare(tmp_path / "test.db")
-    store = Store(writing_database(tmp_path / "test.db"))
+    store = Store(writing_database(tmp_path / "test.db"), "me")
     writers = [writer_on(store, streams_file=str(file)), writer_on(store)]
     lines: list[str] = []
     handler = logger.add(lines.append, format="{message}")

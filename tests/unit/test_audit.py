@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 
 from config.settings import load_settings
-from models.series_message import SeriesMessage
-from models.storage.database import reading_database
+from models.storage.connection import reading_database
 from models.storage.series_queries import snapshot
-from scheduler_app.checks.audit import COVERAGE, POOLED, Audit
+from scheduler_app.checks.audit import COVERAGE, OVERALL, Audit
 from scheduler_app.commands.audit import Kept, check, report
 from scheduler_app.errors import CommandError
 from scheduler_app.mqtt.message import Message
 from scheduler_app.publishing.messages import SERIES_BYTES, write_series
+from scheduler_app.publishing.records import SeriesMessage
 from tests.unit.database_file import store_readings
 from tests.unit.messages import message
 
@@ -111,7 +111,7 @@ def test_what_is_of_another_database_is_skipped_and_counted(make_audit: Callable
     audit = make_audit()
     audit.check_series(of_a()._replace(series="c"))
     audit.check_series(of_a()._replace(sequence=7))
-    audit.check_pooled({"avg_1min": 1.0}, NOW, 7)
+    audit.check_overall({"avg_1min": 1.0}, NOW, 7)
     assert audit.compared == 0
     assert sum(audit.skipped.values()) == 3
     with pytest.raises(CommandError, match="nothing that is published could be compared"):
@@ -128,7 +128,7 @@ def published(payload: object, topic: str, *, retained: bool = False) -> Message
     return message(json.dumps(payload).encode(), topic, retained=retained)
 
 
-def pooled(average: float, **tick: Any) -> tuple[Message, Message]:
+def overall(average: float, **tick: Any) -> tuple[Message, Message]:
     averages = published({"avg_1min": average, "avg_5min": None}, "STATS")
     metrics = {"at": NOW, "since": NOW - 100, "tick": {"at": NOW, "sequence": 5} | tick}
     return averages, published(metrics, "STATS/$metrics")
@@ -139,23 +139,23 @@ RIGHT = math.fsum([0.1, 0.2, 0.3, 5.0]) / 4
 
 def test_averages_belong_to_the_tick_that_is_told_right_after_them(make_audit: Callable[..., Audit]) -> None:
     audit = make_audit(read_at=NOW + 1, retention=200)
-    averages, metrics = pooled(RIGHT)
+    averages, metrics = overall(RIGHT)
     old = averages._replace(retained=True), metrics._replace(retained=True)
     check(audit, [*old, metrics, averages, metrics, metrics], load_settings())
-    assert audit.findings[POOLED].compared == 1
+    assert audit.findings[OVERALL].compared == 1
     assert audit.off == 0
     assert audit.skipped == {"windows of which a part may be pruned since": 1}
 
 
-def test_a_wrong_pooled_average_is_off(make_audit: Callable[..., Audit]) -> None:
+def test_a_wrong_overall_average_is_off(make_audit: Callable[..., Audit]) -> None:
     audit = make_audit()
-    check(audit, pooled(math.nextafter(RIGHT, 9)), load_settings())
-    assert audit.findings[POOLED].compared == 2
+    check(audit, overall(math.nextafter(RIGHT, 9)), load_settings())
+    assert audit.findings[OVERALL].compared == 2
     assert audit.off == 2  # and the window of 5 minutes is not empty
 
 
 def test_rubbish_is_skipped_and_counted(make_audit: Callable[..., Audit]) -> None:
-    averages, metrics = pooled(RIGHT)
+    averages, metrics = overall(RIGHT)
     audit = make_audit()
     messages = [
         averages._replace(payload=b"x"),
@@ -174,7 +174,7 @@ def test_rubbish_is_skipped_and_counted(make_audit: Callable[..., Audit]) -> Non
         "messages that hold no averages": 1,
         "messages that hold no metrics": 3,
         "messages that hold no statistics of a series": 1,
-        "pooled values that are of no window": 1,
+        "overall averages that are of no window": 1,
     }
     assert (audit.compared, audit.off) == (8, 0)
     assert COVERAGE in audit.findings

@@ -2,9 +2,9 @@ from typing import Any
 
 import pytest
 
-from models.series_message import SeriesMessage
 from scheduler_app.console.order import Order
 from scheduler_app.console.series_table import Board
+from scheduler_app.publishing.records import SeriesMessage
 from tests.unit.series_messages import AT
 
 

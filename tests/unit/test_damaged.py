@@ -3,27 +3,24 @@
 from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from config.settings import load_settings
-from models.storage.database import (
-    UnusableDatabase,
-    first_damage,
-    prepare,
-    reading_database,
-    writing_database,
-)
-from models.storage.queries import counters, rejected_counts
-from models.storage.series_queries import all_series, snapshot, summaries
+from models.storage.connection import reading_database, writing_database
+from models.storage.damage import first_damage
+from models.storage.errors import DamagedStore, StoreUnavailable, UnreadableDatabase, UnusableDatabase
+from models.storage.opening import prepare
+from models.storage.reader import StoreReader
 from models.storage.store import Store
-from models.storage.transaction import DamagedStore, StoreUnavailable, UnreadableDatabase, reading
+from models.storage.transaction import reading
 from scheduler_app.checks.doctor import Level, examine
 from scheduler_app.errors import CommandError
 from scheduler_app.runtime.lifecycle import StopSignal
 from scheduler_app.runtime.locked_database import when_unlocked
 from scheduler_app.runtime.stored_readings import stored_readings
-from scheduler_app.subscriber.monitor import Reader
+from scheduler_app.subscriber.monitor import ReadErrors
 from tests.support.damage import damage
 from tests.unit.messages import message
 from tests.unit.rows import locked, rows
@@ -41,7 +38,7 @@ def path(tmp_path: Path) -> Path:
     """Make a database with some pages of readings."""
     path = tmp_path / "test.db"
     prepare(path)
-    store = Store(writing_database(path))
+    store = Store(writing_database(path), "me")
     add(store, *range(1, 1001))
     store.close()
     return path
@@ -49,7 +46,7 @@ def path(tmp_path: Path) -> Path:
 
 def test_writing_into_it_is_an_error_that_no_waiting_cures(path: Path) -> None:
     damage(path, "reading")
-    store = Store(writing_database(path))
+    store = Store(writing_database(path), "me")
     with pytest.raises(DamagedStore) as caught:
         add(store, 2000.0)
     assert str(caught.value) == LINE.format(path)
@@ -57,7 +54,7 @@ def test_writing_into_it_is_an_error_that_no_waiting_cures(path: Path) -> None:
 
 
 def test_a_locked_database_is_not_damaged(path: Path) -> None:
-    store = Store(writing_database(path))
+    store = Store(writing_database(path), "me")
     with locked(path), pytest.raises(StoreUnavailable) as caught:
         add(store, 2000.0)
     assert not isinstance(caught.value, DamagedStore)
@@ -67,20 +64,20 @@ def test_a_locked_database_is_not_damaged(path: Path) -> None:
 @pytest.mark.parametrize(
     ("table", "ask"),
     [
-        ("series", all_series),
-        ("reading", summaries),
-        ("reading", snapshot),
-        ("counter", counters),
-        ("rejected_message", rejected_counts),
+        ("series", StoreReader.series),
+        ("reading", StoreReader.summaries),
+        ("reading", StoreReader.snapshot),
+        ("counter", StoreReader.counters),
+        ("rejected_message", StoreReader.rejected_counts),
     ],
 )
 @pytest.mark.parametrize("byte", [b"\xff", b"\0"])
 def test_a_command_that_reads_it_ends_with_one_line(
-    path: Path, table: str, ask: Callable[[object], object], byte: bytes
+    path: Path, table: str, ask: Callable[[Any], object], byte: bytes
 ) -> None:
     damage(path, table, byte)
-    with pytest.raises(CommandError) as caught, stored_readings(path) as database:
-        ask(database)
+    with pytest.raises(CommandError) as caught, stored_readings(path) as stored:
+        ask(stored)
     assert (str(caught.value), caught.value.status) == (LINE.format(path), 1)
 
 
@@ -90,9 +87,9 @@ def test_a_text_that_is_none_is_damage_too(path: Path) -> None:
     path.write_bytes(path.read_bytes().replace(b"DATADATA", b"DAT\xffDAT\xff"))
     with (
         pytest.raises(CommandError, match=r"is damaged \(Could not decode"),
-        stored_readings(path) as database,
+        stored_readings(path) as stored,
     ):
-        all_series(database)
+        stored.series()
 
 
 def test_a_database_that_cannot_be_read_for_another_reason_is_named(tmp_path: Path) -> None:
@@ -106,7 +103,7 @@ def test_a_database_that_cannot_be_read_for_another_reason_is_named(tmp_path: Pa
 
 def test_a_role_does_not_wait_for_it_to_be_whole_again(path: Path) -> None:
     damage(path, "delivery")
-    store = Store(writing_database(path))
+    store = Store(writing_database(path), "me")
     with pytest.raises(UnusableDatabase, match="is damaged"):
         when_unlocked(store.deliveries, StopSignal())
 
@@ -122,11 +119,11 @@ def test_check_finds_it_in_every_table(path: Path, table: str) -> None:
 
 
 def test_periodic_work_says_it_once_and_leaves_the_rest_to_the_next_time(log_lines: list[str]) -> None:
-    reader = Reader()
+    read_errors = ReadErrors()
     done: list[str] = []
     for _ in range(3):
-        with reader.told():
-            with reader.told():
+        with read_errors.told():
+            with read_errors.told():
                 raise UnreadableDatabase("DB_FILE=x is damaged")
             done.append("what needs no database")
     assert done == ["what needs no database"] * 3
@@ -134,7 +131,7 @@ def test_periodic_work_says_it_once_and_leaves_the_rest_to_the_next_time(log_lin
 
 
 def test_periodic_work_that_fails_for_another_reason_is_not_hidden() -> None:
-    with pytest.raises(ZeroDivisionError), Reader().told():
+    with pytest.raises(ZeroDivisionError), ReadErrors().told():
         raise ZeroDivisionError
 
 
@@ -142,7 +139,7 @@ def test_a_file_with_ids_of_readings_is_whole(tmp_path: Path) -> None:
     """SQLite 3.40 finds NULL in their table if it is asked for a quick check."""
     path = tmp_path / "test.db"
     prepare(path)
-    store = Store(writing_database(path))
+    store = Store(writing_database(path), "me")
     writer = writer_on(store)
     writer.commit(writer.sort([message(b'{"number": 21.5, "id": "a-1"}')]))
     store.close()

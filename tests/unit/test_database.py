@@ -13,15 +13,11 @@ from pathlib import Path
 import peewee
 import pytest
 
-from models.storage.database import (
-    READINGS,
-    LockedDatabase,
-    UnusableDatabase,
-    prepare,
-    reading_database,
-    sole_owner,
-    writing_database,
-)
+from models.storage.connection import reading_database, writing_database
+from models.storage.errors import LockedDatabase, UnusableDatabase
+from models.storage.opening import prepare
+from models.storage.ownership import sole_owner
+from models.storage.schema import READINGS
 from models.storage.store import Store
 from tests.unit.rows import locked, rows
 from tests.unit.stored import add
@@ -72,7 +68,7 @@ def test_the_file_is_created_with_its_folders_and_tables(tmp_path: Path) -> None
 def test_preparing_again_keeps_what_is_stored(tmp_path: Path) -> None:
     path = tmp_path / "test.db"
     prepare(path)
-    store = Store(writing_database(path))
+    store = Store(writing_database(path), "me")
     add(store, 1.0, value=2.0)
     store.close()
     prepare(path)
@@ -225,7 +221,7 @@ def test_a_reading_connection_sees_one_state_while_another_writes(tmp_path: Path
     path = tmp_path / "test.db"
     prepare(path)
     database = reading_database(path)
-    store = Store(writing_database(path))
+    store = Store(writing_database(path), "me")
     with database.connection_context(), database.atomic():
         count = "SELECT count(*) FROM reading"
         assert database.execute_sql(count).fetchone() == (0,)
@@ -273,7 +269,7 @@ def test_the_place_for_the_lock_must_be_writable(tmp_path: Path) -> None:
 def test_a_database_is_free_again_when_its_owner_is_killed(tmp_path: Path) -> None:
     path = tmp_path / "test.db"
     script = (
-        "import sys, pathlib; from models.storage.database import sole_owner\n"
+        "import sys, pathlib; from models.storage.ownership import sole_owner\n"
         "with sole_owner(pathlib.Path(sys.argv[1])): print('owner', flush=True); sys.stdin.read()"
     )
     with subprocess.Popen(
@@ -294,7 +290,7 @@ def test_nobody_else_may_read_what_is_stored(tmp_path: Path) -> None:
     """Or hold the lock. SQLite alone would let everybody."""
     path = tmp_path / "test.db"
     prepare(path)
-    store = Store(writing_database(path))
+    store = Store(writing_database(path), "me")
     with sole_owner(path):
         add(store, 1.0)
         modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in tmp_path.iterdir()}
@@ -372,7 +368,7 @@ def test_the_journal_of_a_killed_writer_is_read(tmp_path: Path) -> None:
     """What was committed is there after a crash, although it stands in the write-ahead log only."""
     path, copy = tmp_path / "test.db", tmp_path / "copy.db"
     prepare(path)
-    store = Store(writing_database(path))
+    store = Store(writing_database(path), "me")
     add(store, 1.0, value=2.0)
     for suffix in ("", "-wal"):  # as a crash leaves them: the writer has closed nothing
         copy.with_name(copy.name + suffix).write_bytes(path.with_name(path.name + suffix).read_bytes())

@@ -7,10 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from models.storage.database import OUTBOX, DatabaseGone, prepare, writing_database
+from models.reading import Reading
+from models.storage.batch import Batch
+from models.storage.connection import writing_database
+from models.storage.errors import DatabaseGone, StoreUnavailable
+from models.storage.opening import prepare
 from models.storage.outbox import Outbox
-from models.storage.store import Batch, NewReading, Store
-from models.storage.transaction import StoreUnavailable
+from models.storage.schema import OUTBOX
+from models.storage.store import Store
 from tests.unit.messages import message
 from tests.unit.rows import locked, rows
 from tests.unit.stored import add
@@ -57,7 +61,7 @@ def replace_log(path: Path) -> None:
 
 
 DEEDS = (delete, delete_folder, move, move_folder, replace, empty, delete_log, replace_log)
-READING = Batch(readings=[NewReading(2.0, 1, 1.0)])
+READING = Batch(readings=[Reading(1, 2.0, 1.0)])
 
 
 @pytest.fixture
@@ -69,7 +73,7 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def store(path: Path) -> Iterator[Store]:
-    store = Store(writing_database(path))
+    store = Store(writing_database(path), "me")
     add(store, 1.0)
     yield store
     store.close()
@@ -140,7 +144,7 @@ def test_a_file_that_stays_is_not_lost(store: Store, path: Path) -> None:
     """Neither when its log grows, is written back or is made anew, nor by another name for it."""
     link = path.with_name("link.db")
     link.symlink_to(path)
-    other = Store(writing_database(link))
+    other = Store(writing_database(link), "me")
     rows(path, "PRAGMA wal_checkpoint(TRUNCATE)")
     store.add(READING)
     store.close()
@@ -157,7 +161,7 @@ def test_the_log_of_a_link_is_beside_the_file_it_leads_to(tmp_path: Path) -> Non
     target, link = tmp_path / "a" / "target.db", tmp_path / "link.db"
     prepare(target)
     link.symlink_to(target)
-    store = Store(writing_database(link))
+    store = Store(writing_database(link), "me")
     add(store, 1.0)
     delete_log(target)
     with pytest.raises(DatabaseGone, match=str(log_of(target))):
@@ -169,7 +173,7 @@ def test_a_link_that_leads_elsewhere_is_a_loss(tmp_path: Path) -> None:
     prepare(first)
     prepare(second)
     link.symlink_to(first)
-    store = Store(writing_database(link))
+    store = Store(writing_database(link), "me")
     add(store, 1.0)
     link.unlink()
     link.symlink_to(second)
@@ -191,7 +195,7 @@ def test_that_the_file_is_gone_is_not_taken_for_a_message_that_cannot_be_stored(
     """Else the messages at hand would be rejected one by one, in a file that is not there."""
     path = tmp_path / "test.db"
     prepare(path)
-    store = Store(writing_database(path))
+    store = Store(writing_database(path), "me")
     writer = writer_on(store)
     writer.commit(writer.sort([message(b"1")]))
     path.unlink()

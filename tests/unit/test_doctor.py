@@ -8,11 +8,14 @@ from pathlib import Path
 import pytest
 
 from config.settings import Settings, load_settings
-from models.storage.database import prepare, writing_database
-from models.storage.store import Batch, NewReading, Store
+from models.reading import Reading
+from models.storage.batch import Batch
+from models.storage.connection import writing_database
+from models.storage.opening import prepare
+from models.storage.store import Store
 from scheduler_app.checks.doctor import Finding, Level, _check_metrics, _enough, _rate, examine
 from scheduler_app.publishing.messages import parse_metrics
-from tests.unit.stored import series_row
+from tests.unit.stored import new_series, series_row
 
 
 def findings(path: Path, number: int) -> list[Finding]:
@@ -25,14 +28,16 @@ def settings(path: Path) -> Settings:
 
 def store(path: Path, batch: Batch) -> None:
     prepare(path)
-    store = Store(writing_database(path))
+    store = Store(writing_database(path), "me")
     store.add(batch)
     store.close()
 
 
 def test_settings_and_database_are_found_to_be_right(tmp_path: Path) -> None:
     path = tmp_path / "a" / "test.db"
-    store(path, Batch(readings=[NewReading(1.0, 1, 2.0), NewReading(2.0, 1, 3.0)], series=[series_row(1)]))
+    store(
+        path, Batch(readings=[Reading(1, 1.0, 2.0), Reading(1, 2.0, 3.0)], series=new_series(series_row(1)))
+    )
     first, second, third = findings(path, 3)
     assert first == Finding(Level.OK, "settings", "DATA to STATS, windows 1min, 5min, 30min")
     assert second.level == Level.OK
@@ -51,7 +56,7 @@ def test_a_database_that_cannot_be_used_is_found(tmp_path: Path) -> None:
 
 def test_readings_ahead_of_our_clock_and_late_ones_are_warned_of(tmp_path: Path) -> None:
     path = tmp_path / "test.db"
-    batch = Batch(readings=[NewReading(time.time() + 25, 1, 2.0)], series=[series_row(1)])
+    batch = Batch(readings=[Reading(1, time.time() + 25, 2.0)], series=new_series(series_row(1)))
     batch.counts.update(received=3, late=2)
     store(path, batch)
     *_, ahead, late = findings(path, 5)

@@ -13,7 +13,8 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from config.settings import Settings, default_text, load_settings
-from config.streams import STATISTICS_FORM, is_percentile, load_streams
+from config.statistics import STATISTICS, is_statistic
+from config.streams import load_streams
 from scheduler_app.management import build_parser, command_names, load_command
 from tests.support.reference import agrees, reference
 
@@ -215,9 +216,22 @@ def test_each_statistic_is_defined_with_an_example_that_is_right() -> None:
         for time, value in table(path, "time", "value")
     ]
     assert len(readings) == 4
-    examples = {row[0].strip("`"): row[2] for row in table(path, "statistic", "definition", "example")}
-    names = set(STATISTICS_FORM.partition(", or ")[0].split(", "))
-    assert {name for name in examples if not is_percentile(name)} == names
-    assert any(map(is_percentile, examples))
-    for name, example in examples.items():
-        assert agrees(name, float(example), reference(name, at, readings), 26.0), name
+    rows = table(path, "statistic", "definition", "example")
+    documented = {name.strip("`"): definition for name, definition, _ in rows}
+    for statistic in STATISTICS:
+        names = [name for name in documented if statistic.is_called(name)]
+        assert names, f"{statistic.name} is not in {name_of(path)}"
+        # of those that are named alike, it says in the table which they are
+        assert documented[names[0]].endswith(statistic.definition)
+        assert statistic.form or documented[names[0]] == statistic.definition
+    for name, _, example in rows:
+        assert is_statistic(name.strip("`"))
+        expected = reference(name.strip("`"), at, readings)
+        assert agrees(name.strip("`"), float(example), expected, 26.0), name
+
+
+def test_the_document_says_which_statistics_are_exact() -> None:
+    text = (ROOT / "docs" / "statistics.md").read_text()
+    [sentence] = re.findall(r"^(.*) are right to the last bit", text, re.MULTILINE)
+    exact = [statistic.name for statistic in STATISTICS if statistic.exact]
+    assert sorted(re.findall(r"`([a-z_]+)`", sentence)) == sorted(exact)

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from models.storage.database import prepare, writing_database
+from models.storage.connection import writing_database
+from models.storage.errors import StoreUnavailable
+from models.storage.opening import prepare
 from models.storage.store import Store
-from models.storage.transaction import StoreUnavailable
 from scheduler_app.intake.redelivery import Redeliveries
 from scheduler_app.mqtt.message import Message
 from tests.unit.messages import message
@@ -21,12 +22,12 @@ class Service:
     def __init__(self, folder: Path) -> None:
         self.path = folder / "test.db"
         prepare(self.path)
-        self.store = Store(writing_database(self.path))
+        self.store = Store(writing_database(self.path), "me")
         self.start_again()
 
     def start_again(self) -> None:
         self.store.close()
-        self.store = Store(writing_database(self.path))
+        self.store = Store(writing_database(self.path), "me")
         self.writer = writer_on(self.store)
 
     def take(self, *messages: Message) -> None:

@@ -10,7 +10,8 @@ from random import Random
 
 import pytest
 
-from models.storage.database import prepare, writing_database
+from models.storage.connection import writing_database
+from models.storage.opening import prepare
 from models.storage.store import Store
 from scheduler_app.intake.ingest import Ingest
 from scheduler_app.intake.redelivery import Redeliveries
@@ -63,7 +64,7 @@ class Run:
     def _live(self) -> None:
         database = writing_database(self._path)
         database.pragma("synchronous", 0, permanent=True)  # no power fails here, and there are many commits
-        store = Store(database)
+        store = Store(database, "me")
         session = SimulatedSession(self._broker, self._random, MOST_AT_ONCE)
         redeliveries = Redeliveries(store.deliveries(), remembered=self._remembered)
         ingest = Ingest(

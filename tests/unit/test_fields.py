@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from config.quantities import Window
 from config.streams import TIME_FORMATS, FieldPath, Stream
 from models.catalog import LONGEST_NAME
-from scheduler_app.intake.fields import FieldReading, decode_fields
-from scheduler_app.intake.payload import MAX_PAYLOAD, Reason, Rejected
+from scheduler_app.intake.fields import decode_fields
+from scheduler_app.intake.payload import MAX_PAYLOAD, Decoded, Reason, Rejected
 
 ARRIVED = 1_795_466_130.5
 LATEST = ARRIVED + 30
@@ -34,7 +34,7 @@ def stream(*fields: str, time: str | None = None, time_format: str = "s", every:
 EVERY = stream(every=True)
 
 
-def decode(payload: bytes | object, read: Stream) -> tuple[list[FieldReading], list[tuple[str, str]]]:
+def decode(payload: bytes | object, read: Stream) -> tuple[list[Decoded], list[tuple[str, str]]]:
     """Return the readings, and reason and detail of what is none."""
     data = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
     readings, rejections = decode_fields(data, read, ARRIVED, LATEST)
@@ -115,7 +115,7 @@ def test_of_a_message_the_good_fields_are_taken_and_each_bad_one_is_rejected_wit
     readings, rejections = decode(
         payload.replace(b"NaN_", b"1e999"), stream("a", "b", "c.x", "d", "e", "f", "g")
     )
-    assert readings == [("a", 1.0, ARRIVED), ("g", 3.0, ARRIVED)]
+    assert readings == [Decoded("a", ARRIVED, 1.0), Decoded("g", ARRIVED, 3.0)]
     assert rejections == [
         (Reason.BOOLEAN, "b"),
         (Reason.NO_NUMBER, "c/x"),
@@ -152,7 +152,7 @@ def test_with_only_a_time_named_a_message_is_a_number_or_has_one() -> None:
     assert values(b"21.5", read) == values(b"+21.5", read) == values(b'"21.5"', read) == {"": 21.5}
     assert values({"number": 46}, read) == {"": 46.0}
     [reading], _ = decode({"number": "46", "t": ARRIVED - 5, "epochtime": 3}, read)
-    assert reading == ("", 46.0, ARRIVED - 5)
+    assert reading == Decoded("", ARRIVED - 5, 46.0)
     for nothing in ({}, {"temperature": 1}, None):
         assert rejection(nothing, read) == (Reason.NO_NUMBER, "looked for number")
     assert decode([1], read) == ([], [(Reason.NO_NUMBER, "")])
@@ -179,7 +179,7 @@ def test_a_star_takes_nothing_that_is_no_number() -> None:
 def test_a_star_rejects_each_number_that_is_no_float() -> None:
     payload = b'{"a": 1e999, "b": {"c": [%s, 2]}}' % (b"9" * 400)
     assert decode(payload, EVERY) == (
-        [("b/c/1", 2.0, ARRIVED)],
+        [Decoded("b/c/1", ARRIVED, 2.0)],
         [(Reason.NOT_FINITE, "a"), (Reason.NOT_FINITE, "b/c/0")],
     )
 
@@ -191,15 +191,15 @@ def test_numbers_come_in_the_order_they_stand_in() -> None:
 
 def test_the_time_of_a_message_is_none_of_its_numbers() -> None:
     at = ARRIVED - 5
-    assert decode({"v": 1, "epochtime": at}, EVERY)[0] == [("v", 1.0, at)]
+    assert decode({"v": 1, "epochtime": at}, EVERY)[0] == [Decoded("v", at, 1.0)]
     named = stream(every=True, time="x.t")
     assert decode({"v": 1, "x": {"t": at, "u": 2}, "epochtime": 3}, named)[0] == [
-        ("v", 1.0, at),
-        ("x/u", 2.0, at),
-        ("epochtime", 3.0, at),
+        Decoded("v", at, 1.0),
+        Decoded("x/u", at, 2.0),
+        Decoded("epochtime", at, 3.0),
     ]
     in_list = stream(every=True, time="/x/1")
-    assert decode({"x": [7, at]}, in_list)[0] == [("x/0", 7.0, at)]
+    assert decode({"x": [7, at]}, in_list)[0] == [Decoded("x/0", at, 7.0)]
 
 
 def test_so_many_numbers_may_one_message_hold() -> None:
@@ -334,7 +334,7 @@ def test_without_a_time_a_message_has_that_of_its_arrival() -> None:
 
 
 def test_without_a_named_time_it_is_the_epoch_time() -> None:
-    assert decode({"a": 1, "epochtime": "1795466120.125"}, stream("a"))[0] == [("", 1.0, SECONDS)]
+    assert decode({"a": 1, "epochtime": "1795466120.125"}, stream("a"))[0] == [Decoded("", SECONDS, 1.0)]
 
 
 def test_all_readings_of_a_message_have_its_time() -> None:
@@ -429,7 +429,7 @@ def test_any_payload_is_finite_readings_or_rejected(payload: bytes, read: Stream
         assert rejected.reason in Reason  # noqa: PT017 - both ways are right
         return
     assert readings or rejections
-    for field, value, time in readings:
+    for field, time, value, _ in readings:
         assert isinstance(value, float)
         assert isinstance(time, float)
         assert math.isfinite(value)

@@ -21,40 +21,40 @@ DURATIONS = st.lists(st.integers(1000, 366 * 86_400_000), max_size=4)
 @example([1001], 0.1)
 @example([1001], -0.001)
 @example([1001], 0.0)
-@example([1001], 0.043000000000000003)  # the division rounds down to a step that has ended
+@example([1001], 0.043000000000000003)  # the division rounds down to a slot that has ended
 @example([1010], 4.03)  # and here up, to one that has not begun
-def test_a_time_lies_in_the_step_between_its_two_edges(durations: list[int], time: float) -> None:
+def test_a_time_lies_in_the_slot_between_its_two_edges(durations: list[int], time: float) -> None:
     grid = Grid(durations)
-    step = grid.step(time)
-    assert grid.edge(step - 1) < time <= grid.edge(step)
+    slot = grid.slot(time)
+    assert grid.edge(slot - 1) < time <= grid.edge(slot)
 
 
 @given(DURATIONS, st.integers(-(10**9), 10**10))
-def test_an_edge_belongs_to_the_step_that_it_ends(durations: list[int], step: int) -> None:
+def test_an_edge_belongs_to_the_slot_that_it_ends(durations: list[int], slot: int) -> None:
     grid = Grid(durations)
-    step = step * 10 // grid.milliseconds
-    edge = grid.edge(step)
-    assert grid.step(edge) == grid.last_edge(edge) == step
-    assert grid.step(math.nextafter(edge, math.inf)) == step + 1
-    assert grid.last_edge(math.nextafter(edge, -math.inf)) == step - 1
+    slot = slot * 10 // grid.milliseconds
+    edge = grid.edge(slot)
+    assert grid.slot(edge) == grid.last_slot(edge) == slot
+    assert grid.slot(math.nextafter(edge, math.inf)) == slot + 1
+    assert grid.last_slot(math.nextafter(edge, -math.inf)) == slot - 1
 
 
 @given(DURATIONS, SANE)
-def test_the_last_edge_is_at_or_before_now_and_the_next_one_after_it(
+def test_the_last_slot_is_at_or_before_now_and_the_next_one_after_it(
     durations: list[int], now: float
 ) -> None:
     grid = Grid(durations)
-    last = grid.last_edge(now)
+    last = grid.last_slot(now)
     assert grid.edge(last) <= now < grid.edge(last + 1)
 
 
 @given(DURATIONS.filter(bool))
-def test_every_duration_is_a_whole_number_of_steps(durations: list[int]) -> None:
-    """So windows begin at edges, and each step is all in a window or not at all."""
+def test_every_duration_is_a_whole_number_of_slots(durations: list[int]) -> None:
+    """So windows begin at edges, and each slot is all in a window or not at all."""
     grid = Grid(durations)
     assert 1 <= grid.milliseconds <= 10_000
     for duration in durations:
-        assert grid.steps(duration) * grid.milliseconds == duration
+        assert grid.slots(duration) * grid.milliseconds == duration
 
 
 @pytest.mark.parametrize(
@@ -69,21 +69,21 @@ def test_every_duration_is_a_whole_number_of_steps(durations: list[int]) -> None
         ([1001], 1),
     ],
 )
-def test_steps_are_as_long_as_they_can_be_and_ten_seconds_at_most(
+def test_slots_are_as_long_as_they_can_be_and_ten_seconds_at_most(
     durations: list[int], milliseconds: int
 ) -> None:
     assert Grid(durations).milliseconds == milliseconds
 
 
 @given(st.integers(-(10**10), 10**10))
-def test_an_edge_is_the_float_nearest_to_its_time(step: int) -> None:
+def test_an_edge_is_the_float_nearest_to_its_time(slot: int) -> None:
     """A reading that says so is at the edge, whoever has computed it."""
-    assert Grid([200]).edge(step) == float(Fraction(step * 200, 1000))
-    assert float(f"{step * 200 / 1000:.3f}") == Grid([200]).edge(step)
+    assert Grid([200]).edge(slot) == float(Fraction(slot * 200, 1000))
+    assert float(f"{slot * 200 / 1000:.3f}") == Grid([200]).edge(slot)
 
 
 @pytest.mark.parametrize("time", [1e-300, 1e14, -1e14, 5e-324])
-def test_a_time_that_is_hardly_sane_lies_in_a_step_all_the_same(time: float) -> None:
+def test_a_time_that_is_hardly_sane_lies_in_a_slot_all_the_same(time: float) -> None:
     grid = Grid([60_000])
-    step = grid.step(time)
-    assert grid.edge(step - 1) < time <= grid.edge(step)
+    slot = grid.slot(time)
+    assert grid.edge(slot - 1) < time <= grid.edge(slot)

@@ -7,15 +7,17 @@ import pytest
 from peewee import SqliteDatabase
 
 from models.storage import queries as history
-from models.storage.database import prepare, reading_database, writing_database
-from models.storage.store import Batch, Store
+from models.storage.batch import Batch
+from models.storage.connection import reading_database, writing_database
+from models.storage.opening import prepare
+from models.storage.store import Store
 from tests.unit.stored import add, add_all
 
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
     prepare(tmp_path / "test.db")
-    store = Store(writing_database(tmp_path / "test.db"))
+    store = Store(writing_database(tmp_path / "test.db"), "me")
     yield store
     store.close()
 

@@ -1,11 +1,10 @@
+import time
 from collections.abc import Callable, Sequence
-from types import SimpleNamespace
 
 import pytest
 
-from models.storage.database import DatabaseGone
-from models.storage.store import Batch
-from models.storage.transaction import DamagedStore, NotStored, StoreUnavailable
+from models.storage.batch import Batch
+from models.storage.errors import DamagedStore, DatabaseGone, NotStored, StoreUnavailable
 from scheduler_app.intake.ingest import MAX_BATCH, Ingest
 from scheduler_app.mqtt.message import Message
 from tests.unit.messages import message
@@ -145,23 +144,28 @@ class FakeWriter:
         self.events.append(done)
 
 
-def ingest_of(session: FakeSession, failures: float = 0) -> Ingest:
+def ingest_of(
+    session: FakeSession,
+    failures: float = 0,
+    now: Callable[[], float] = time.time,
+    monotonic: Callable[[], float] = time.monotonic,
+) -> Ingest:
     """Return an ingest loop that is stopped when nothing is left to receive."""
-    ingest = Ingest(session, FakeWriter(session, failures))
+    ingest = Ingest(session, FakeWriter(session, failures), now=now, monotonic=monotonic)
     session.when_empty = ingest.stop
     return ingest
 
 
-def steps(events: list[str], name: str, rounds: int) -> Callable[[], bool]:
-    """Return a step that has `rounds` pieces of work to do."""
+def tasks(events: list[str], name: str, rounds: int) -> Callable[[], bool]:
+    """Return a task that has `rounds` pieces of work to do."""
     left = iter(range(rounds - 1, -1, -1))
 
-    def step() -> bool:
+    def task() -> bool:
         number = next(left)
         events.append(f"{name} {number} left")
         return number > 0
 
-    return step
+    return task
 
 
 def test_a_batch_is_stored_and_then_acknowledged_in_the_order_received() -> None:
@@ -279,21 +283,21 @@ def test_what_can_neither_be_stored_nor_rejected_is_never_acknowledged() -> None
     assert session.events == ["store a", "disconnect"]
 
 
-def test_a_step_that_fails_is_dropped_and_readings_are_taken_in(log_lines: list[str]) -> None:
+def test_a_task_that_fails_is_dropped_and_readings_are_taken_in(log_lines: list[str]) -> None:
     session = FakeSession([A], [B], [C])
     ingest = ingest_of(session)
 
     def fail() -> bool:
-        session.events.append("step")
+        session.events.append("task")
         raise ValueError("never expected")
 
     ingest.submit(fail)
     ingest.submit(fail)
-    ingest.submit(steps(session.events, "prune", 1))
+    ingest.submit(tasks(session.events, "prune", 1))
     ingest.run()
     assert session.events == [
-        *["store a", "acknowledge a", "step"],
-        *["store b", "acknowledge b", "step"],
+        *["store a", "acknowledge a", "task"],
+        *["store b", "acknowledge b", "task"],
         *["store c", "acknowledge c", "prune 0 left"],
         *["disconnect"],
     ]
@@ -311,10 +315,10 @@ def test_stopping_and_submitting_end_a_wait() -> None:
     assert session.woken == 2
 
 
-def test_a_step_runs_between_two_batches_piece_by_piece() -> None:
+def test_a_task_runs_between_two_batches_piece_by_piece() -> None:
     session = FakeSession([A], [B], [C])
     ingest = ingest_of(session)
-    ingest.submit(steps(session.events, "prune", 2))
+    ingest.submit(tasks(session.events, "prune", 2))
     ingest.run()
     assert session.events == [
         *["store a", "acknowledge a", "prune 1 left"],
@@ -324,16 +328,16 @@ def test_a_step_runs_between_two_batches_piece_by_piece() -> None:
     ]
 
 
-def test_several_steps_take_turns() -> None:
+def test_several_tasks_take_turns() -> None:
     session = FakeSession([], [], [], [])
     ingest = ingest_of(session)
-    ingest.submit(steps(session.events, "one", 2))
-    ingest.submit(steps(session.events, "two", 2))
+    ingest.submit(tasks(session.events, "one", 2))
+    ingest.submit(tasks(session.events, "two", 2))
     ingest.run()
     assert session.events[:4] == ["one 1 left", "two 1 left", "one 0 left", "two 0 left"]
 
 
-def test_there_is_no_waiting_for_messages_while_a_step_is_due() -> None:
+def test_there_is_no_waiting_for_messages_while_a_task_is_due() -> None:
     session = FakeSession([A], [])
     ingest = ingest_of(session)
     ingest.submit(lambda: False)
@@ -342,17 +346,17 @@ def test_there_is_no_waiting_for_messages_while_a_step_is_due() -> None:
     assert all(0 < timeout <= 5 for timeout in session.timeouts[1:])  # pings are due every few seconds
 
 
-def test_a_step_that_the_database_refuses_is_dropped_until_its_job_is_due_again(log_lines: list[str]) -> None:
+def test_a_task_that_the_database_refuses_is_dropped_until_its_job_is_due_again(log_lines: list[str]) -> None:
     session = FakeSession([A], [B])
     ingest = ingest_of(session)
 
     def refused() -> bool:
-        session.events.append("step")
+        session.events.append("task")
         raise StoreUnavailable("disk full")
 
     ingest.submit(refused)
     ingest.run()
-    assert session.events.count("step") == 1
+    assert session.events.count("task") == 1
     assert "store b" in session.events
     assert len(log_lines) == 1
     assert "disk full" in log_lines[0]
@@ -440,10 +444,10 @@ def test_a_connection_without_a_subscription_does_not_shorten_the_pauses() -> No
     assert session.sleeps[5] >= 15
 
 
-def test_steps_run_while_there_is_no_broker() -> None:
+def test_tasks_run_while_there_is_no_broker() -> None:
     session = unconnected_session(tries=4)
     ingest = ingest_of(session)
-    ingest.submit(steps(session.events, "prune", 2))
+    ingest.submit(tasks(session.events, "prune", 2))
     ingest.run()
     assert session.events[:5] == ["connect", "prune 1 left", "connect", "prune 0 left", "connect"]
 
@@ -488,14 +492,11 @@ def test_it_stores_unless_the_latest_try_has_failed() -> None:
 
 
 @pytest.mark.parametrize(("seconds", "stores"), [(0.0, True), (4.9, True), (5.1, False)])
-def test_a_commit_that_takes_very_long_is_none(
-    monkeypatch: pytest.MonkeyPatch, seconds: float, *, stores: bool
-) -> None:
+def test_a_commit_that_takes_very_long_is_none(seconds: float, *, stores: bool) -> None:
     """It may hang in the kernel for as long as a disk does not answer."""
     clock = [1000.0]
-    monkeypatch.setattr("scheduler_app.intake.ingest.time.monotonic", lambda: clock[0])
     session = FakeSession([A])
-    ingest = ingest_of(session)
+    ingest = ingest_of(session, monotonic=lambda: clock[0])
     seen: list[bool] = []
 
     def commit(batch: Batch) -> None:
@@ -589,13 +590,12 @@ def test_a_session_that_an_earlier_run_had_and_the_broker_has_not_is_told(log_li
 
 
 def test_a_session_that_this_run_had_and_the_broker_has_no_more_is_told(
-    log_lines: list[str], monkeypatch: pytest.MonkeyPatch
+    log_lines: list[str],
 ) -> None:
     """Also if nothing has been received by it. While there is none, the time does not go on."""
     now = iter([1_700_000_000.0, 1_700_000_050.0])
-    monkeypatch.setattr("scheduler_app.intake.ingest.time", SimpleNamespace(time=lambda: next(now)))
     session = FakeSession([])
-    ingest = ingest_of(session)
+    ingest = ingest_of(session, now=lambda: next(now))
 
     def lose_session() -> None:
         if session.subscribed:
@@ -750,12 +750,12 @@ def test_the_connection_is_renewed_when_too_much_is_unproven(most_unproven: int,
     assert session.sleeps == []
 
 
-def test_steps_run_while_a_connection_is_being_left() -> None:
+def test_tasks_run_while_a_connection_is_being_left() -> None:
     session = FakeSession([A, B], [])
     session.farewells = 3
     ingest = Ingest(session, CountingWriter(session), most_unproven=2)
     session.when_empty = ingest.stop
-    ingest.submit(steps(session.events, "prune", 2))
+    ingest.submit(tasks(session.events, "prune", 2))
     ingest.run()
     assert session.events[2:] == [
         *["leave", "prune 1 left", "leave", "prune 0 left", "leave"],

@@ -4,14 +4,16 @@ import pytest
 
 from config.settings import load_settings
 from models.catalog import Catalog, NoSuchSeries
-from models.storage.database import prepare, writing_database
+from models.storage.connection import writing_database
+from models.storage.opening import prepare
 from models.storage.store import Store
 from scheduler_app.subscriber.plans import open_catalog
+from tests.unit.stored import begin
 
 
 def catalog(path: Path, topic: str) -> Catalog:
     prepare(path)
-    store = Store(writing_database(path))
+    store = Store(writing_database(path), "me")
     opened = open_catalog(load_settings({"topic": topic, "max_series": "4"}), store)
     store.close()
     return opened
@@ -22,7 +24,7 @@ def begun(known: Catalog, topics: list[str]) -> list[str]:
     found = []
     for topic in topics:
         try:
-            found.append(known.begin(topic, "", 0, 1).name)
+            found.append(begin(known, topic).name)
         except NoSuchSeries:
             continue
     return found

@@ -16,8 +16,7 @@ FILES = sorted(path for folder in TOP for path in (ROOT / folder).rglob("*.py"))
 # import only what is named here; so moving a file within its room is no work.
 ROOMS: dict[str, set[str]] = {
     "config": set(),
-    # until its loading is told apart from the database it loads from
-    "models/statistics": {"models", "models/storage"},
+    "models/statistics": set(),
     "models": set(),
     "models/storage": {"models"},
     "jobs": {"config", "models", "models/storage", "models/statistics"},
@@ -32,7 +31,7 @@ ROOMS: dict[str, set[str]] = {
     },
     "scheduler_app/runtime": {"config", "models/storage", "scheduler_app/errors.py", "scheduler_app/log.py"},
     "scheduler_app/publishing": {
-        *("config", "jobs", "models", "models/storage"),
+        *("config", "models", "models/storage", "models/statistics"),
         *("scheduler_app/mqtt", "scheduler_app/log.py"),
     },
     "scheduler_app/subscriber": {
@@ -41,7 +40,7 @@ ROOMS: dict[str, set[str]] = {
         *("scheduler_app/errors.py", "scheduler_app/log.py"),
     },
     "scheduler_app/console": {
-        *("config", "models", "scheduler_app/mqtt", "scheduler_app/publishing"),
+        *("config", "scheduler_app/mqtt", "scheduler_app/publishing"),
         *("scheduler_app/errors.py", "scheduler_app/log.py"),
         "scheduler_app/formatting.py",
     },
@@ -161,15 +160,28 @@ def test_a_library_is_known_to_one_room(library: str) -> None:
     assert {room_of(path) for path in FILES if library in packages(path)} == {DOORS[library]}
 
 
-@pytest.mark.parametrize(
-    "path",
-    [path for path in files_of("models/statistics") if path.stem != "rolling"],
-    ids=lambda path: path.name,
-)
-def test_statistics_only_compute(path: Path) -> None:
-    assert {name for name in imports(path) if not name.startswith("models.statistics.")} <= COMPUTING | {
-        "threading"
+def test_few_files_know_which_database_it_is() -> None:
+    """The others know what every database offers: another one is chosen in these files, and nowhere else."""
+    common = {f"models.storage.{name}" for name in ("batch", "errors", "interface", "records", "outbox")}
+    chooses = {
+        *("scheduler_app/checks/doctor.py", "scheduler_app/commands/publisher.py"),
+        *("scheduler_app/runtime/stored_readings.py", "scheduler_app/subscriber/monitor.py"),
+        *("scheduler_app/subscriber/plans.py", "scheduler_app/subscriber/role.py"),
     }
+    found = {
+        path.relative_to(ROOT).as_posix()
+        for path in FILES
+        if path.is_relative_to(ROOT / "scheduler_app") or path.is_relative_to(ROOT / "jobs")
+        if any(name.startswith("models.storage") and name not in common for name in imports(path))
+    }
+    assert found == chooses
+
+
+@pytest.mark.parametrize("path", files_of("models/statistics"), ids=lambda path: path.name)
+def test_statistics_only_compute(path: Path) -> None:
+    """A lock, and the type of a context manager, are no more than that."""
+    allowed = COMPUTING | {"threading", "contextlib"}
+    assert {name for name in imports(path) if not name.startswith("models.statistics.")} <= allowed
 
 
 @pytest.mark.parametrize("name", ["payload.py", "fields.py"])

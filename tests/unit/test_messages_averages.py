@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from models.statistics.tick import WindowAverage
 from scheduler_app.console.table import render
 from scheduler_app.publishing.messages import (
     AVERAGES_BYTES,
@@ -103,16 +104,18 @@ def test_any_payload_can_be_shown_or_is_refused(payload: bytes) -> None:
     ],
 )
 def test_a_whole_number_is_written_without_a_point(mean: float, text: str) -> None:
-    assert write_averages({"1min": mean}) == f'{{"avg_1min": {text}}}'
+    assert write_averages([WindowAverage("1min", mean, 1)]) == f'{{"avg_1min": {text}}}'
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False))
 def test_a_mean_is_written_and_read_to_the_last_bit(mean: float) -> None:
-    assert parse_averages(write_averages({"1min": mean}).encode()) == {"avg_1min": mean}
+    assert parse_averages(write_averages([WindowAverage("1min", mean, 1)]).encode()) == {"avg_1min": mean}
 
 
 def test_what_is_written_is_what_the_original_viewer_reads() -> None:
-    text = write_averages({"1min": 46.0, "5min": 45.7, "30min": None})
+    text = write_averages(
+        [WindowAverage("1min", 46.0, 1), WindowAverage("5min", 45.7, 2), WindowAverage("30min", None, 0)]
+    )
     assert text == '{"avg_1min": 46, "avg_5min": 45.7, "avg_30min": null}'
 
 

@@ -12,11 +12,12 @@ from scheduler_app.publishing.messages import (
     OFFLINE,
     ONLINE,
     InvalidMessage,
-    Tick,
+    metrics_content,
     parse_metrics,
     parse_state,
     write_metrics,
 )
+from scheduler_app.publishing.records import COUNTERS, ENDINGS, Metrics, TickMark
 
 NOW = 1_700_000_000.5
 
@@ -39,15 +40,45 @@ def payload(**changes: Any) -> bytes:
     return json.dumps(content(**changes)).encode()
 
 
-def test_what_is_written_is_read() -> None:
-    metrics = parse_metrics(write_metrics(content(more={"a": [1, "b"]})).encode())
-    assert metrics[:7] == (NOW, 1_600_000_000, 7, Tick(NOW - 1, 12), 2, NOW - 9, NOW - 20)
-    assert list(metrics.values.items()) == list(content(more={"a": [1, "b"]}).items())
+FULL = Metrics(
+    at=NOW,
+    since=1_600_000_000,
+    received=7,
+    stored=1,
+    duplicates=2,
+    rejected=3,
+    late=4,
+    retained=5,
+    pruned=6,
+    tick=TickMark(NOW - 1, 12),
+    series=8,
+    in_flight=9,
+    oldest_unacknowledged=0.25,
+    last_commit=NOW - 2,
+    database_bytes=10,
+    short_connections=11,
+    session_lost_at=NOW - 9,
+    session_lost_since=NOW - 20,
+    others={"more": {"a": [1, "b"]}},
+)
 
 
-def test_what_an_older_subscriber_does_not_tell_is_not_known() -> None:
-    metrics = parse_metrics(b'{"at": 2, "since": 1}')
-    assert metrics[:7] == (2, 1, 0, None, 0, None, None)
+@pytest.mark.parametrize("metrics", [FULL, Metrics(NOW, 1.0)])
+def test_what_is_written_is_read(metrics: Metrics) -> None:
+    assert parse_metrics(write_metrics(metrics).encode()) == metrics
+
+
+def test_the_order_is_that_of_a_message_on_its_way() -> None:
+    assert list(json.loads(write_metrics(FULL))) == [
+        *("at", "since", "received", *ENDINGS, "pruned", "tick", "series", "in_flight"),
+        *("oldest_unacknowledged", "last_commit", "database_bytes", "short_connections"),
+        *("session_lost_at", "session_lost_since", "more"),
+    ]
+    assert set(COUNTERS) < set(Metrics._fields)
+
+
+def test_what_an_older_subscriber_does_not_tell_is_as_if_nothing_had_happened() -> None:
+    assert parse_metrics(b'{"at": 2, "since": 1}') == Metrics(2, 1)
 
 
 @pytest.mark.parametrize(
@@ -72,6 +103,9 @@ def test_what_an_older_subscriber_does_not_tell_is_not_known() -> None:
         (payload(received=True), "'received' is no count"),
         (payload(received=2**63), "'received' is no count"),
         (payload(received=-1), "'received' is no count"),
+        (payload(stored=1.5), "'stored' is no count"),
+        (payload(database_bytes=None), "'database_bytes' is no count"),
+        (payload(oldest_unacknowledged="x"), "'oldest_unacknowledged' is no number of seconds"),
         (payload(short_connections="3"), "'short_connections' is no count"),
         (payload(tick=[1]), "its tick has no time"),
         (payload(tick={"at": NOW, "sequence": 1.5}), "its tick has no time, or no sequence"),
@@ -120,9 +154,9 @@ def test_whatever_is_read_can_be_shown(any_payload: bytes) -> None:
     except InvalidMessage as error:
         assert str(error).isprintable()  # noqa: PT017 - both ways are right
         return
-    table = render_pairs(readable(metrics.values))
+    table = render_pairs(readable(metrics_content(metrics)))
     assert all(line.isprintable() for line in table.split("\n"))
-    json.dumps(metrics.values).encode()
+    json.dumps(metrics_content(metrics)).encode()
 
 
 def test_a_state_is_one_of_two() -> None:

@@ -3,10 +3,13 @@ from pathlib import Path
 
 import pytest
 
-from models.storage.database import prepare, writing_database
-from models.storage.store import Batch, NewReading, Store
+from models.reading import Reading
+from models.storage.batch import Batch
+from models.storage.connection import writing_database
+from models.storage.opening import prepare
+from models.storage.store import Store
 from scheduler_app.subscriber.monitor import last_presence
-from tests.unit.stored import series_row
+from tests.unit.stored import new_series, series_row
 
 
 @pytest.fixture
@@ -17,9 +20,10 @@ def path(tmp_path: Path) -> Path:
 
 
 def store(path: Path, *times: float) -> None:
-    store = Store(writing_database(path))
+    store = Store(writing_database(path), "me")
     batch = Batch(
-        readings=[NewReading(time, 1, 2.0) for time in times], series=[series_row(1)] if times else []
+        readings=[Reading(1, time, 2.0) for time in times],
+        series=new_series(*[series_row(1)] if times else []),
     )
     batch.counts["received"] = 1
     store.add(batch)

@@ -4,8 +4,9 @@ import math
 
 import pytest
 
+from models.statistics.accumulators import At, Squares
 from models.statistics.grid import Edges
-from models.statistics.ordered import At, Ordered, Squares, TimeEdges
+from models.statistics.ordered import Ordered, TimeEdges
 from models.statistics.sums import Sums
 
 
@@ -22,11 +23,11 @@ def test_a_reading_is_kept_until_it_has_left_the_longest_window() -> None:
     assert ordered.inside(-math.inf, math.inf) is None
 
 
-def test_the_sum_of_a_step_is_kept_until_it_has_left_the_longest_window() -> None:
+def test_the_sum_of_a_slot_is_kept_until_it_has_left_the_longest_window() -> None:
     sums = Sums(2)
     edges = Edges((0, 50), 100)
-    for step in range(1, 101):
-        sums.add(step, 1, [1.0], edges)
+    for slot in range(1, 101):
+        sums.add(slot, 1, [1.0], edges)
     moved = Edges((30, 80), 130)
     sums.move(edges, moved)
     assert sums.counts == [70, 20]
@@ -59,12 +60,12 @@ def test_what_comes_bit_by_bit_takes_no_more_memory_than_what_comes_at_once() ->
     sums = Sums(1)
     for _ in range(100):
         sums.add(7, 1, [0.1], Edges((0,), 10))
-    assert len(sums._steps) == 1
+    assert len(sums._slots) == 1
     assert sums.counts == [100]
     assert sums.totals[0].rounded() == math.fsum([0.1] * 100)
 
 
 def remembered(sums: Sums) -> int:
-    """Return how many readings are in the steps that are remembered, in whatever window they are."""
+    """Return how many readings are in the slots that are remembered, in whatever window they are."""
     sums.fill(Edges((-1, -1), 1000))
     return sums.counts[0]

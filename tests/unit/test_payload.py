@@ -49,7 +49,7 @@ def rejection(payload: bytes) -> Rejected:
     ],
 )
 def test_a_reading_is_a_number_with_or_without_its_time(payload: bytes, value: float, time: float) -> None:
-    assert decode(payload, ARRIVED, LATEST)[:2] == (value, time)
+    assert decode(payload, ARRIVED, LATEST)[:3] == ("", time, value)
 
 
 @pytest.mark.parametrize(
@@ -151,8 +151,8 @@ def test_a_time_that_is_right_in_no_unit_has_no_hint() -> None:
 @given(st.floats(allow_nan=False, allow_infinity=False), st.floats(max_value=LATEST, allow_infinity=False))
 def test_numbers_arrive_to_the_last_bit(value: float, time: float) -> None:
     for content in ({"number": value, "epochtime": time}, {"number": repr(value), "epochtime": repr(time)}):
-        assert decode(json.dumps(content).encode(), ARRIVED, LATEST)[:2] == (value, time)
-    assert decode(repr(value).encode(), ARRIVED, LATEST)[:2] == (value, ARRIVED)
+        assert decode(json.dumps(content).encode(), ARRIVED, LATEST)[:3] == ("", time, value)
+    assert decode(repr(value).encode(), ARRIVED, LATEST)[:3] == ("", ARRIVED, value)
 
 
 ANYTHING = st.recursive(
@@ -183,7 +183,7 @@ def as_json(content: Any) -> bytes:
 @example(b"[" * 65_000)
 def test_any_payload_is_a_finite_reading_or_rejected(payload: bytes) -> None:
     try:
-        value, time, _ = decode(payload, ARRIVED, LATEST)
+        _, time, value, _ = decode(payload, ARRIVED, LATEST)
     except Rejected as rejected:
         assert rejected.reason in Reason  # noqa: PT017 - both ways are right
     else:

@@ -6,16 +6,20 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from jobs.prune import REJECTED_RETENTION, STEP, Pruner, SteadyClock
+from jobs.prune import REJECTED_RETENTION, ROWS_AT_ONCE, Pruner, SteadyClock
 from models.catalog import Catalog, SeriesRow
+from models.reading import Reading
 from models.statistics.grid import Grid
-from models.statistics.rolling import Plan, RollingStatistics
+from models.statistics.hand_over import HandOver
+from models.statistics.plan import Plan
 from models.storage import rejected as rejected_messages
-from models.storage.database import prepare, reading_database, writing_database
-from models.storage.rejected import NewRejected
-from models.storage.store import Batch, NewReading, Place, Store
+from models.storage.batch import Batch, NewRejected, Place
+from models.storage.connection import writing_database
+from models.storage.opening import prepare
+from models.storage.store import Store
+from tests.unit.rolling import rolling_statistics
 from tests.unit.rows import rows
-from tests.unit.stored import RETENTION, series_row
+from tests.unit.stored import RETENTION, new_series, series_row
 
 NOW = 1_700_000_000.0
 DATA = series_row(1)
@@ -32,8 +36,8 @@ class Service:
     def __init__(self, path: Path) -> None:
         prepare(path)
         self.path = path
-        self.store = Store(writing_database(path))
-        self.store.add(Batch(series=[DATA, HOURLY]))
+        self.store = Store(writing_database(path), "me")
+        self.store.add(Batch(series=new_series(DATA, HOURLY)))
         self.start_again()
 
     def start_again(self) -> None:
@@ -44,14 +48,14 @@ class Service:
         self.catalog.learn(newest)
 
     def add(self, *times: float, row: SeriesRow = DATA) -> None:
-        stored = self.store.add(Batch(readings=[NewReading(time, row.id, 1) for time in times]))
-        self.catalog.saw((series, time) for time, _, series, _, _ in stored.readings)
+        stored = self.store.add(Batch(readings=[Reading(row.id, time, 1) for time in times]))
+        self.catalog.saw(stored.readings)
 
     def prune(self, now: float = NOW) -> list[str]:
         """Prune; return the names of the series that have aged out."""
         aged: list[Sequence[SeriesRow]] = []
-        step = self.pruner.steps(now, aged.append)
-        while step():
+        task = self.pruner.task(now, aged.append)
+        while task():
             assert aged == []
         return [row.name for row in aged[0]] if aged else []
 
@@ -90,27 +94,27 @@ def test_each_series_is_kept_as_long_as_it_says(service: Service) -> None:
     assert service.times(HOURLY) == times[3:]
 
 
-def test_nothing_is_deleted_before_the_first_step(service: Service) -> None:
-    """The job only hands the steps in: the ingest thread alone writes."""
+def test_nothing_is_deleted_before_the_first_task(service: Service) -> None:
+    """The job only hands the tasks in: the ingest thread alone writes."""
     service.add(NOW - 9000)
-    service.pruner.steps(NOW, lambda aged: None)
+    service.pruner.task(NOW, lambda aged: None)
     assert service.times() == [NOW - 9000]
 
 
-def test_a_step_deletes_a_bounded_number_until_all_is_done(service: Service) -> None:
-    service.add(*[NOW - 9000 + number / 10 for number in range(2 * STEP + 1)], NOW)
-    step = service.pruner.steps(NOW, lambda aged: None)
+def test_a_task_deletes_a_bounded_number_until_all_is_done(service: Service) -> None:
+    service.add(*[NOW - 9000 + number / 10 for number in range(2 * ROWS_AT_ONCE + 1)], NOW)
+    task = service.pruner.task(NOW, lambda aged: None)
     left = [len(service.times())]
-    while step():
+    while task():
         left.append(len(service.times()))
     assert left[-1] == len(service.times()) == 1
-    assert max(before - after for before, after in pairwise(left)) <= STEP
+    assert max(before - after for before, after in pairwise(left)) <= ROWS_AT_ONCE
     assert len(left) <= 7
 
 
-def test_a_step_does_not_look_again_at_what_stays(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_task_does_not_look_again_at_what_stays(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     """A series that is kept for long is no work for those that go every minute."""
-    service.add(*[NOW - 7000 + number for number in range(3 * STEP // 2)], row=HOURLY)
+    service.add(*[NOW - 7000 + number for number in range(3 * ROWS_AT_ONCE // 2)], row=HOURLY)
     service.prune()
     looked: list[tuple[float, float]] = []
     delete = service.store.delete_readings
@@ -125,16 +129,16 @@ def test_a_step_does_not_look_again_at_what_stays(service: Service, monkeypatch:
 
 
 def test_what_was_pruned_is_one_line_of_the_log(service: Service, log_lines: list[str]) -> None:
-    service.add(*[NOW - 9000] * (STEP + 5))
+    service.add(*[NOW - 9000] * (ROWS_AT_ONCE + 5))
     service.prune()
-    assert log_lines == [f"INFO: pruned {STEP + 5} readings"]
+    assert log_lines == [f"INFO: pruned {ROWS_AT_ONCE + 5} readings"]
 
 
 def test_what_was_pruned_is_counted(service: Service, path: Path) -> None:
-    service.add(*[NOW - 9000] * (STEP + 5), NOW)
+    service.add(*[NOW - 9000] * (ROWS_AT_ONCE + 5), NOW)
     service.prune()
     service.prune()
-    assert rows(path, "SELECT value FROM counter WHERE name = 'pruned'") == [(STEP + 5,)]
+    assert rows(path, "SELECT value FROM counter WHERE name = 'pruned'") == [(ROWS_AT_ONCE + 5,)]
 
 
 def test_nothing_pruned_is_nothing_to_tell(service: Service, log_lines: list[str]) -> None:
@@ -166,30 +170,30 @@ def test_rejected_messages_are_kept_for_a_week(service: Service, path: Path) -> 
 
 
 def test_statistics_stay_right_when_what_they_hold_is_deleted(service: Service, path: Path) -> None:
-    """While a step waits there may be a tick by a clock that was set back.
+    """While a task waits there may be a tick by a clock that was set back.
 
     Its windows then hold readings that were free to be deleted before. They must leave the windows
     all the same when their time has come.
     """
-    statistics = RollingStatistics(
-        reading_database(path),
+    statistics = rolling_statistics(
+        path,
         service.catalog,
-        plan_of=lambda row: Plan((("1min", 60_000),), ("avg", "max")),
-        pooled=[60_000],
-        ahead=30_000,
+        HandOver(),
+        lambda row: Plan((("1min", 60_000),), ("avg", "max")),
+        overall=[("1min", 60_000)],
         grid=Grid([60_000, 30_000]),
     )
     service.add(NOW - 3600, NOW - 3590)
-    statistics.advance(NOW)
-    statistics.advance(NOW - 3590)
+    statistics.tick(NOW)
+    statistics.tick(NOW - 3590)
     service.prune(NOW)
     assert service.times() == []
     counts = []
     for now in (NOW - 3550, NOW - 3540, NOW - 3530, NOW - 3450):
-        statistics.advance(now)
-        counts.append(statistics.pooled()[0].count)
-        [series] = statistics.series()
-        assert dict(series.windows(now))["1min"]["count"] == counts[-1]
+        tick = statistics.tick(now)
+        counts.append(tick.averages[0].count)
+        [result] = tick.series
+        assert result.windows()["1min"]["count"] == counts[-1]
     assert counts == [2, 1, 0, 0]
 
 
@@ -202,7 +206,7 @@ def test_a_series_whose_readings_are_all_deleted_has_aged_out(service: Service) 
 
 
 def test_a_series_without_readings_has_aged_out_by_its_own_time(service: Service) -> None:
-    """It may have been left over by a crash between two steps."""
+    """It may have been left over by a crash between two tasks."""
     service.start_again()
     assert service.prune() == ["DATA", "hourly"]
 

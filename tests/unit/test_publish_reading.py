@@ -27,7 +27,8 @@ def test_a_reading_is_a_number_its_time_and_an_id() -> None:
 
 def test_a_reading_is_understood_by_the_subscriber() -> None:
     [payload] = published(Random(1), 1)
-    assert decode(payload.encode(), arrived=0.0, latest=NOW)[:2] == (json.loads(payload)["number"], NOW)
+    reading = json.loads(payload)
+    assert decode(payload.encode(), arrived=0.0, latest=NOW)[1:] == (NOW, reading["number"], reading["id"])
 
 
 def test_numbers_are_uniform_from_1_to_100_inclusive() -> None:

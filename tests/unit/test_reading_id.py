@@ -11,7 +11,7 @@ LONGEST = 64
 
 def id_of(content: object) -> str | None:
     """Return the id of a reading whose payload has `content` as its `id`."""
-    return decode(json.dumps({"number": 1, "id": content}).encode(), 0.0, 30.0).message_id
+    return decode(json.dumps({"number": 1, "id": content}).encode(), 0.0, 30.0).reading_id
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from models.storage.database import prepare, writing_database
-from models.storage.rejected import NewRejected
-from models.storage.store import Batch, Store
+from models.storage.batch import Batch, NewRejected
+from models.storage.connection import writing_database
+from models.storage.opening import prepare
+from models.storage.store import Store
 from scheduler_app.management import main
 from tests.unit.messages import NOW
 from tests.unit.rows import rows
@@ -29,7 +30,7 @@ def reject(path: Path, *messages: tuple[str, bytes, str, str], not_kept: int = 0
 
     So many more are counted as `not_kept`. Counting begins a second before the first message.
     """
-    store = Store(writing_database(path))
+    store = Store(writing_database(path), "me")
     rejected = [
         NewRejected(NOW + second, topic, payload, len(payload), reason, detail)
         for second, (topic, payload, reason, detail) in enumerate(messages)

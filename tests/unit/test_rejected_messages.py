@@ -6,10 +6,12 @@ from pathlib import Path
 import pytest
 
 from models.storage import rejected as module
-from models.storage.database import prepare, writing_database
-from models.storage.rejected import MOST_BYTES, MOST_ROWS, STEP, NewRejected
-from models.storage.store import Batch, Store
-from models.storage.transaction import StoreUnavailable
+from models.storage.batch import Batch, NewRejected
+from models.storage.connection import writing_database
+from models.storage.errors import StoreUnavailable
+from models.storage.opening import prepare
+from models.storage.rejected import MORE_AT_ONCE, MOST_BYTES, MOST_ROWS
+from models.storage.store import Store
 from tests.unit.rows import locked, rows
 
 ARRIVED = "SELECT arrived FROM rejected_message ORDER BY id"
@@ -24,7 +26,7 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def store(path: Path) -> Iterator[Store]:
-    store = Store(writing_database(path))
+    store = Store(writing_database(path), "me")
     yield store
     store.close()
 
@@ -72,12 +74,12 @@ def test_a_transaction_deletes_a_bounded_number(
     store: Store, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A large message may take the place of thousands of small ones."""
-    add(store, *range(STEP + 10))
+    add(store, *range(MORE_AT_ONCE + 10))
     monkeypatch.setattr(module, "MOST_ROWS", 3)
-    add(store, STEP + 10, STEP + 11)
-    assert kept(path) == [STEP + 2 + number for number in range(10)]
-    add(store, STEP + 12)
-    assert kept(path) == [STEP + 10, STEP + 11, STEP + 12]
+    add(store, MORE_AT_ONCE + 10, MORE_AT_ONCE + 11)
+    assert kept(path) == [MORE_AT_ONCE + 2 + number for number in range(10)]
+    add(store, MORE_AT_ONCE + 12)
+    assert kept(path) == [MORE_AT_ONCE + 10, MORE_AT_ONCE + 11, MORE_AT_ONCE + 12]
 
 
 def test_after_a_restart_it_is_known_how_much_is_kept(
@@ -86,10 +88,10 @@ def test_after_a_restart_it_is_known_how_much_is_kept(
     monkeypatch.setattr(module, "MOST_ROWS", 3)
     add(store, 1, 2, 3)
     store.close()
-    add(Store(writing_database(path)), 4)
+    add(Store(writing_database(path), "me"), 4)
     assert kept(path) == [2, 3, 4]
     monkeypatch.setattr(module, "MOST_BYTES", 2 * len("ü/x") + 2 * 1000 + len("DATA") + 1)
-    again = Store(writing_database(path))
+    again = Store(writing_database(path), "me")
     add(again, 5, 6, payload=bytes(1000), topic="ü/x")
     assert kept(path) == [5, 6]
     again.close()
@@ -105,7 +107,7 @@ def test_what_was_rolled_back_does_not_count_as_kept(
             add(store, 9, 9, 9)
         # the last statement of the transaction fails, when all else is done
         with pytest.raises(StoreUnavailable):
-            store.add(Batch(rejected=[rejected(9)] * 3, deliveries=(1, None)))  # type: ignore[arg-type]
+            store.add(Batch(rejected=[rejected(9)] * 3, deliveries=[(1, None)]))  # type: ignore[list-item]
         with locked(path), pytest.raises(StoreUnavailable):
             store.delete_rejected(until=5, limit=99)
     assert kept(path) == [1, 2]

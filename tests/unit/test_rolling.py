@@ -12,21 +12,29 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
+from config.statistics import NAMES
 from models.catalog import Catalog, SeriesRow
+from models.reading import Reading
 from models.statistics.grid import Grid
-from models.statistics.rolling import Plan, RollingStatistics, WindowAverage
-from models.storage.database import prepare, reading_database, writing_database
+from models.statistics.hand_over import HandOver
+from models.statistics.loading import UnknownSeries
+from models.statistics.plan import Plan
+from models.statistics.series import SeriesStatistics
+from models.statistics.tick import Tick, WindowAverage
+from models.storage.batch import Batch
+from models.storage.connection import writing_database
+from models.storage.opening import prepare
 from models.storage.queries import StoredReadings
-from models.storage.store import Batch, NewReading, Store, StoredReading
+from models.storage.store import Store
 from tests.support.reference import agrees, reference
+from tests.unit.rolling import fail, rolling_statistics
 
 NOW = 1_700_000_000.0
 AHEAD = 30_000
-POOLED = [60_000, 300_000]
-ALL = (
-    *("count", "sum", "avg", "min", "max", "range", "stddev", "median", "p95", "p0.5"),
-    *("first", "last", "rate", "time_weighted_avg"),
-)
+RETENTION = 2100.0
+OVERALL = [("1min", 60_000), ("5min", 300_000)]
+EMPTY = [WindowAverage("1min", None, 0), WindowAverage("5min", None, 0)]
+ALL = (*NAMES, "p0.5")
 # By the first letter of a series' name.
 PLANS = {
     "a": Plan((("1min", 60_000), ("5min", 300_000), ("10s", 10_000)), ("avg",)),
@@ -34,8 +42,8 @@ PLANS = {
     "c": Plan((("20s", 20_000),), ("time_weighted_avg", "max")),
 }
 # What has been stored, and the sequence of the last of it.
-Fed = tuple[Sequence[StoredReading], int]
-GRID = Grid([*POOLED, AHEAD, 10_000, 20_000])
+Fed = tuple[Sequence[Reading], int]
+GRID = Grid([60_000, 300_000, AHEAD, 10_000, 20_000])
 
 
 class Service:
@@ -44,21 +52,27 @@ class Service:
     def __init__(self, folder: Path) -> None:
         self.path = folder / "test.db"
         prepare(self.path)
-        self.store = Store(writing_database(self.path))
+        self.store = Store(writing_database(self.path), "me")
         self.newest: Mapping[int, float] = {}
+        self.now = 0.0
+        self.latest: Tick
         self.start_again()
 
     def start_again(self) -> None:
         self.catalog = Catalog(self.store.series(), limit=100)
-        self.statistics = RollingStatistics(
-            reading_database(self.path),
+        self.hand_over = HandOver()
+        self.statistics = rolling_statistics(
+            self.path,
             self.catalog,
-            plan_of=lambda row: PLANS[row.name[0]],
-            pooled=POOLED,
+            self.hand_over,
+            lambda row: PLANS[row.name[0]],
+            overall=OVERALL,
             ahead=AHEAD,
             grid=GRID,
+            when_loaded=self._learn,
+            when_failed=fail,
         )
-        self.statistics.when_loaded = self._learn
+        self.loaded: list[float] = []
 
     def store_only(self, *readings: tuple[str, float, float]) -> Fed:
         """Commit (series, time, value) readings; return what is to be fed."""
@@ -66,15 +80,16 @@ class Service:
         for name, time, value in readings:
             series = self.catalog.find(name)
             if series is None:
-                row = self.catalog.begin(name, "", time, 2100.0)
-                batch.series.append(row)
-                series = row.id
-            batch.readings.append(NewReading(time, series, value))
+                series = batch.series.find(name)
+            if series is None:
+                series = self.catalog.begin(name, "", time, RETENTION, batch.series)
+            batch.readings.append(Reading(series, time, value))
         stored = self.store.add(batch)
+        self.catalog.add(stored.series)
         return stored.readings, stored.sequence
 
     def add(self, *readings: tuple[str, float, float]) -> None:
-        self.statistics.feed(*self.store_only(*readings))
+        self.hand_over.feed(*self.store_only(*readings))
 
     def rows(self) -> list[tuple[str, float, float]]:
         with closing(sqlite3.connect(self.path)) as connection:
@@ -84,39 +99,48 @@ class Service:
             ).fetchall()
 
     def tick(self, now: float) -> list[WindowAverage]:
-        """Advance to `now`, and compare all there is with what the raw rows give."""
-        self.statistics.advance(now)
-        at = self.statistics.at
-        assert at <= now < at + 10
+        """Tick at `now`, and compare all there is with what the raw rows give."""
+        self.now = now
+        tick = self.latest = self.statistics.tick(now)
+        assert tick.at <= now < tick.at + 10
         by_series: defaultdict[str, list[tuple[float, float]]] = defaultdict(list)
         for name, time, value in self.rows():
             by_series[name].append((time, value))
-        found = {series.row.name: series for series in self.statistics.series()}
+        found = {result.series: result for result in tick.series}
         for name, readings in by_series.items():
+            if readings[-1][0] <= tick.at - RETENTION:
+                assert name not in found
+                continue
             assert found[name].newest == readings[-1]
-            windows = dict(found[name].windows(at))
+            windows = found[name].windows()
             assert list(windows) == [window for window, _ in PLANS[name[0]].windows]
             for window, length in PLANS[name[0]].windows:
-                inside = [one for one in readings if at - length / 1000 < one[0] <= at + AHEAD / 1000]
+                inside = [
+                    one for one in readings if tick.at - length / 1000 < one[0] <= tick.at + AHEAD / 1000
+                ]
                 scale = max((abs(value) for _, value in inside), default=0.0)
-                for statistic in ("count", *PLANS[name[0]].statistics):
-                    ours, expected = windows[window][statistic], reference(statistic, at, inside)
+                for statistic in PLANS[name[0]].names:
+                    if statistic == "coverage":
+                        continue
+                    ours, expected = windows[window][statistic], reference(statistic, tick.at, inside)
                     assert agrees(statistic, ours, expected, scale), (name, window, statistic, ours, expected)
-        averages = self.statistics.pooled()
-        for average, length in zip(averages, POOLED, strict=True):
+        for average, (window, length) in zip(tick.averages, OVERALL, strict=True):
             values = [
-                value for _, time, value in self.rows() if at - length / 1000 < time <= at + AHEAD / 1000
+                value
+                for _, time, value in self.rows()
+                if tick.at - length / 1000 < time <= tick.at + AHEAD / 1000
             ]
             expected = math.fsum(values) / len(values) if values else None
-            assert average == WindowAverage(expected, len(values))
-        return averages
+            assert average == WindowAverage(window, expected, len(values))
+        return list(tick.averages)
 
     def windows(self, name: str) -> dict[str, dict[str, float | int | None]]:
-        [series] = [series for series in self.statistics.series() if series.row.name == name]
-        return dict(series.windows(self.statistics.at))
+        [result] = [result for result in self.latest.series if result.series == name]
+        return result.windows()
 
     def _learn(self, newest: Mapping[int, float]) -> None:
         self.newest = newest
+        self.loaded.append(self.now)
 
 
 @pytest.fixture
@@ -127,9 +151,9 @@ def service(tmp_path: Path) -> Iterator[Service]:
 
 
 def test_an_empty_window_has_no_average(service: Service) -> None:
-    assert service.tick(NOW) == [WindowAverage(None, 0)] * 2
+    assert service.tick(NOW) == EMPTY
     service.add(("b", NOW - 200, 5))
-    assert service.tick(NOW) == [WindowAverage(None, 0), WindowAverage(5.0, 1)]
+    assert service.tick(NOW) == [EMPTY[0], WindowAverage("5min", 5.0, 1)]
     empty = service.windows("b")["10s"]
     assert empty.pop("count") == 0
     assert empty.pop("coverage") == 1.0
@@ -139,24 +163,24 @@ def test_an_empty_window_has_no_average(service: Service) -> None:
 def test_a_window_has_its_newest_edge_and_not_its_oldest(service: Service) -> None:
     service.add(("a", NOW - 60, 1000), ("a", math.nextafter(NOW - 60, NOW), 1))
     service.add(("b", NOW + 30, 3), ("c", NOW + 30.001, 1000))
-    assert service.tick(NOW)[0] == WindowAverage(2.0, 2)
+    assert service.tick(NOW)[0] == WindowAverage("1min", 2.0, 2)
 
 
 def test_an_edge_is_the_same_when_a_window_slides_over_it(service: Service) -> None:
     service.add(("b", NOW, 4), ("b", NOW + 31, 8))
-    assert service.tick(NOW)[0] == WindowAverage(4.0, 1)
-    assert service.tick(NOW + 10)[0] == WindowAverage(6.0, 2)
-    assert service.tick(NOW + 50)[0] == WindowAverage(6.0, 2)
-    assert service.tick(NOW + 60)[0] == WindowAverage(8.0, 1)
-    assert service.tick(NOW + 100)[0] == WindowAverage(None, 0)
+    assert service.tick(NOW)[0] == WindowAverage("1min", 4.0, 1)
+    assert service.tick(NOW + 10)[0] == WindowAverage("1min", 6.0, 2)
+    assert service.tick(NOW + 50)[0] == WindowAverage("1min", 6.0, 2)
+    assert service.tick(NOW + 60)[0] == WindowAverage("1min", 8.0, 1)
+    assert service.tick(NOW + 100)[0] == WindowAverage("1min", None, 0)
 
 
-def test_a_tick_is_taken_at_the_last_whole_step(service: Service) -> None:
+def test_a_tick_is_taken_at_the_last_whole_slot(service: Service) -> None:
     service.add(("a", NOW + 39, 1))
     assert service.tick(NOW + 9.999)[0].count == 0
-    assert service.statistics.at == NOW
+    assert service.latest.at == NOW
     assert service.tick(NOW + 10)[0].count == 1
-    assert service.statistics.at == NOW + 10
+    assert service.latest.at == NOW + 10
 
 
 def test_windows_slide_when_nothing_arrives(service: Service) -> None:
@@ -182,7 +206,7 @@ def test_after_a_restart_the_newest_reading_of_each_series_is_known(service: Ser
     service.add(*(("c", NOW - 5, number) for number in range(3)), ("a", NOW - 100, 1), ("a", NOW - 120, 9))
     service.start_again()
     service.tick(NOW)
-    newest = {series.row.name: series.newest for series in service.statistics.series()}
+    newest = {result.series: result.newest for result in service.latest.series}
     assert newest == {"a": (NOW - 100, 1), "b": (NOW - 1900, 1), "c": (NOW - 5, 2)}
 
 
@@ -191,11 +215,11 @@ def test_a_series_without_readings_is_none_after_a_restart(service: Service) -> 
     service.store.delete_readings((0.0, 0), NOW - 2000, 10, 2100.0)
     service.start_again()
     service.tick(NOW)
-    assert [series.row.name for series in service.statistics.series()] == ["b"]
+    assert [result.series for result in service.latest.series] == ["b"]
     assert list(service.newest) == [service.catalog.find("b")]
 
 
-def test_a_step_of_time_may_hold_more_than_is_read_at_once(
+def test_a_slot_of_time_may_hold_more_than_is_read_at_once(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("models.storage.queries._CHUNK", 3)
@@ -224,12 +248,12 @@ def test_a_huge_value_that_has_passed_through_leaves_no_trace(service: Service) 
 
 
 def test_a_sum_that_is_no_float_is_null_and_its_average_is_none_the_less(service: Service) -> None:
-    service.statistics.advance(NOW)
+    service.latest = service.statistics.tick(NOW)
     service.add(*(("b", NOW + number, 1.5e308) for number in range(1, 6)), ("b", NOW + 1, -1.5e308))
-    service.statistics.advance(NOW + 10)
+    service.latest = service.statistics.tick(NOW + 10)
     window = service.windows("b")["10s"]
     assert (window["sum"], window["avg"], window["range"]) == (None, 1e308, None)
-    service.statistics.advance(NOW + 400)
+    service.latest = service.statistics.tick(NOW + 400)
     assert service.windows("b")["5min"]["avg"] is None
 
 
@@ -237,7 +261,7 @@ def test_a_reading_that_comes_late_joins_every_window_it_belongs_to(service: Ser
     service.add(("b", NOW, 10))
     service.tick(NOW)
     service.add(("b", NOW - 100, 20), ("b", NOW - 5, 30), ("b", NOW - 5, 31))
-    assert service.tick(NOW) == [WindowAverage(71 / 3, 3), WindowAverage(91 / 4, 4)]
+    assert service.tick(NOW) == [WindowAverage("1min", 71 / 3, 3), WindowAverage("5min", 91 / 4, 4)]
     assert service.windows("b")["10s"]["first"] == 30
 
 
@@ -251,62 +275,73 @@ def test_readings_may_come_in_any_order_between_two_ticks(service: Service) -> N
     assert counts == [4, 3, 1]
 
 
-def test_what_is_fed_while_the_database_is_read_counts_once(service: Service) -> None:
+def test_what_is_stored_before_and_fed_after_the_database_was_read_counts_once(service: Service) -> None:
+    fed = service.store_only(("b", NOW, 1))
+    service.tick(NOW)
+    service.hand_over.feed(*fed)
+    assert service.tick(NOW)[0] == WindowAverage("1min", 1.0, 1)
+    service.add(("b", NOW, 3))
+    assert service.tick(NOW)[0] == WindowAverage("1min", 2.0, 2)
+
+
+def test_what_is_fed_while_the_database_is_read_counts_once(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Whether it was committed before the rows were read or after."""
     early = service.store_only(("b", NOW, 1))
     late: list[Fed] = []
 
-    read = service.statistics._read
+    class FeedingReadings(StoredReadings):
+        def next_time(self, after: float) -> float | None:
+            if not late:
+                service.hand_over.feed(*early)
+                late.append(service.store_only(("b", NOW + 1, 2), ("a", NOW, 3)))
+                service.hand_over.feed(*late[0])
+            return super().next_time(after)
 
-    def read_and_feed(stored: StoredReadings) -> None:
-        service.statistics.feed(*early)
-        late.append(service.store_only(("b", NOW + 1, 2), ("a", NOW, 3)))
-        service.statistics.feed(*late[0])
-        read(stored)
-
-    service.statistics._read = read_and_feed  # type: ignore[method-assign]
-    assert service.tick(NOW)[0] == WindowAverage(2.0, 3)
-    assert service.statistics.sequence == 3
+    monkeypatch.setattr("models.storage.queries.StoredReadings", FeedingReadings)
+    assert service.tick(NOW)[0] == WindowAverage("1min", 2.0, 3)
+    assert service.latest.sequence == 3
 
 
-def test_a_tick_that_fails_leaves_the_next_one_right(service: Service) -> None:
+def test_a_tick_that_fails_leaves_the_next_one_right(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
     service.add(("a", NOW, 1))
     service.tick(NOW)
     service.add(("b", NOW, 2))
-    series = next(iter(service.statistics.series()))
-    series.frame = None  # type: ignore[assignment]
-    with pytest.raises((AttributeError, KeyError)):
-        service.statistics.advance(NOW + 10)
+    monkeypatch.setattr(SeriesStatistics, "move", None)
+    with pytest.raises(TypeError):
+        service.statistics.tick(NOW + 10)
+    monkeypatch.undo()
     service.add(("c", NOW, 3))
-    assert service.tick(NOW + 10)[0] == WindowAverage(2.0, 3)
+    assert service.tick(NOW + 10)[0] == WindowAverage("1min", 2.0, 3)
 
 
 def test_a_clock_that_is_set_back_is_followed(service: Service) -> None:
     service.add(("b", NOW, 1), ("b", NOW + 3590, 2), ("a", NOW + 3600, 3))
-    assert service.tick(NOW + 3600)[0] == WindowAverage(2.5, 2)
-    assert service.tick(NOW)[0] == WindowAverage(1.0, 1)
-    assert service.tick(NOW + 3600)[0] == WindowAverage(2.5, 2)
+    assert service.tick(NOW + 3600)[0] == WindowAverage("1min", 2.5, 2)
+    assert service.tick(NOW)[0] == WindowAverage("1min", 1.0, 1)
+    assert service.tick(NOW + 3600)[0] == WindowAverage("1min", 2.5, 2)
 
 
 def test_the_database_is_read_at_the_start_and_when_the_clock_was_set_back_and_never_else(
     service: Service,
 ) -> None:
     """A tick costs what has come, not what is stored."""
-    loaded: list[float] = []
-    service.statistics.when_loaded = lambda newest: loaded.append(service.statistics.at)
     service.add(("a", NOW - 1, 1.0))
-    for now in (NOW, NOW, NOW + 1, NOW + 10):  # the second and third in the same step as the first
+    for now in (NOW, NOW, NOW + 1, NOW + 10):  # the second and third in the same slot as the first
         service.tick(now)
-    assert loaded == [NOW]
+    assert service.loaded == [NOW]
     service.tick(NOW - 10)
-    assert loaded == [NOW, NOW - 10]
+    assert service.loaded == [NOW, NOW - 10]
 
 
 def test_a_clock_from_1970_to_now_is_followed(service: Service) -> None:
     service.add(("b", 50.0, 1), ("b", 61.0, 2))
-    assert service.tick(60.0)[0] == WindowAverage(1.5, 2)
+    assert service.tick(60.0)[0] == WindowAverage("1min", 1.5, 2)
     service.add(("b", NOW, 7))
-    assert service.tick(NOW)[0] == WindowAverage(7.0, 1)
+    assert service.tick(NOW)[0] == WindowAverage("1min", 7.0, 1)
 
 
 def test_a_series_that_was_removed_is_gone_and_may_begin_again(service: Service) -> None:
@@ -315,9 +350,9 @@ def test_a_series_that_was_removed_is_gone_and_may_begin_again(service: Service)
     row = service.catalog.row(service.catalog.find("a") or 0)
     assert isinstance(row, SeriesRow)
     service.catalog.remove(row)
-    service.statistics.remove(row.id)
-    service.statistics.advance(NOW + 10)
-    assert [series.row.name for series in service.statistics.series()] == ["b"]
+    service.hand_over.remove(row.id)
+    service.latest = service.statistics.tick(NOW + 10)
+    assert [result.series for result in service.latest.series] == ["b"]
 
 
 def test_a_series_that_came_and_went_between_two_ticks_is_none(service: Service) -> None:
@@ -326,11 +361,11 @@ def test_a_series_that_came_and_went_between_two_ticks_is_none(service: Service)
     fed = service.store_only(("a", NOW - 2099, 1))
     row = service.catalog.row(service.catalog.find("a") or 0)
     assert isinstance(row, SeriesRow)
-    service.statistics.feed(*fed)
+    service.hand_over.feed(*fed)
     service.catalog.remove(row)
-    service.statistics.remove(row.id)
-    service.statistics.advance(NOW + 10)
-    assert list(service.statistics.series()) == []
+    service.hand_over.remove(row.id)
+    service.latest = service.statistics.tick(NOW + 10)
+    assert service.latest.series == ()
 
 
 def test_coverage_is_the_part_of_a_window_with_history(service: Service) -> None:
@@ -349,6 +384,70 @@ def test_equal_times_keep_the_order_of_arrival(service: Service) -> None:
     service.start_again()
     service.tick(NOW)
     assert service.windows("b")["10s"] == window
+
+
+def test_a_tick_is_a_value_that_later_ones_leave_as_it_is(service: Service) -> None:
+    service.add(("b", NOW, 5))
+    service.tick(NOW)
+    first, seen = service.latest, str(service.latest)
+    service.add(("b", NOW + 1, 50), ("a", NOW + 1, 7))
+    service.tick(NOW + 10)
+    assert str(first) == seen != str(service.latest)
+    with pytest.raises(AttributeError):
+        first.sequence = 9  # type: ignore[misc]
+    hash(first.averages)
+
+
+def test_a_series_that_fails_keeps_no_other_from_being_taken(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failed: list[str] = []
+    take = SeriesStatistics.result
+
+    def result(self: SeriesStatistics, at: float) -> object:
+        if self.name == "b":
+            raise OverflowError
+        return take(self, at)
+
+    monkeypatch.setattr(SeriesStatistics, "result", result)
+    service.statistics._when_failed = failed.append
+    service.add(("a", NOW, 1), ("b", NOW, 2), ("c", NOW, 3))
+    tick = service.statistics.tick(NOW)
+    assert [found.series for found in tick.series] == ["a", "c"]
+    assert failed == ["b"]
+    assert tick.averages[0] == WindowAverage("1min", 2.0, 3)
+
+
+def test_a_series_whose_readings_are_all_too_old_is_in_no_tick(service: Service) -> None:
+    """Its message is about to be cleared, and would be there again for ever."""
+    service.add(("a", NOW - RETENTION + 10, 1), ("b", NOW, 1))
+    service.tick(NOW)
+    assert [result.series for result in service.latest.series] == ["a", "b"]
+    service.tick(NOW + 10)
+    assert [result.series for result in service.latest.series] == ["b"]
+
+
+def test_a_series_that_has_begun_this_moment_is_waited_for(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may be committed before the catalog has it."""
+    service.add(("a", NOW, 1), ("b", NOW, 3))
+    missing = service.catalog.find("b")
+    row = service.catalog.row
+    looked_up: list[int] = []
+
+    def look_up(series: int) -> SeriesRow | None:
+        looked_up.append(series)
+        return None if series == missing and looked_up.count(series) <= tries else row(series)
+
+    monkeypatch.setattr(service.catalog, "row", look_up)
+    tries = 3
+    assert service.tick(NOW)[0] == WindowAverage("1min", 2.0, 2)
+    service.start_again()
+    monkeypatch.setattr(service.catalog, "row", look_up)
+    tries = 100
+    with pytest.raises(UnknownSeries):
+        service.statistics.tick(NOW)
 
 
 VALUES = st.floats(-1e6, 1e6) | st.sampled_from([0.1, 21.4, 1e17, -1e17, 5e-324, 0.0, 1e-300, 7.0])

@@ -90,7 +90,7 @@ def test_a_reading_has_number_time_and_id_and_is_understood() -> None:
         {"number": 3.0, "epochtime": NOW, "id": "boot-1"},
         {"number": 4.0, "epochtime": NOW, "id": "boot-2"},
     ]
-    assert decode(bench.published[0][1].encode(), arrived=0.0, latest=NOW)[:2] == (3.0, NOW)
+    assert decode(bench.published[0][1].encode(), arrived=0.0, latest=NOW)[:3] == ("", NOW, 3.0)
 
 
 def test_nothing_is_made_up_for_after_a_sleep() -> None:

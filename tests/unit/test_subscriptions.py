@@ -4,9 +4,10 @@ from pathlib import Path
 import pytest
 
 from config.settings import load_settings
-from models.storage.database import prepare, writing_database
+from models.storage.connection import writing_database
+from models.storage.errors import StoreUnavailable
+from models.storage.opening import prepare
 from models.storage.store import Store
-from models.storage.transaction import StoreUnavailable
 from scheduler_app.subscriber.subscriptions import Subscriptions
 from tests.unit.rows import locked
 
@@ -20,7 +21,7 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def store(path: Path) -> Iterator[Store]:
-    store = Store(writing_database(path))
+    store = Store(writing_database(path), "me")
     yield store
     store.close()
 
@@ -45,7 +46,7 @@ def test_what_is_no_longer_named_is_unwanted_until_the_broker_has_taken_it(store
         assert subscriptions.wanted == ("b", "d")
         assert subscriptions.unwanted == ("a", "c")
         assert store.subscriptions() == {"a", "b", "c", "d"}
-    assert subscriptions.settle() is False  # as a step there is no more to do
+    assert subscriptions.settle() is False  # as a task there is no more to do
     assert subscriptions.unwanted == ()
     assert store.subscriptions() == {"b", "d"}
     assert start(store, "b,d").unwanted == ()
@@ -81,7 +82,7 @@ def start_reading_only(path: Path, topics: str) -> Subscriptions:
         def subscriptions(self) -> set[str]:
             return {"a", "b"}
 
-    return start(Known(writing_database(path)), topics)
+    return start(Known(writing_database(path), "me"), topics)
 
 
 def test_a_locked_database_is_told(store: Store, path: Path) -> None:

@@ -9,13 +9,19 @@ from typing import Any
 
 import pytest
 
-from models.storage.database import READINGS, UnusableDatabase, prepare, sole_owner, writing_database
+from models.reading import Reading
+from models.storage.batch import Batch
+from models.storage.connection import writing_database
+from models.storage.errors import UnusableDatabase
+from models.storage.opening import prepare
+from models.storage.ownership import sole_owner
 from models.storage.reading_id import pack
-from models.storage.store import Batch, NewReading, Store
+from models.storage.schema import READINGS
+from models.storage.store import Store
 from tests.unit.rows import locked, rows
 
 ROOT = Path(__file__).parents[2]
-# What is the same in all versions.
+# What is the same in all earlier versions.
 COMMON = """
 CREATE TABLE "rejected_message" ("id" INTEGER NOT NULL PRIMARY KEY, "arrived" REAL NOT NULL,
     "topic" TEXT NOT NULL, "payload" BLOB NOT NULL, "size" INTEGER NOT NULL, "reason" TEXT NOT NULL,
@@ -68,13 +74,36 @@ INSERT INTO reading VALUES (1700000000.25, 11, 1, 0.1, 'x'), (1699999999.0, 12, 
     (1700000030.0, 19, 2, 3.0, 'deadbeef-09');
 INSERT INTO counter VALUES ('sequence', 19);
 """
+# As version 3 made it, and what it had made of the same.
+VERSION_3 = """
+CREATE TABLE "series" ("id" INTEGER NOT NULL PRIMARY KEY, "name" TEXT NOT NULL, "topic" TEXT NOT NULL,
+    "field" TEXT NOT NULL, "since" REAL NOT NULL, "retention" REAL NOT NULL);
+CREATE UNIQUE INDEX "series_name" ON "series" ("name");
+CREATE TABLE "reading" ("time" REAL NOT NULL, "sequence" INTEGER NOT NULL, "series_id" INTEGER NOT NULL,
+    "value" REAL NOT NULL, "message_id" BLOB, PRIMARY KEY ("time", "sequence"),
+    FOREIGN KEY ("series_id") REFERENCES "series" ("id")) WITHOUT ROWID;
+CREATE TABLE "message_id" ("series_id" INTEGER NOT NULL, "message_id" BLOB NOT NULL,
+    PRIMARY KEY ("message_id", "series_id"),
+    FOREIGN KEY ("series_id") REFERENCES "series" ("id")) WITHOUT ROWID;
+CREATE TABLE "subscription" ("topic_filter" TEXT NOT NULL PRIMARY KEY) WITHOUT ROWID;
+PRAGMA user_version = 3;
+"""
+# The id of hexadecimal digits and a dash is packed.
+CONTENT_3 = (
+    CONTENT_2.replace("'deadbeef-09'", "x'3895a85c3fb2'")
+    + """
+INSERT INTO message_id SELECT series_id, message_id FROM reading WHERE message_id IS NOT NULL;
+"""
+)
+SUBSCRIPTION = "INSERT INTO subscription VALUES ('DATA'), ('a/#');"
 EARLIER = {
     1: (COMMON + VERSION_1, COMMON_CONTENT + CONTENT_1),
-    2: (COMMON + VERSION_2, COMMON_CONTENT + CONTENT_2),
+    2: (COMMON + VERSION_2, COMMON_CONTENT + CONTENT_2 + SUBSCRIPTION),
+    3: (COMMON + VERSION_3, COMMON_CONTENT + CONTENT_3 + SUBSCRIPTION),
 }
-KEPT = {
+KEPT: dict[str, list[tuple[Any, ...]]] = {
     "rejected_message": [(3, 1700000001.5, "c", b"\x00\xff", 9000, "not UTF-8", "why")],
-    "delivery": [(41, b"\x00\x01\xaa\xbb"), (42, b"\x00\x02")],
+    "delivery": [("", 41, b"\x00\x01\xaa\xbb"), ("", 42, b"\x00\x02")],
 }
 COUNTERS = {
     "since": 1600000000,
@@ -87,13 +116,18 @@ COUNTERS = {
 }
 
 
-@pytest.fixture(params=EARLIER)
-def path(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
-    """Return a file of an earlier version, as a subscriber that was killed left it."""
-    path = tmp_path / "test.db"
+def write(path: Path, version: int, *, empty: bool = False) -> None:
+    """Write a file of an earlier version, as a subscriber that was killed left it."""
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("PRAGMA journal_mode = wal")
-        connection.executescript("".join(EARLIER[request.param]))
+        tables, rows = EARLIER[version]
+        connection.executescript(tables if empty else tables + rows)
+
+
+@pytest.fixture(params=EARLIER)
+def path(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
+    path = tmp_path / "test.db"
+    write(path, request.param)
     return path
 
 
@@ -129,7 +163,7 @@ def assert_upgraded(path: Path) -> None:
     for table, expected in KEPT.items():
         assert rows(path, f"SELECT * FROM {table} ORDER BY id") == expected
     assert dict(rows(path, "SELECT name, value FROM counter")) == {**COUNTERS, "sequence": 19}
-    assert rows(path, "SELECT * FROM subscription") == []
+    assert rows(path, "SELECT DISTINCT member FROM counter") == [("",)]
     assert rows(path, "PRAGMA user_version") == [(READINGS.version,)]
     assert rows(path, "PRAGMA integrity_check") == [("ok",)]
     assert rows(path, "PRAGMA foreign_key_check") == []
@@ -154,32 +188,49 @@ def test_an_upgraded_file_is_upgraded_once(path: Path) -> None:
     assert content(path) == before
 
 
+@pytest.mark.parametrize(("version", "subscribed"), [(1, set()), (2, {"DATA", "a/#"}), (3, {"DATA", "a/#"})])
+def test_the_session_is_taken_over_by_the_first_that_starts_and_by_no_other(
+    tmp_path: Path, version: int, subscribed: set[str]
+) -> None:
+    """An earlier version did not note whose deliveries and subscriptions there were."""
+    path = tmp_path / "test.db"
+    write(path, version)
+    prepare(path)
+    first, second = (Store(writing_database(path), member) for member in ("first", "second"))
+    assert first.subscriptions() == subscribed
+    assert first.deliveries() == [(41, b"\x00\x01\xaa\xbb"), (42, b"\x00\x02")]
+    assert (second.subscriptions(), second.deliveries()) == (set(), [])
+    assert first.deliveries() == [(41, b"\x00\x01\xaa\xbb"), (42, b"\x00\x02")]
+    first.close()
+    second.close()
+
+
 @pytest.mark.parametrize("version", EARLIER)
 def test_an_empty_file_is_upgraded(tmp_path: Path, version: int) -> None:
     path = tmp_path / "empty.db"
-    with closing(sqlite3.connect(path)) as connection:
-        connection.executescript(EARLIER[version][0])
+    write(path, version, empty=True)
     prepare(path)
     assert rows(path, "SELECT * FROM series") == rows(path, "SELECT * FROM reading") == []
     assert rows(path, "SELECT * FROM message_id") == []
-    assert dict(rows(path, "SELECT * FROM counter")).get("sequence", 0) == 0
+    assert dict(rows(path, "SELECT name, value FROM counter")).get("sequence", 0) == 0
 
 
 def test_storing_goes_on_after_the_upgrade(path: Path) -> None:
     """Ids that were stored are known, and sequences go on where they were."""
     prepare(path)
-    store = Store(writing_database(path))
+    store = Store(writing_database(path), "me")
     stored = store.add(
         Batch(
             readings=[
-                *(NewReading(1.7e9, 1, 0.1, "x"), NewReading(1.7e9, 2, 5, "deadbeef-09")),
-                NewReading(1.7e9, 1, 6),
+                *(Reading(1, 1.7e9, 0.1, "x"), Reading(2, 1.7e9, 5, "deadbeef-09")),
+                Reading(1, 1.7e9, 6),
             ]
         )
     )
-    assert stored.readings == [(1.7e9, 22, 1, 6, None)]
-    assert [sequence for _, sequence, *_ in stored.duplicates] == [20, 21]
-    assert store.deliveries() == KEPT["delivery"]
+    assert stored.readings == [Reading(1, 1.7e9, 6)]
+    assert len(stored.duplicates) == 2
+    assert stored.sequence == 22
+    assert store.deliveries() == [(number, packets) for _, number, packets in KEPT["delivery"]]
     store.close()
 
 
@@ -203,7 +254,7 @@ def test_a_file_that_is_in_use_is_left_as_it_is(path: Path) -> None:
 KILLED = """
 import os, pathlib, signal, sys
 import peewee
-from models.storage.database import prepare
+from models.storage.opening import prepare
 left = int(sys.argv[2])
 execute = peewee.SqliteDatabase.execute_sql
 def execute_or_die(self, sql, *arguments, **named):

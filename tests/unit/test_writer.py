@@ -6,9 +6,10 @@ from random import Random
 import pytest
 
 from models.storage import queries as history
-from models.storage.database import prepare, reading_database, writing_database
+from models.storage.connection import reading_database, writing_database
+from models.storage.errors import StoreUnavailable
+from models.storage.opening import prepare
 from models.storage.store import Store
-from models.storage.transaction import StoreUnavailable
 from scheduler_app.intake.redelivery import Redeliveries
 from scheduler_app.intake.sample import INTERVAL, KEPT_BYTES, KEPT_OF_A_KIND
 from scheduler_app.intake.writer import Writer
@@ -32,7 +33,7 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def store(path: Path) -> Iterator[Store]:
-    store = Store(writing_database(path))
+    store = Store(writing_database(path), "me")
     yield store
     store.close()
 
@@ -212,7 +213,7 @@ def again(message: Message) -> Message:
 
 def restarted(path: Path) -> tuple[Store, Writer]:
     """Return what a new process makes of the file."""
-    store = Store(writing_database(path))
+    store = Store(writing_database(path), "me")
     return store, writer_on(store)
 
 

@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 
 from models.catalog import Catalog
-from models.storage.database import prepare, writing_database
-from models.storage.store import Store, StoredReading
-from models.storage.transaction import NotStored, StoreUnavailable
+from models.reading import Reading
+from models.storage.connection import writing_database
+from models.storage.errors import NotStored, StoreUnavailable
+from models.storage.opening import prepare
+from models.storage.store import Store
 from scheduler_app.intake.writer import Writer
 from scheduler_app.mqtt.message import Message
 from tests.unit.messages import NOW, message
@@ -51,8 +53,8 @@ class Service:
         self.start_again()
 
     def start_again(self) -> None:
-        self.store = Store(writing_database(self.path))
-        self.fed: list[tuple[list[StoredReading], int]] = []
+        self.store = Store(writing_database(self.path), "me")
+        self.fed: list[tuple[list[Reading], int]] = []
         self.catalog = Catalog(self.store.series(), int(self.settings.get("max_series", "100")))
         self.writer: Writer = writer_on(
             self.store,
@@ -63,7 +65,7 @@ class Service:
             **self.settings,
         )
 
-    def feed(self, readings: Sequence[StoredReading], sequence: int) -> None:
+    def feed(self, readings: Sequence[Reading], sequence: int) -> None:
         self.fed.append((list(readings), sequence))
 
     def take(self, *messages: Message) -> None:
@@ -229,7 +231,7 @@ def test_what_is_stored_is_fed_to_the_statistics_and_known_to_the_catalog(servic
         return sent("home/attic", {"number": number, "id": "x"}, packet_id=packet_id)
 
     service.take(named(1, 1), named(1, 2), sent("home/attic", 5, packet_id=3, arrived=int(NOW) + 10))
-    assert service.fed == [([(NOW, 1, 1, 1, "x"), (NOW + 10, 3, 1, 5, None)], 3)]
+    assert service.fed == [([Reading(1, NOW, 1, "x"), Reading(1, NOW + 10, 5)], 3)]
     assert service.catalog.newest == {1: NOW + 10}
     assert service.counts == {"received": 3, "stored": 2, "duplicates": 1}
 
@@ -241,7 +243,7 @@ def test_nothing_is_fed_that_is_not_stored(service: Service) -> None:
     assert service.fed == []
     assert service.catalog.newest == {}
     service.writer.commit(batch)
-    assert service.fed == [([(NOW, 1, 1, 1, None)], 1)]
+    assert service.fed == [([Reading(1, NOW, 1)], 1)]
 
 
 def test_a_batch_that_was_never_stored_leaves_no_series(service: Service) -> None:

@@ -7,7 +7,8 @@ import pytest
 
 from config.streams import Stream, stream_of
 from models.catalog import LONGEST_NAME
-from models.storage.database import prepare, writing_database
+from models.storage.connection import writing_database
+from models.storage.opening import prepare
 from models.storage.store import Store
 from scheduler_app.intake import writer as writer_module
 from scheduler_app.intake.writer import Writer
@@ -18,7 +19,7 @@ from tests.unit.writers import writer_on
 @pytest.fixture
 def writer(tmp_path: Path) -> Iterator[Writer]:
     prepare(tmp_path / "test.db")
-    store = Store(writing_database(tmp_path / "test.db"))
+    store = Store(writing_database(tmp_path / "test.db"), "me")
     yield writer_on(store)
     store.close()
 

@@ -4,7 +4,8 @@ from collections.abc import Callable, Sequence
 
 from config.settings import load_settings
 from models.catalog import Catalog
-from models.storage.store import Store, StoredReading
+from models.reading import Reading
+from models.storage.store import Store
 from scheduler_app.intake.redelivery import Redeliveries
 from scheduler_app.intake.writer import Writer
 
@@ -14,7 +15,7 @@ def writer_on(
     redeliveries: Redeliveries | None = None,
     *,
     catalog: Catalog | None = None,
-    feed: Callable[[Sequence[StoredReading], int], object] = lambda readings, sequence: None,
+    feed: Callable[[Sequence[Reading], int], object] = lambda readings, sequence: None,
     **settings: str,
 ) -> Writer:
     """Return what a new process makes of the database; it takes every topic unless told otherwise."""

@@ -1,12 +1,11 @@
 from collections.abc import Callable
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from config.settings import load_settings
-from scheduler_app.publishing import stats_publisher as module
-from scheduler_app.publishing.stats_publisher import Outlet
+from scheduler_app.publishing import presence as module
+from scheduler_app.publishing.presence import Presence
 from tests.unit.messages import message
 
 
@@ -48,18 +47,17 @@ ONLINE = ("STATS/$state", "online", True)
 
 
 class Service:
-    """An outlet that is connected since second 100."""
+    """A presence that is connected since second 100."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = 100.0
         self.timers: list[FakeTimer] = []
         FakeTimer.made = self.timers
         monkeypatch.setattr(module, "Connection", FakeConnection)
-        monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: self.now))
-        monkeypatch.setattr("scheduler_app.publishing.stats_publisher.threading.Timer", FakeTimer)
-        self.outlet = Outlet(load_settings())
-        self.outlet.start(lambda: None)
-        self.connection: Any = self.outlet._connection
+        monkeypatch.setattr("scheduler_app.publishing.presence.threading.Timer", FakeTimer)
+        self.presence = Presence(load_settings(), lambda: self.now)
+        self.presence.start(lambda: None)
+        self.connection: Any = self.presence._connection
 
     def hear(self, payload: bytes, *, retained: bool = False) -> None:
         self.connection.take(message(payload, "STATS/$state", retained=retained))
@@ -111,7 +109,7 @@ def test_who_is_about_to_go_does_not_say_that_it_is_there(service: Service) -> N
     service.now = 100.5
     service.hear(b"offline")
     service.now = 200.0
-    service.outlet.stop()
+    service.presence.stop()
     [timer] = service.timers
     assert timer.cancelled
     timer.action()

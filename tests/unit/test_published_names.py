@@ -3,10 +3,13 @@
 import pytest
 
 from config.settings import load_settings
-from models.series_message import SeriesMessage
+from models.statistics.accumulators import At
+from models.statistics.plan import Plan
+from models.statistics.tick import SeriesResult, Tick
 from scheduler_app.mqtt.connection import Connection
 from scheduler_app.mqtt.message import INVALID_TOPIC, Puback
-from scheduler_app.publishing.stats_publisher import Outlet, unpublishable_name
+from scheduler_app.publishing.stats_publisher import StatsPublisher
+from scheduler_app.publishing.topics import unpublishable_name
 
 BAD = [
     "w/+",
@@ -22,28 +25,30 @@ BAD = [
 ]
 
 
-class FakeConnection:
-    """Takes what is published, and notes it."""
+class FakePresence:
+    """Takes what is published, and notes the topics below that of the averages."""
 
     def __init__(self, puback: Puback) -> None:
         self.puback = puback
         self.published: list[str] = []
 
-    def publish(self, topic: str, payload: str, *, retain: bool, when_acknowledged: object = None) -> bool:
-        self.published.append(topic)
+    def publish(self, topic: str, payload: str, *, when_acknowledged: object = None) -> bool:
+        if "/" in topic:
+            self.published.append(topic)
         if callable(when_acknowledged):
             when_acknowledged(self.puback)
         return True
 
 
-def statistics_of(name: str) -> SeriesMessage:
-    return SeriesMessage(name, 100.0, 1, 21.5, 99.0, {"1min": {"count": 1, "coverage": 1.0, "avg": 21.5}})
+def tick_with(name: str) -> Tick:
+    return Tick(100.0, 1, (), (SeriesResult(name, At(99.0, 21.5), PLAN, (1, 1.0, 21.5)),))
 
 
-def outlet_with(connection: FakeConnection, **settings: str) -> Outlet:
-    outlet = Outlet(load_settings(settings))
-    outlet._connection = connection  # type: ignore[assignment]
-    return outlet
+PLAN = Plan([("1min", 60_000)], ["avg"])
+
+
+def publisher_over(presence: FakePresence, **settings: str) -> StatsPublisher:
+    return StatsPublisher(load_settings(settings), presence, lambda tick: None)
 
 
 @pytest.mark.parametrize("name", BAD)
@@ -51,12 +56,13 @@ def test_a_name_that_cannot_be_published_is_not_tried_and_gone_at_once(
     name: str, log_lines: list[str]
 ) -> None:
     """A broker may close the connection for it, and `$state` is not to be cleared."""
-    connection = FakeConnection(Puback(accepted=True, reason="Success"))
-    outlet = outlet_with(connection)
+    presence = FakePresence(Puback(accepted=True, reason="Success"))
+    publisher = publisher_over(presence)
     cleared: list[str] = []
-    assert [outlet.publish_series(statistics_of(name)) for _ in range(2)] == [False, False]
-    outlet.clear_series(name, lambda: cleared.append(name))
-    assert connection.published == []
+    for _ in range(2):
+        publisher.publish(tick_with(name))
+    publisher.series_gone(name, lambda: cleared.append(name))
+    assert presence.published == []
     assert cleared == [name]
     [line] = log_lines
     assert line.isprintable()
@@ -65,12 +71,12 @@ def test_a_name_that_cannot_be_published_is_not_tried_and_gone_at_once(
 
 @pytest.mark.parametrize("name", ["a/b", "$SYS/load", "a/$state", "$stated", "a//b", "ü"])
 def test_any_other_name_is_published_and_cleared(name: str) -> None:
-    connection = FakeConnection(Puback(accepted=True, reason="Success"))
-    outlet = outlet_with(connection)
+    presence = FakePresence(Puback(accepted=True, reason="Success"))
+    publisher = publisher_over(presence)
     cleared: list[str] = []
-    assert outlet.publish_series(statistics_of(name))
-    outlet.clear_series(name, lambda: cleared.append(name))
-    assert connection.published == [f"STATS/{name}"] * 2
+    publisher.publish(tick_with(name))
+    publisher.series_gone(name, lambda: cleared.append(name))
+    assert presence.published == [f"STATS/{name}"] * 2
     assert cleared == [name]
 
 
@@ -78,9 +84,9 @@ def test_any_other_name_is_published_and_cleared(name: str) -> None:
 def test_a_series_that_the_broker_has_no_topic_for_goes_and_one_that_it_refuses_stays(
     reason: str, gone: bool
 ) -> None:
-    outlet = outlet_with(FakeConnection(Puback(accepted=False, reason=reason)))
+    publisher = publisher_over(FakePresence(Puback(accepted=False, reason=reason)))
     cleared: list[str] = []
-    outlet.clear_series("a", lambda: cleared.append("a"))
+    publisher.series_gone("a", lambda: cleared.append("a"))
     assert cleared == ["a"] * gone
 
 

@@ -1,0 +1,96 @@
+"""What the project needs of a database of readings. Another database is another class that offers this."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Protocol
+
+from models.catalog import SeriesRow
+from models.storage.batch import Batch, Deleted, Place, Stored
+from models.storage.records import RejectedRow, SeriesSummary, Snapshot
+
+
+class WritingStore(Protocol):
+    """Writes for one member. Used by one thread; opens by itself, and again after an error.
+
+    Each method is one transaction. It raises StoreUnavailable and changes nothing if the database
+    cannot be written now, and DatabaseGone if what is written would be lost.
+    """
+
+    def add(self, batch: Batch) -> Stored:
+        """Commit `batch`. The new series in it get their ids, which no series has had before."""
+
+    def series(self) -> list[SeriesRow]:
+        """Return all series, in the order in which they began."""
+
+    def set_retention(self, series: int, retention: float) -> None:
+        """Note for how many seconds the readings of a series are kept."""
+
+    def delete_series(self, series: int) -> None:
+        """Delete a series that has no readings any more."""
+
+    def subscriptions(self) -> set[str]:
+        """Return the topic filters that the member's session may be subscribed to."""
+
+    def set_subscriptions(self, topic_filters: Iterable[str]) -> None:
+        """Note which topic filters the member's session may be subscribed to."""
+
+    def deliveries(self) -> list[tuple[int, bytes]]:
+        """Return the member's `Batch.deliveries` of earlier transactions that are not forgotten, in order."""
+
+    def forget_deliveries(self, numbers: Sequence[int], rewritten: Sequence[tuple[int, bytes]] = ()) -> None:
+        """Forget the member's deliveries with these numbers, and what `rewritten` leaves out of others."""
+
+    def delete_readings(self, after: Place, until: float, limit: int, retention: float) -> Deleted:
+        """Delete the oldest readings behind `after` with time <= `until`, of series so long kept.
+
+        Looks at `limit` readings at most.
+        """
+
+    def delete_rejected(self, until: float, limit: int) -> int:
+        """Delete the oldest rejected messages of too many, and those that arrived at or before `until`.
+
+        Deletes `limit` at most; returns how many.
+        """
+
+    @property
+    def file_may_be_gone(self) -> bool:
+        """Whether `check_file` should be called. Safe in any thread."""
+
+    def check_file(self) -> bool:
+        """Raise DatabaseGone if what is committed would be lost; a task with no more to do after it."""
+
+    def close(self) -> None:
+        """Close the connection, if there is one."""
+
+
+class ReadingStore(Protocol):
+    """Looks into what is stored, of all members. Raises UnreadableDatabase where it cannot be read."""
+
+    def counters(self) -> dict[str, int]:
+        """Return how many messages came to which end, and `since` when: UTC epoch seconds."""
+
+    def reading_count(self) -> int:
+        """Return how many readings are stored."""
+
+    def newest_time(self) -> float | None:
+        """Return the largest event time of the stored readings, in UTC epoch seconds."""
+
+    def damage(self) -> str | None:
+        """Say what is wrong with the database and what to do, None if all is well. It may take seconds."""
+
+    def rejected_counts(self) -> list[tuple[int, str, str]]:
+        """Return (how many, reason, topic) of the rejected messages that are kept, most first."""
+
+    def rejected_messages(self, newest: int | None = None) -> Iterator[RejectedRow]:
+        """Yield the rejected messages, oldest first; or the `newest` so many, newest first."""
+
+    def series(self) -> list[SeriesRow]:
+        """Return all series by name."""
+
+    def summaries(self) -> list[SeriesSummary]:
+        """Return a summary of each series, by name."""
+
+    def readings_of(self, series: int, after: float) -> list[tuple[float, float]]:
+        """Return (time, value) of the readings of a series with `after` < time, in order."""
+
+    def snapshot(self) -> Snapshot:
+        """Return all that is stored at one moment."""

@@ -1,0 +1,117 @@
+"""A database file is created, checked and brought up to date before anything else opens it."""
+
+import os
+import sqlite3
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import peewee
+
+from models.storage.connection import reading_database, writing_database
+from models.storage.damage import is_damage
+from models.storage.errors import LockedDatabase, UnusableDatabase
+from models.storage.migration import create, upgrade
+from models.storage.ownership import sole_owner
+from models.storage.schema import READINGS, Schema
+
+# Nobody but us has anything to do with our files. SQLite gives -wal and -shm the mode of the database.
+_OWNER_ONLY = 0o600
+# The program that this one replaces kept a table in a file of the same name. It may stay there.
+_LEFT_ALONE = {"messages"}
+
+
+def prepare(path: Path, schema: Schema = READINGS, now: Callable[[], float] = time.time) -> None:
+    """Create the file, its folders and its tables, as far as they are missing; bring an old file up to date.
+
+    Raises UnusableDatabase if that cannot be done, if the file is not ours or too new, or if it is
+    old and in use; and LockedDatabase if it cannot be done now.
+    """
+    name = f"{schema.setting}={path}"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UnusableDatabase(f"{name}: its folder cannot be created: {error.strerror}") from None
+    if path.is_dir():
+        raise UnusableDatabase(f"{name} is a folder, and must be a file")
+    reader, writer = reading_database(path, schema), writing_database(path, schema)
+    try:
+        if not _create_file(path):
+            # before anything is changed: even the journal mode is another program's, if the file is
+            with reader.connection_context():
+                _check(reader, name, schema)
+        with writer.connection_context():
+            if 0 < writer.user_version < schema.version:
+                # or an earlier version of us would find other tables under its hands
+                with sole_owner(path, schema), writer.atomic():
+                    upgrade(writer, schema)
+            else:
+                with writer.atomic():
+                    if writer.user_version == 0:
+                        create(writer, schema, now())
+    except peewee.DatabaseError as error:
+        if "locked" in str(error):
+            raise LockedDatabase(f"{name} is locked by another program") from None
+        raise UnusableDatabase(f"{name} {_explain(error, path)}") from None
+    except OSError as error:
+        raise UnusableDatabase(f"{name} {_not_writable(path)} ({error.strerror})") from None
+
+
+@dataclass(frozen=True)
+class WritingSettings:
+    """How SQLite writes, as it says itself."""
+
+    version: str
+    journal_mode: str
+    synchronous_full: bool
+
+
+def writing_settings(path: Path) -> WritingSettings:
+    """Ask a writing connection how it writes."""
+    database = writing_database(path)
+    with database.connection_context():
+        return WritingSettings(
+            version=sqlite3.sqlite_version,
+            journal_mode=str(database.journal_mode),
+            synchronous_full=int(database.synchronous) >= 2,
+        )
+
+
+def _create_file(path: Path) -> bool:
+    """Create the file, which SQLite would let others read; return whether it was missing."""
+    if path.exists():
+        return False
+    try:
+        # through a symbolic link, as SQLite would
+        os.close(
+            os.open(os.path.realpath(path), os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _OWNER_ONLY)
+        )
+    except FileExistsError:  # another one of us was quicker
+        return False
+    return True
+
+
+def _check(database: peewee.SqliteDatabase, name: str, schema: Schema) -> None:
+    owner, version = database.application_id, database.user_version
+    unmarked = owner == 0 and version == 0 and set(database.get_tables()) <= _LEFT_ALONE
+    if owner != schema.application_id and not unmarked:
+        raise UnusableDatabase(f"{name} belongs to another program: set {schema.setting} to a new file")
+    if version > schema.version:
+        raise UnusableDatabase(
+            f"{name} was written by a newer version of this program (schema {version}, "
+            f"this one knows {schema.version}): update the program, or set {schema.setting} to a new file"
+        )
+
+
+def _explain(error: peewee.DatabaseError, path: Path) -> str:
+    text = str(error)
+    if is_damage(text):
+        return f"is not an SQLite database, or is damaged ({text}): name a new file instead"
+    if "readonly" in text or "unable to open" in text:
+        return _not_writable(path)
+    return f"cannot be opened: {text}"
+
+
+def _not_writable(path: Path) -> str:
+    return f"cannot be written: check the permissions of the file and of {path.parent}"

@@ -1,0 +1,73 @@
+"""A look into the database file, through a connection that only reads."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from models.catalog import SeriesRow
+from models.storage import queries, series_queries
+from models.storage.connection import Database, reading_database
+from models.storage.damage import first_damage, what_to_do_with_a_damaged
+from models.storage.records import RejectedRow, SeriesSummary, Snapshot
+from models.storage.transaction import reading
+
+
+class StoreReader:
+    """A connection that is open: a ReadingStore, which is described in models/storage/interface.py."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def counters(self) -> dict[str, int]:
+        return queries.counters(self._database)
+
+    def reading_count(self) -> int:
+        return queries.reading_count(self._database)
+
+    def newest_time(self) -> float | None:
+        return queries.newest_time(self._database)
+
+    def damage(self) -> str | None:
+        found = first_damage(self._database)
+        return None if found is None else what_to_do_with_a_damaged(self._database.name, found)
+
+    def rejected_counts(self) -> list[tuple[int, str, str]]:
+        return queries.rejected_counts(self._database)
+
+    def rejected_messages(self, newest: int | None = None) -> Iterator[RejectedRow]:
+        return queries.rejected_messages(self._database, newest)
+
+    def series(self) -> list[SeriesRow]:
+        return series_queries.all_series(self._database)
+
+    def summaries(self) -> list[SeriesSummary]:
+        return series_queries.summaries(self._database)
+
+    def readings_of(self, series: int, after: float) -> list[tuple[float, float]]:
+        return series_queries.readings_of(self._database, series, after)
+
+    def snapshot(self) -> Snapshot:
+        return series_queries.snapshot(self._database)
+
+
+class ReadingSource:
+    """Where the statistics find all stored readings, through a connection of their own."""
+
+    def __init__(self, path: Path) -> None:
+        """Nothing is opened before `snapshot`."""
+        self._database = reading_database(path)
+
+    @contextmanager
+    def snapshot(self) -> Iterator[queries.StoredReadings]:
+        """Have one moment's readings while inside. Raises UnreadableDatabase."""
+        # one transaction: all queries see the same rows
+        with reading(self._database), self._database.atomic():
+            yield queries.StoredReadings(self._database)
+
+
+@contextmanager
+def open_reader(path: Path) -> Iterator[StoreReader]:
+    """Have a reading connection to the file while inside. Raises UnreadableDatabase."""
+    database = reading_database(path)
+    with reading(database):
+        yield StoreReader(database)

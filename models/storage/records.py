@@ -1,0 +1,63 @@
+"""What is read from a database of readings."""
+
+from array import array
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from models.catalog import SeriesRow
+
+
+class RejectedRow(NamedTuple):
+    """A rejected message. `payload` is the beginning of it, `size` the length of the whole in bytes."""
+
+    arrived: float
+    topic: str
+    payload: bytes
+    size: int
+    reason: str
+    detail: str
+
+
+@dataclass(frozen=True)
+class SeriesSummary:
+    """A series and its stored readings: how many, and the event times (UTC epoch seconds) of two.
+
+    Without readings the times are None.
+    """
+
+    series: SeriesRow
+    count: int
+    first: float | None
+    last: float | None
+
+    @property
+    def per_minute(self) -> float | None:
+        """Readings a minute from the first to the last; None unless there are two times."""
+        if self.first is None or self.last is None or self.last <= self.first:
+            return None
+        return (self.count - 1) / (self.last - self.first) * 60
+
+
+class Columns:
+    """Readings in the order of time and, where that is equal, of sequence: 24 bytes each."""
+
+    __slots__ = ("sequences", "times", "values")
+
+    def __init__(self) -> None:
+        self.times = array("d")
+        self.sequences = array("q")
+        self.values = array("d")
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """All that is stored at one moment: the series by name, their readings by id, and all readings as one.
+
+    `sequence` is that of the newest reading there ever was.
+    """
+
+    series: dict[str, SeriesRow]
+    readings: defaultdict[int, Columns]
+    overall: Columns
+    sequence: int

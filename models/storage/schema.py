@@ -1,0 +1,38 @@
+"""What a database file of ours holds, and how it is known."""
+
+from dataclasses import dataclass
+
+import peewee
+
+from models.storage.tables import (
+    Counter,
+    Delivery,
+    Outgoing,
+    Reading,
+    ReadingId,
+    RejectedMessage,
+    Series,
+    Subscription,
+)
+
+
+@dataclass(frozen=True)
+class Schema:
+    """What a database file of ours holds, and how it is known."""
+
+    # The setting that names the file, for error messages.
+    setting: str
+    # Marks the file as ours (SQLite's application_id).
+    application_id: int
+    # Grows with every change of the tables (SQLite's user_version).
+    version: int
+    tables: tuple[type[peewee.Model], ...]
+
+
+READINGS = Schema(
+    "DB_FILE",
+    0x6D716176,
+    4,
+    (Series, Reading, ReadingId, RejectedMessage, Delivery, Counter, Subscription),
+)
+OUTBOX = Schema("OUTBOX_FILE", 0x6D716F78, 1, (Outgoing,))
