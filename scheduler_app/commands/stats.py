@@ -117,12 +117,12 @@ def view_of_averages(
     from loguru import logger
 
     from scheduler_app.console.table import render
-    from scheduler_app.log import Once
+    from scheduler_app.log import LogLimit
     from scheduler_app.publishing.messages import OFFLINE, InvalidMessage, parse_averages, parse_state
     from scheduler_app.publishing.topics import state_topic
 
     state = state_topic(settings)
-    warnings = Once()
+    warnings = LogLimit()
 
     def show() -> None:
         while (message := inbox.get()) is not None:

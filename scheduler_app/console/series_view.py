@@ -15,7 +15,7 @@ from scheduler_app.console.inbox import Inbox
 from scheduler_app.console.screen import Screen
 from scheduler_app.console.series_table import Board
 from scheduler_app.console.table import render_columns
-from scheduler_app.log import Once
+from scheduler_app.log import LogLimit
 from scheduler_app.mqtt.message import Message
 from scheduler_app.publishing.messages import OFFLINE, InvalidMessage, parse_series, parse_state, write_series
 from scheduler_app.publishing.topics import metrics_topic, state_topic
@@ -144,7 +144,7 @@ class SeriesView:
         self._filter = topic_filter
         self._once = once
         self._rhythm = Rhythm(moves=display.moves)
-        self._warnings = Once()
+        self._warnings = LogLimit()
         self._most = settings.max_series
         # Of each series that is shown, the size of its message in bytes.
         self._sizes: dict[str, int] = {}

@@ -13,7 +13,7 @@ from models.storage.batch import Batch
 from models.storage.errors import DamagedStore, DatabaseGone, NotStored, StoreUnavailable
 from scheduler_app.formatting import time_text
 from scheduler_app.intake.redelivery import MOST_UNPROVEN
-from scheduler_app.log import Once, log_unexpected
+from scheduler_app.log import LogLimit, log_unexpected
 from scheduler_app.mqtt.dialer import RECEIVE_MAXIMUM
 from scheduler_app.mqtt.message import Message
 from scheduler_app.mqtt.reconnecting import Backoff
@@ -116,7 +116,7 @@ class Ingest:
         self._tasks: deque[Task] = deque()
         self._stopping = threading.Event()
         self._backoff = Backoff()
-        self._errors = Once()
+        self._errors = LogLimit()
         # For whoever watches from another thread.
         self.held = Held()
         self.last_commit: float | None = None

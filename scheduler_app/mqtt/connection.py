@@ -13,7 +13,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from config.settings import Settings
 from config.text import printable
-from scheduler_app.log import Once
+from scheduler_app.log import LogLimit
 from scheduler_app.mqtt.dialer import Dialer
 from scheduler_app.mqtt.message import Message, Puback, Retained
 from scheduler_app.mqtt.paho_client import PahoClient
@@ -65,7 +65,7 @@ class Connection:
         self._acknowledging = threading.Lock()
         self._waiting: dict[int, Callable[[Puback], object] | None] = {}
         self._early: dict[int, Puback] = {}
-        self._refusals = Once()
+        self._refusals = LogLimit()
 
     def start(self, on_connect: Callable[[], object] = lambda: None) -> None:
         """Begin to connect; returns at once. `on_connect` is called whenever that has worked."""

@@ -10,7 +10,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from config.settings import Settings
-from scheduler_app.log import Once
+from scheduler_app.log import LogLimit
 from scheduler_app.mqtt.buffered_socket import BufferedSocket
 from scheduler_app.mqtt.dialer import CONNECT_TIMEOUT, RECEIVE_MAXIMUM, Dialer
 from scheduler_app.mqtt.farewell import Farewell
@@ -77,7 +77,7 @@ class IngestSession:
         self._proof_here = False
         # How we leave this connection; None: we stay.
         self._farewell: Farewell | None = None
-        self._told = Once(clock=monotonic)
+        self._told = LogLimit(clock=monotonic)
         # Whether the last connection was left for a new one, and whether this one is the new one.
         self._left = self._renewed = False
         self._waker = Waker()

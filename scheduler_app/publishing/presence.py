@@ -7,7 +7,7 @@ from collections.abc import Callable
 from loguru import logger
 
 from config.settings import Settings
-from scheduler_app.log import Once
+from scheduler_app.log import LogLimit
 from scheduler_app.mqtt.connection import Connection
 from scheduler_app.mqtt.message import Message, Puback, Retained
 from scheduler_app.publishing.messages import OFFLINE, ONLINE
@@ -29,7 +29,7 @@ class Presence:
     def __init__(self, settings: Settings, now: Callable[[], float] = time.monotonic) -> None:
         """`now` returns seconds, by a clock that never jumps. Nothing is opened before `start`."""
         self._now = now
-        self._warnings = Once()
+        self._warnings = LogLimit()
         self._state_topic = state_topic(settings)
         self._connection = Connection(
             settings,

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Protocol
 
 from models.statistics.tick import Tick
-from scheduler_app.log import Once, attempt
+from scheduler_app.log import LogLimit, attempt
 
 
 class Publisher(Protocol):
@@ -32,7 +32,7 @@ class Publisher(Protocol):
 class Publishers:
     """Several publishers as one. What one of them raises is logged, and keeps no other from its work."""
 
-    def __init__(self, publishers: Sequence[Publisher], errors: Once) -> None:
+    def __init__(self, publishers: Sequence[Publisher], errors: LogLimit) -> None:
         self._publishers = publishers
         self._errors = errors
 

@@ -9,7 +9,7 @@ from loguru import logger
 from config.settings import Settings
 from config.text import printable
 from models.statistics.tick import SeriesResult, Tick
-from scheduler_app.log import Once, attempt, log_unexpected
+from scheduler_app.log import LogLimit, attempt, log_unexpected
 from scheduler_app.mqtt.message import Puback
 from scheduler_app.publishing.messages import write_averages, write_metrics, write_series
 from scheduler_app.publishing.published import Published
@@ -48,8 +48,8 @@ class StatsPublisher:
         self._metrics_topic = metrics_topic(settings)
         self._published = Published()
         self._latest: TickMark | None = None
-        self._errors = Once()
-        self._warnings = Once()
+        self._errors = LogLimit()
+        self._warnings = LogLimit()
 
     def connected(self) -> None:
         """Have the next tick publish all series: on a new connection, the broker may have forgotten."""

@@ -11,7 +11,7 @@ from models.catalog import Catalog
 from models.storage.errors import UnreadableDatabase
 from models.storage.reader import open_reader
 from scheduler_app.intake.ingest import Ingest
-from scheduler_app.log import Once
+from scheduler_app.log import LogLimit
 from scheduler_app.mqtt.ingest_session import IngestSession
 from scheduler_app.publishing.records import Metrics, TickMark
 
@@ -20,7 +20,7 @@ class ReadErrors:
     """Says once a minute that the database cannot be read, for work that comes again by itself."""
 
     def __init__(self) -> None:
-        self._errors = Once()
+        self._errors = LogLimit()
 
     @contextmanager
     def told(self) -> Iterator[None]:

@@ -19,7 +19,7 @@ from scheduler_app.errors import CommandError
 from scheduler_app.intake.ingest import Ingest
 from scheduler_app.intake.redelivery import Redeliveries
 from scheduler_app.intake.writer import Writer
-from scheduler_app.log import Once, attempt, log_unexpected
+from scheduler_app.log import LogLimit, attempt, log_unexpected
 from scheduler_app.mqtt.ingest_session import IngestSession
 from scheduler_app.publishing.presence import Presence
 from scheduler_app.publishing.publisher import Publishers
@@ -60,7 +60,7 @@ def run_subscriber(options: argparse.Namespace, settings: Settings) -> None:
         writer = Writer(settings, store, redeliveries, catalog, hand_over.feed)
         ingest = Ingest(session, writer, present_until=present_until)
         session.when_subscribed = partial(ingest.submit, subscriptions.settle)
-        errors = Once()
+        errors = LogLimit()
         statistics = rolling_statistics(
             settings,
             catalog,

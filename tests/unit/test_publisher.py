@@ -8,7 +8,7 @@ from config.settings import load_settings
 from models.statistics.accumulators import At
 from models.statistics.plan import Plan
 from models.statistics.tick import SeriesResult, Tick
-from scheduler_app.log import Once
+from scheduler_app.log import LogLimit
 from scheduler_app.publishing.publisher import Publisher, Publishers
 from scheduler_app.publishing.stats_publisher import StatsPublisher
 
@@ -55,7 +55,7 @@ def test_a_publisher_that_fails_disturbs_no_other(log_lines: list[str], place: i
     fake = FakePublisher(fails=True)
     both: list[Publisher] = [StatsPublisher(load_settings(), presence, lambda tick: None)]
     both.insert(place, fake)
-    publishers = Publishers(both, Once())
+    publishers = Publishers(both, LogLimit())
     publishers.publish(TICK)
     publishers.publish(TICK)
     assert presence.topics == ["STATS", "STATS/a", "STATS"]
@@ -75,7 +75,7 @@ def test_a_publisher_that_fails_disturbs_no_other(log_lines: list[str], place: i
 def test_a_series_is_gone_when_it_is_gone_from_all() -> None:
     one, other = FakePublisher(), FakePublisher()
     gone: list[str] = []
-    Publishers([one, other], Once()).series_gone("a", lambda: gone.append("a"))
+    Publishers([one, other], LogLimit()).series_gone("a", lambda: gone.append("a"))
     one.taking_back[0]()
     one.taking_back[0]()  # a broker may answer twice
     assert gone == []
@@ -88,7 +88,7 @@ def test_a_series_is_gone_when_it_is_gone_from_all() -> None:
 def test_an_answer_from_before_does_not_count_for_the_next_time() -> None:
     one, other = FakePublisher(), FakePublisher()
     gone: list[str] = []
-    publishers = Publishers([one, other], Once())
+    publishers = Publishers([one, other], LogLimit())
     publishers.series_gone("a", lambda: gone.append("first"))
     publishers.series_gone("a", lambda: gone.append("second"))
     one.taking_back[0]()

@@ -12,7 +12,7 @@ from models.storage.connection import writing_database
 from models.storage.opening import prepare
 from models.storage.store import Store
 from scheduler_app.intake.ingest import Task
-from scheduler_app.log import Once
+from scheduler_app.log import LogLimit
 from scheduler_app.publishing.publisher import Publishers
 from scheduler_app.subscriber.retention import Retention
 from tests.unit.rows import rows
@@ -64,7 +64,7 @@ class Service:
         self.retention = Retention(
             Pruner(self.store, self.catalog),
             PATIENCE,
-            take_back=Publishers([self.publisher], Once()).series_gone,
+            take_back=Publishers([self.publisher], LogLimit()).series_gone,
             submit=self.tasks.append,
             when_removed=self.removed.append,
             wall=lambda: self.wall,
