@@ -81,7 +81,7 @@ def kept_log(lines: MutableSequence[str], level: str, role: str) -> Iterator[Non
             print(line, file=sys.stderr)
 
 
-class Once:
+class LogLimit:
     """Lets one log line through per reason and interval, and counts those it held back."""
 
     def __init__(self, interval: float = 60.0, clock: Callable[[], float] = time.monotonic) -> None:
@@ -100,7 +100,7 @@ class Once:
         return self._held.pop(reason, 0)
 
 
-def log_unexpected(errors: Once, what: str, detail: str = "") -> None:
+def log_unexpected(errors: LogLimit, what: str, detail: str = "") -> None:
     """Log the exception that is being handled, with its traceback; once a minute for each `what`."""
     held = errors.allows(what)
     if held is not None:
@@ -109,7 +109,7 @@ def log_unexpected(errors: Once, what: str, detail: str = "") -> None:
 
 
 def attempt(
-    errors: Once, what: str, work: Callable[[], object], *, but: tuple[type[Exception], ...] = ()
+    errors: LogLimit, what: str, work: Callable[[], object], *, but: tuple[type[Exception], ...] = ()
 ) -> bool:
     """Call `work`, which must not keep what comes after it from being done; return whether it succeeded.
 

@@ -117,12 +117,12 @@ def view_of_averages(
     from loguru import logger
 
     from scheduler_app.console.table import render
-    from scheduler_app.log import Once
+    from scheduler_app.log import LogLimit
     from scheduler_app.publishing.messages import OFFLINE, InvalidMessage, parse_averages, parse_state
     from scheduler_app.publishing.stats_publisher import state_topic
 
     state = state_topic(settings)
-    warnings = Once()
+    warnings = LogLimit()
 
     def show() -> None:
         while (message := inbox.get()) is not None:
@@ -158,7 +158,7 @@ def view_of_all(
 
     from scheduler_app.console.order import Order
     from scheduler_app.console.screen import Screen
-    from scheduler_app.console.series_table import Board
+    from scheduler_app.console.series_table import SeriesTable
     from scheduler_app.console.series_view import Display, JsonLines, Live, SeriesView, Tables
     from scheduler_app.log import kept_log
     from scheduler_app.publishing.stats_publisher import state_topic
@@ -173,12 +173,12 @@ def view_of_all(
         display = Live(stack.enter_context(Screen(sys.stdout)), options.format, below, log)
     else:
         display = JsonLines() if options.format == "json" else Tables(options.format)
-    board = Board(options.sort or Order("name"))
-    view = SeriesView(settings, inbox, board, display, topic_filter=options.filter, once=options.once)
+    series_table = SeriesTable(options.sort or Order("name"))
+    view = SeriesView(settings, inbox, series_table, display, topic_filter=options.filter, once=options.once)
 
     def show() -> None:
         view.run()
-        if options.once and not len(board):
+        if options.once and not len(series_table):
             raise CommandError(f"there are no statistics of a series on {below}")
 
     return (below, state_topic(settings)), show

@@ -5,7 +5,7 @@ from queue import SimpleQueue
 
 from loguru import logger
 
-from scheduler_app.log import Once
+from scheduler_app.log import LogLimit
 from scheduler_app.mqtt.packets import Message
 from scheduler_app.publishing.messages import SERIES_BYTES
 
@@ -27,7 +27,7 @@ class Inbox:
         self._most_bytes = most_bytes
         self._changing = threading.Lock()
         self._bytes = 0
-        self._warnings = Once()
+        self._warnings = LogLimit()
 
     def put(self, message: Message) -> None:
         """Take a message in, if there is room. For one thread."""

@@ -32,7 +32,7 @@ class _Entry:
     trend: deque[float | None] = field(default_factory=lambda: deque(maxlen=_TREND))
 
 
-class Board:
+class SeriesTable:
     """Keeps the newest message of each series, and the values that its sparkline is made of."""
 
     def __init__(self, order: Order) -> None:

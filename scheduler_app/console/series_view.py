@@ -13,9 +13,9 @@ from config.settings import Settings
 from config.topics import matches
 from scheduler_app.console.inbox import Inbox
 from scheduler_app.console.screen import Screen
-from scheduler_app.console.series_table import Board
+from scheduler_app.console.series_table import SeriesTable
 from scheduler_app.console.table import render_columns
-from scheduler_app.log import Once
+from scheduler_app.log import LogLimit
 from scheduler_app.mqtt.packets import Message
 from scheduler_app.publishing.messages import OFFLINE, InvalidMessage, parse_series, parse_state, write_series
 from scheduler_app.publishing.stats_publisher import metrics_topic, state_topic
@@ -39,7 +39,7 @@ class Display(Protocol):
     # Whether what is shown changes by itself, since time goes by.
     moves: bool
 
-    def show(self, board: Board, now: float) -> None:
+    def show(self, series_table: SeriesTable, now: float) -> None:
         """Show the series at `now`, in UTC epoch seconds."""
 
 
@@ -51,8 +51,8 @@ class Tables:
     def __init__(self, table_format: str) -> None:
         self._format = table_format
 
-    def show(self, board: Board, now: float) -> None:
-        headings, rows, right = board.table(now)
+    def show(self, series_table: SeriesTable, now: float) -> None:
+        headings, rows, right = series_table.table(now)
         print(render_columns(rows, headings, right, self._format), flush=True)
 
 
@@ -61,8 +61,8 @@ class JsonLines:
 
     moves = False
 
-    def show(self, board: Board, now: float) -> None:
-        for message in board.changed(now):
+    def show(self, series_table: SeriesTable, now: float) -> None:
+        for message in series_table.changed(now):
             print(write_series(message))
         sys.stdout.flush()
 
@@ -79,15 +79,15 @@ class Live:
         self._title = title
         self._log = log
 
-    def show(self, board: Board, now: float) -> None:
+    def show(self, series_table: SeriesTable, now: float) -> None:
         foot = [self._log[-1].partition("\n")[0]] if self._log else []
         room = max(0, self._screen.lines - _HEAD - len(foot))
         lines: list[str] = []
-        if len(board):
-            headings, rows, right = board.table(now, room, trends=True)
+        if len(series_table):
+            headings, rows, right = series_table.table(now, room, trends=True)
             lines = render_columns(rows, headings, right, self._format).splitlines()[:room]
         clock = f"{datetime.fromtimestamp(now, UTC):%Y-%m-%d %H:%M:%S} UTC"
-        head = [f"{self._title} at {clock}: {len(board):,} series. Ctrl-C ends.", ""]
+        head = [f"{self._title} at {clock}: {len(series_table):,} series. Ctrl-C ends.", ""]
         self._screen.draw([*head, *lines, *foot])
 
 
@@ -129,7 +129,7 @@ class SeriesView:
         self,
         settings: Settings,
         inbox: Inbox,
-        board: Board,
+        series_table: SeriesTable,
         display: Display,
         *,
         topic_filter: str | None = None,
@@ -139,12 +139,12 @@ class SeriesView:
         self._state_topic = state_topic(settings)
         self._no_series = {settings.stats_topic, metrics_topic(settings)}
         self._inbox = inbox
-        self._board = board
+        self._series_table = series_table
         self._display = display
         self._filter = topic_filter
         self._once = once
         self._rhythm = Rhythm(moves=display.moves)
-        self._warnings = Once()
+        self._warnings = LogLimit()
         self._most = settings.max_series
         # Of each series that is shown, the size of its message in bytes.
         self._sizes: dict[str, int] = {}
@@ -156,14 +156,14 @@ class SeriesView:
         Nothing is shown before all is here that the broker has retained.
         """
         if self._display.moves:
-            self._display.show(self._board, time.time())
+            self._display.show(self._series_table, time.time())
         while True:
             now = time.monotonic()
             due = self._rhythm.due()
             if now >= due:
                 self._rhythm.shown(now)
-                if len(self._board) or self._display.moves:
-                    self._display.show(self._board, time.time())
+                if len(self._series_table) or self._display.moves:
+                    self._display.show(self._series_table, time.time())
                 if self._once:
                     return
                 continue
@@ -185,7 +185,7 @@ class SeriesView:
         if message.topic in self._no_series or (self._filter and not matches(self._filter, name)):
             return
         if not message.payload:
-            self._board.clear(name)
+            self._series_table.clear(name)
             self._bytes -= self._sizes.pop(name, 0)
         else:
             try:
@@ -194,7 +194,7 @@ class SeriesView:
             except InvalidMessage as error:
                 self._complain(message.topic, error)
                 return
-            self._board.put(series)
+            self._series_table.put(series)
         self._rhythm.heard(time.monotonic(), retained=message.retained)
 
     def _take_state(self, message: Message) -> None:

@@ -14,7 +14,7 @@ from models.storage.store import Batch
 from models.storage.transaction import DamagedStore, NotStored, StoreUnavailable
 from scheduler_app.formatting import time_text
 from scheduler_app.intake.redelivery import MOST_UNPROVEN
-from scheduler_app.log import Once, log_unexpected
+from scheduler_app.log import LogLimit, log_unexpected
 from scheduler_app.mqtt.client import RECEIVE_MAXIMUM
 from scheduler_app.mqtt.packets import Message
 from scheduler_app.mqtt.reconnecting import Backoff
@@ -112,7 +112,7 @@ class Ingest:
         self._steps: deque[Step] = deque()
         self._stopping = threading.Event()
         self._backoff = Backoff()
-        self._errors = Once()
+        self._errors = LogLimit()
         # For whoever watches from another thread.
         self.held = Held()
         self.last_commit: float | None = None

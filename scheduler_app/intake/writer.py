@@ -17,7 +17,7 @@ from scheduler_app.intake.fields import decode_fields
 from scheduler_app.intake.payload import Rejected, decode
 from scheduler_app.intake.redelivery import Redeliveries
 from scheduler_app.intake.sample import Sample
-from scheduler_app.log import Once, log_unexpected
+from scheduler_app.log import LogLimit, log_unexpected
 from scheduler_app.mqtt.packets import Message
 
 # How much is kept of a rejected payload, in bytes, and of what there is to say of it, in characters.
@@ -57,7 +57,7 @@ class Writer:
         self._rows = redeliveries.forgotten()
         # The values of the latest duplicates, by series and id.
         self._duplicates: dict[tuple[int, Packed], float] = {}
-        self._warnings = Once()
+        self._warnings = LogLimit()
         self._sample = Sample()
 
     def sort(self, messages: Sequence[Message], *, unstorable: bool = False) -> Batch:

@@ -24,7 +24,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from config.settings import Settings
 from config.text import printable
 from scheduler_app.errors import CommandError
-from scheduler_app.log import Once
+from scheduler_app.log import LogLimit
 from scheduler_app.mqtt.fast_path import READ_SIZE, Bypass
 from scheduler_app.mqtt.packets import (
     INVALID_TOPIC,
@@ -121,7 +121,7 @@ class Connection:
         self._acknowledging = threading.Lock()
         self._waiting: dict[int, Callable[[Puback], object] | None] = {}
         self._early: dict[int, Puback] = {}
-        self._refusals = Once()
+        self._refusals = LogLimit()
 
     def start(self, on_connect: Callable[[], object] = lambda: None) -> None:
         """Begin to connect; returns at once. `on_connect` is called whenever that has worked."""
@@ -301,7 +301,7 @@ class IngestSession:
         self._proof_here = False
         # Until when (monotonic seconds) we wait for the broker to end the connection; None: we stay.
         self._leaving_until: float | None = None
-        self._told = Once()
+        self._told = LogLimit()
         # Whether the last connection was left for a new one, and whether this one is the new one.
         self._left = self._renewed = False
         # ends a wait at once, from any thread

@@ -12,7 +12,7 @@ from loguru import logger
 
 from models.storage.outbox import Outbox
 from models.storage.transaction import StoreUnavailable
-from scheduler_app.log import Once
+from scheduler_app.log import LogLimit
 from scheduler_app.mqtt.client import Puback
 
 # So many are on their way at once.
@@ -60,7 +60,7 @@ class OutboxSender:
         self._last_sent = 0
         self._connection = 0
         self._retry_at = float("inf")
-        self._warnings = Once()
+        self._warnings = LogLimit()
         self._stored = waiting
         self._put = 0
         self._acknowledged = 0

@@ -10,7 +10,7 @@ from config.settings import Settings
 from config.text import printable
 from config.topics import unpublishable
 from models.series_message import SeriesMessage
-from scheduler_app.log import Once
+from scheduler_app.log import LogLimit
 from scheduler_app.mqtt.client import Connection, Puback, Retained
 from scheduler_app.mqtt.packets import INVALID_TOPIC, Message
 from scheduler_app.publishing.messages import OFFLINE, ONLINE, write_averages, write_metrics, write_series
@@ -34,7 +34,7 @@ class Outlet:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._warnings = Once()
+        self._warnings = LogLimit()
         self._topic = settings.stats_topic
         self._metrics_topic = metrics_topic(settings)
         self._state_topic = state_topic(settings)

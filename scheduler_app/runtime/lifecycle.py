@@ -17,7 +17,7 @@ from typing import Self
 from loguru import logger
 
 from scheduler_app.errors import CommandError
-from scheduler_app.log import Once
+from scheduler_app.log import LogLimit
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 # Seconds between two touches of the health file, and between two looks while there is no health.
@@ -98,7 +98,7 @@ def serve(stop: StopSignal, healthy: Callable[[], bool], health_file: Path | Non
         return
     with suppress(OSError):  # which touching it will tell
         health_file.unlink(missing_ok=True)
-    complaints = Once()
+    complaints = LogLimit()
     while not stop.requested:
         is_healthy = healthy()
         if is_healthy:

@@ -13,7 +13,7 @@ from models.storage import queries as history
 from models.storage.database import reading_database
 from models.storage.transaction import UnreadableDatabase, reading
 from scheduler_app.intake.ingest import Ingest
-from scheduler_app.log import Once
+from scheduler_app.log import LogLimit
 from scheduler_app.mqtt.client import IngestSession
 
 
@@ -21,7 +21,7 @@ class Reader:
     """Says once a minute that the database cannot be read, for work that comes again by itself."""
 
     def __init__(self) -> None:
-        self._errors = Once()
+        self._errors = LogLimit()
 
     @contextmanager
     def told(self) -> Iterator[None]:

@@ -7,7 +7,7 @@ from functools import partial
 from jobs.prune import Pruner, SteadyClock
 from models.catalog import SeriesRow
 from scheduler_app.intake.ingest import Step
-from scheduler_app.log import Once, attempt
+from scheduler_app.log import LogLimit, attempt
 from scheduler_app.publishing.stats_publisher import Outlet
 
 
@@ -31,7 +31,7 @@ class Ageing:
         self._outlet = outlet
         self._submit = submit
         self._when_removed = when_removed
-        self._errors = Once()
+        self._errors = LogLimit()
         self._clock = SteadyClock(patience)
         self._now()  # from now on it knows a jump when it sees one
 

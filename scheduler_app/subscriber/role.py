@@ -20,7 +20,7 @@ from scheduler_app.errors import CommandError
 from scheduler_app.intake.ingest import Ingest
 from scheduler_app.intake.redelivery import Redeliveries
 from scheduler_app.intake.writer import Writer
-from scheduler_app.log import Once, attempt, log_unexpected
+from scheduler_app.log import LogLimit, attempt, log_unexpected
 from scheduler_app.mqtt.client import IngestSession
 from scheduler_app.publishing.stats_publisher import Outlet
 from scheduler_app.runtime.lifecycle import StopSignal, background, role, serve
@@ -62,7 +62,7 @@ def run_subscriber(options: argparse.Namespace, settings: Settings) -> None:
         statistics.when_loaded = lambda newest: ingest.submit(partial(catalog.learn, newest))
         monitor = Monitor(settings.db_file, ingest, session, catalog, statistics)
         outlet = Outlet(settings)
-        errors = Once()
+        errors = LogLimit()
         series_publisher = SeriesPublisher(
             outlet.publish_series,
             lambda name: log_unexpected(errors, "publishing the statistics of a series", printable(name)),
@@ -113,7 +113,7 @@ def _tick(  # noqa: PLR0917
     monitor: Monitor,
     outlet: Outlet,
     series_publisher: SeriesPublisher,
-    errors: Once,
+    errors: LogLimit,
 ) -> Callable[[], None]:
     """Return the job that publishes all there is to publish; what fails keeps nothing else from going out."""
     reader = Reader()

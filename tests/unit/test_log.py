@@ -3,7 +3,7 @@ import logging
 import pytest
 from loguru import logger
 
-from scheduler_app.log import Once, attempt, configure_log, kept_log
+from scheduler_app.log import LogLimit, attempt, configure_log, kept_log
 
 LIBRARIES = ("apscheduler", "peewee", "paho", "rumqttd")
 
@@ -17,34 +17,34 @@ class Clock:
 
 
 def test_the_first_line_of_each_reason_goes_through() -> None:
-    once = Once(60, Clock())
-    assert (once.allows("a"), once.allows("b")) == (0, 0)
+    limit = LogLimit(60, Clock())
+    assert (limit.allows("a"), limit.allows("b")) == (0, 0)
 
 
 def test_what_follows_within_the_interval_is_held_back_and_counted() -> None:
     clock = Clock()
-    once = Once(60, clock)
-    once.allows("a")
+    limit = LogLimit(60, clock)
+    limit.allows("a")
     for _ in range(3):
         clock.time += 19.9
-        assert once.allows("a") is None
+        assert limit.allows("a") is None
     clock.time = 160.0
-    assert once.allows("b") == 0
-    assert once.allows("a") == 3
+    assert limit.allows("b") == 0
+    assert limit.allows("a") == 3
     clock.time = 219.9
-    assert once.allows("a") is None
+    assert limit.allows("a") is None
     clock.time = 220.0
-    assert once.allows("a") == 1
+    assert limit.allows("a") == 1
 
 
 def test_a_count_is_told_once() -> None:
     clock = Clock()
-    once = Once(60, clock)
-    assert [once.allows("a"), once.allows("a")] == [0, None]
+    limit = LogLimit(60, clock)
+    assert [limit.allows("a"), limit.allows("a")] == [0, None]
     clock.time += 60
-    assert once.allows("a") == 1
+    assert limit.allows("a") == 1
     clock.time += 60
-    assert once.allows("a") == 0
+    assert limit.allows("a") == 0
 
 
 @pytest.mark.usefixtures("restored_log")
@@ -143,7 +143,7 @@ def test_the_log_that_is_kept_while_the_terminal_is_drawn_on_gives_no_orders(
 
 def test_work_that_fails_is_told_once_a_minute_and_the_rest_goes_on(log_lines: list[str]) -> None:
     """A tick publishes averages, counters and series: one failing keeps none of the others back."""
-    errors = Once()
+    errors = LogLimit()
     done: list[str] = []
 
     def fail() -> None:

@@ -8,7 +8,7 @@ import pytest
 from config.settings import load_settings
 from scheduler_app.console import series_view
 from scheduler_app.console.order import Order
-from scheduler_app.console.series_table import Board
+from scheduler_app.console.series_table import SeriesTable
 from scheduler_app.console.series_view import JsonLines, Live, Rhythm, SeriesView, Tables
 from scheduler_app.mqtt.packets import Message
 from scheduler_app.publishing.messages import parse_series
@@ -50,8 +50,8 @@ class Shown:
         self._clock = clock
         self.shows: list[tuple[float, list[str]]] = []
 
-    def show(self, board: Board, now: float) -> None:
-        self.shows.append((round(self._clock.seconds, 3), [row[0] for row in board.table(now).rows]))
+    def show(self, series_table: SeriesTable, now: float) -> None:
+        self.shows.append((round(self._clock.seconds, 3), [row[0] for row in series_table.table(now).rows]))
 
 
 def published(series: str, *, retained: bool = False, **changes: Any) -> Message:
@@ -73,7 +73,7 @@ def inbox(clock: Clock) -> Inbox:
 
 def run(inbox: Inbox, display: Shown, **options: Any) -> list[tuple[float, list[str]]]:
     messages: Any = inbox
-    SeriesView(load_settings(), messages, Board(Order("name")), display, **options).run()
+    SeriesView(load_settings(), messages, SeriesTable(Order("name")), display, **options).run()
     return display.shows
 
 
@@ -181,20 +181,20 @@ def test_a_filter_is_one_of_mqtt(clock: Clock, inbox: Inbox) -> None:
 
 
 def test_json_has_every_digit_and_only_what_has_changed(capsys: pytest.CaptureFixture[str]) -> None:
-    board = Board(Order("name"))
+    series_table = SeriesTable(Order("name"))
     for series in "ba":
-        board.put(parse_series(payload(series), series))
+        series_table.put(parse_series(payload(series), series))
     display = JsonLines()
-    display.show(board, AT)
-    display.show(board, AT)
+    display.show(series_table, AT)
+    display.show(series_table, AT)
     assert [json.loads(line) for line in capsys.readouterr().out.splitlines()] == [content("a"), content("b")]
 
 
 def test_a_table_has_its_numbers_in_line(capsys: pytest.CaptureFixture[str]) -> None:
-    board = Board(Order("name"))
+    series_table = SeriesTable(Order("name"))
     for series in ("a", "long"):
-        board.put(parse_series(payload(series), series))
-    Tables("simple").show(board, AT)
+        series_table.put(parse_series(payload(series), series))
+    Tables("simple").show(series_table, AT)
     assert capsys.readouterr().out == (
         "series      last    age    count    avg_1min    avg_5min\n"
         "--------  ------  -----  -------  ----------  ----------\n"
@@ -214,16 +214,16 @@ class FakeScreen:
 
 
 def test_a_live_page_holds_what_there_is_room_for_and_the_end_of_the_log() -> None:
-    board = Board(Order("name"))
+    series_table = SeriesTable(Order("name"))
     screen: Any = FakeScreen()
     log: list[str] = []
     display = Live(screen, "simple", "STATS/#", log)
-    display.show(board, AT)
+    display.show(series_table, AT)
     assert screen.page == ["STATS/# at 2023-11-14 22:13:20 UTC: 0 series. Ctrl-C ends.", ""]
     for number in range(1000):
-        board.put(parse_series(payload(f"{number:04}"), f"{number:04}"))
+        series_table.put(parse_series(payload(f"{number:04}"), f"{number:04}"))
     log += ["one", "two\nTraceback"]
-    display.show(board, AT)
+    display.show(series_table, AT)
     assert len(screen.page) == 8
     assert "1,000 series" in screen.page[0]
     assert [line.split()[0] for line in screen.page[4:]] == ["0000", "0001", "0002", "two"]
