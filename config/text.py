@@ -28,6 +28,16 @@ def printable(text: str) -> str:
     )
 
 
+def complaint(shown: str, why: str) -> str:
+    """Return in one sentence what was given and why it is wrong.
+
+    `why` goes on after what was given: `must be an existing file`. What only names what is allowed gets
+    a `must be` before it.
+    """
+    goes_on = why.startswith(("must ", "needs ", "holds "))
+    return f"{shown} {why}" if goes_on else f"{shown} must be {why}"
+
+
 def shortened(text: str, longest: int) -> str:
     """Return `text`, with an ellipsis in its middle where it has more than `longest` characters.
 

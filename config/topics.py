@@ -17,9 +17,9 @@ _UNPUBLISHABLE = re.compile(rf"[+#{NOT_IN_TOPICS}]")
 def check_topic(topic: str) -> str:
     """Return `topic` if messages can be published to it, else raise ValueError."""
     if "+" in topic or "#" in topic:
-        raise ValueError("a topic without the wildcards + and #")
+        raise ValueError("must be a topic without the wildcards + and #")
     if _UNPUBLISHABLE.search(_check_text(topic)):
-        raise ValueError("a topic without control characters")
+        raise ValueError("must be a topic without control characters")
     return topic
 
 
@@ -27,7 +27,9 @@ def check_topic_filter(topic_filter: str) -> str:
     """Return `topic_filter` if it can be subscribed to, else raise ValueError."""
     levels = topic_filter.split("/")
     if "#" in topic_filter[:-1] or any(len(level) > 1 and set(level) & set("+#") for level in levels):
-        raise ValueError("+ alone between slashes, # alone and last, for example sensors/+/temp")
+        raise ValueError(
+            "must have + alone between slashes, and # alone and at the end, for example sensors/+/temp"
+        )
     return _check_text(topic_filter)
 
 
@@ -97,7 +99,7 @@ def _check_text(text: str) -> str:
     except UnicodeEncodeError:
         size = 0
     if not 0 < size <= _MAX_BYTES or "\0" in text:
-        raise ValueError(f"1 to {_MAX_BYTES} bytes of UTF-8 without NUL")
+        raise ValueError(f"must be 1 to {_MAX_BYTES} bytes of UTF-8 without NUL")
     return text
 
 

@@ -9,7 +9,7 @@ import re
 import signal
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, NoReturn
@@ -68,9 +68,14 @@ class BaseCommand(ABC):
 
 def main(argv: Sequence[str]) -> int:
     """Run the command that `argv` (program name first) asks for; return the exit status."""
+    return exit_status(lambda: _run(list(argv[1:])))
+
+
+def exit_status(work: Callable[[], object]) -> int:
+    """Do `work` and return the exit status of the program; a user's mistake is one line on standard error."""
     status = 0
     try:
-        _run(list(argv[1:]))
+        work()
     except CommandError as error:
         status = _tell(error)
     except BrokenPipeError:

@@ -37,7 +37,7 @@ _ANSWER_TIMEOUT = 5.0
 _SYS_TIMEOUT = 1.0
 # More than Mosquitto keeps for a client that is away unless it is told to keep more; and the most we try.
 _LEAST_QUEUE_TEST, _MOST_QUEUE_TEST = 1100, 20_000
-# A broker takes at least so many messages a second from us.
+# Messages a second that a broker takes from us at least.
 _SLOWEST = 500
 # Messages a second. Below it, a queue of any size lasts for years.
 _LEAST_RATE = 1e-5
@@ -86,7 +86,7 @@ def examine(settings: Settings, downtime: float) -> Iterator[Finding]:
             try:
                 metrics = parse_metrics(payload)
             except InvalidMessage as error:
-                text = f"what is on {metrics_topic(settings)} is not from a subscriber: {error}"
+                text = f"the message on {metrics_topic(settings)} does not come from a subscriber: {error}"
                 yield Finding(Level.WARN, "metrics", text)
         yield _check_session(settings, _rate(metrics), downtime)
         if metrics is not None:
@@ -151,14 +151,17 @@ def _check_messages(settings: Settings) -> Iterator[Finding]:
         return
     if newest is not None and newest > time.time() + 1:
         ahead = newest - time.time()
-        yield Finding(Level.WARN, "clock", f"the newest reading is {ahead:.0f} s ahead of our clock")
+        yield Finding(
+            Level.WARN, "clock", f"the newest reading is {ahead:.0f} s ahead of the clock of this machine"
+        )
     if counts.get("late", 0):
         text = (
-            f"{counts['late']} readings were older than the retention when they came: clocks, or an outage?"
+            f"{counts['late']} readings were older than RETENTION when they came, and are in no average: "
+            "the clock of a sensor is wrong, or they came after a long outage"
         )
         yield Finding(Level.WARN, "clock", text)
     if counts.get("retained", 0) and counts["retained"] == counts.get("received", 0):
-        text = "only retained messages have come; those are old copies and never counted"
+        text = "all messages so far were retained ones: those are old copies, which are never counted"
         yield Finding(Level.WARN, "messages", text)
 
 
@@ -183,7 +186,10 @@ def _check_broker(settings: Settings) -> tuple[Finding, dict[str, bytes]]:
         text = f"{settings.broker}: a message at QoS 1 went out and came back"
         return Finding(Level.OK, "broker", text), answers
     if connected:
-        trouble = f"{settings.broker} connects, but a message at QoS 1 did not come back: may we use {topic}?"
+        trouble = (
+            f"{settings.broker} accepts the connection, but a message at QoS 1 did not come back: it must "
+            f"allow us to subscribe to {topic} and to publish on it"
+        )
     return Finding(Level.FAIL, "broker", trouble or f"no answer from {settings.broker}"), answers
 
 
@@ -200,25 +206,32 @@ def _check_session(settings: Settings, rate: float | None, downtime: float) -> F
     _receive_until(first, 0)
     first.disconnect()
     if not _send(settings, topic, number):
-        return Finding(Level.WARN, "session", f"{settings.broker} did not take {number} messages in time")
+        return Finding(
+            Level.WARN, "session", f"{settings.broker} did not acknowledge {number} messages in time"
+        )
     second = IngestSession(settings, [topic], role=role, quiet=True)
     received, lost = _receive_until(second, number)
     second.disconnect()
     IngestSession(settings, [topic], role=role, quiet=True).discard()
     if lost:
-        text = "the broker forgets our session when we are away: what is sent meanwhile is lost"
+        text = (
+            "the broker forgets the session of a client that is away: what is published while the subscriber "
+            "is down is lost"
+        )
         return Finding(Level.WARN, "session", text)
     if received < number:
-        enough = f", {timedelta(seconds=round(received / rate))} of it at the present rate" if rate else ""
+        enough = ""
+        if rate:
+            enough = f" (what comes in {timedelta(seconds=round(received / rate))} at the present rate)"
         text = (
-            f"the broker keeps only {received} messages while we are away{enough}, and drops the rest "
-            "silently: raise its queue limit (Mosquitto: max_queued_messages 0)"
+            f"the broker keeps only {received} messages while the subscriber is away{enough}, and drops the "
+            "rest silently: raise the limit of its queue (Mosquitto: max_queued_messages 0)"
         )
         return Finding(Level.WARN, "session", text)
     return Finding(
         Level.OK,
         "session",
-        f"the broker kept {number} messages for us while we were away{_enough(number, needed, downtime)}",
+        f"the broker kept {number} messages for a client that was away{_enough(number, needed, downtime)}",
     )
 
 
@@ -228,7 +241,7 @@ def _enough(kept: int, needed: int, downtime: float) -> str:
         return ""
     if kept >= needed:
         return f", enough for {format_duration(downtime)} at the present rate"
-    return f"; in {format_duration(downtime)} at the present rate come {needed}, more than were tried"
+    return f"; at the present rate {needed} come in {format_duration(downtime)}, more than were tried"
 
 
 def _receive_until(session: IngestSession, enough: int) -> tuple[int, bool]:
@@ -296,13 +309,16 @@ def _check_dropped(settings: Settings) -> Iterator[Finding]:
 def _check_metrics(settings: Settings, metrics: Metrics) -> Iterator[Finding]:
     """Look at what a running subscriber tells of itself."""
     if metrics.short_connections >= SUSPICIOUS:
-        text = f"the subscriber is thrown out again and again: does another client use {settings.client_id}?"
+        text = (
+            "the broker closes the subscriber's connection again and again: does another client use "
+            f"the same CLIENT_ID={settings.client_id}?"
+        )
         yield Finding(Level.WARN, "client id", text)
     if metrics.session_lost_at is not None:
         text = (
             f"at {time_text(metrics.session_lost_at)} UTC the broker had no session of the subscriber: what "
-            f"was published since {time_text(metrics.session_lost_since)} UTC until then was lost to it. "
-            f"Does another client use {settings.client_id}, or has the broker lost its data?"
+            f"was published from {time_text(metrics.session_lost_since)} UTC until then was lost. Does "
+            f"another client use the same CLIENT_ID={settings.client_id}, or has the broker lost its data?"
         )
         yield Finding(Level.WARN, "session", text)
 

@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from scheduler_app.checks.audit import Audit
     from scheduler_app.mqtt.packets import Message
 
-# Bytes. Of 10,000 series it is four minutes.
+# Bytes. 10,000 series publish as much in four minutes.
 _MOST_BYTES = 256 * 2**20
 # What a message takes beside its topic and payload.
 _OVERHEAD = 300
 
 
 class Command(BaseCommand):
-    help = "Recompute every published statistic from the stored readings; exit status 1 if one is off."
+    help = "Recompute every published statistic from the stored readings; exit status 1 if one differs."
     settings = (*BROKER_SETTINGS, "stats_topic", "db_file", "max_clock_skew")
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
@@ -30,8 +30,8 @@ class Command(BaseCommand):
             "--duration",
             type=pause,
             default="20s",
-            help="how long to listen; the averages of all readings together can only be audited if they "
-            "are published meanwhile (default: %(default)s)",
+            help="how long to listen; the averages over all readings together are audited only if they are "
+            "published in that time (default: %(default)s)",
         )
 
     def handle(self, options: argparse.Namespace, settings: "Settings") -> None:
@@ -57,11 +57,13 @@ class Command(BaseCommand):
                 trouble = connection.trouble
                 connection.stop()
             if not kept.messages:
-                raise CommandError(trouble or f"nothing is published on {everything}: has a subscriber run?")
+                raise CommandError(
+                    trouble or f"nothing is published on {everything}: is a subscriber running?"
+                )
             stored = snapshot(database)
         audit = Audit(stored, time.time(), whole_milliseconds(settings.max_clock_skew))
         if kept.left_out:
-            audit.skipped["messages beyond what is kept in memory until they are audited"] = kept.left_out
+            audit.skipped["messages that came when the memory for them was full"] = kept.left_out
         check(audit, kept.messages, settings)
         report(audit)
 
@@ -134,9 +136,9 @@ def report(audit: "Audit") -> None:
     for reason, count in audit.skipped.items():
         print(f"skipped: {count:,} {printable(reason)}")
     if not audit.compared:
-        raise CommandError("nothing that is published could be compared with what is stored")
+        raise CommandError("nothing that was published could be compared with the stored readings")
     if audit.off:
         raise CommandError(
-            f"{audit.off:,} of {audit.compared:,} statistics are off, more than {TOLERANCE:g} of their size "
-            "or, where they must be exact, at all"
+            f"{audit.off:,} of {audit.compared:,} statistics differ from what the stored readings give: "
+            f"those that must be exact at all, the others by more than {TOLERANCE:g} of their size"
         )

@@ -21,7 +21,9 @@ class Command(BaseCommand):
     settings = ("db_file",)
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        parser.add_argument("series", metavar="SERIES", help="its name; 'manage.py series' lists them")
+        parser.add_argument(
+            "series", metavar="SERIES", help="name of the series; 'manage.py series' lists them"
+        )
         parser.add_argument(
             "--window", type=window, default="5min", help="window to average over (default: %(default)s)"
         )
@@ -29,7 +31,7 @@ class Command(BaseCommand):
             "--since",
             type=pause,
             metavar="DURATION",
-            help="only the last so long, such as 30min (default: all that is stored)",
+            help="only the readings of the last DURATION, such as 30min (default: all that are stored)",
         )
         parser.add_argument(
             "--csv",
@@ -61,7 +63,7 @@ class Command(BaseCommand):
         if options.csv:
             print_csv(rows, window.name)
         elif not rows:
-            raise CommandError(f"{printable(name)} has no readings in that time")
+            raise CommandError(f"{printable(name)} has no readings in the time that --since asks for")
         else:
             print_plot(rows, name, window.name)
 

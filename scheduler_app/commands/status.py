@@ -54,7 +54,7 @@ class Command(BaseCommand):
             # the first, and no metric of that name takes its place
             metrics = {"state": state} | parse_metrics(answers[topic]).values | {"state": state}
         except InvalidMessage as error:
-            raise CommandError(f"what is on {topic} is not from a subscriber: {error}") from None
+            raise CommandError(f"the message on {topic} does not come from a subscriber: {error}") from None
         print(json.dumps(metrics) if options.format == "json" else render_pairs(readable(metrics)))
 
 

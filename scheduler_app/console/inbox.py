@@ -1,4 +1,4 @@
-"""Messages that wait to be shown, so many and so large at most."""
+"""Messages that wait to be shown. Their number and their size are limited."""
 
 import threading
 from queue import SimpleQueue
@@ -33,9 +33,9 @@ class Inbox:
         """Take a message in, if there is room. For one thread."""
         size = len(message.payload) + len(message.topic)
         if len(message.payload) > SERIES_BYTES:
-            self._complain(f"messages larger than {SERIES_BYTES} bytes are left out")
+            self._complain(f"messages larger than {SERIES_BYTES} bytes are not shown")
         elif self._bytes + size > self._most_bytes or self._queue.qsize() >= self._most_messages:
-            self._complain("more messages come than can be shown: some are left out")
+            self._complain("messages come faster than they can be shown: some are left out")
         else:
             with self._changing:
                 self._bytes += size

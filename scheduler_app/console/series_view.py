@@ -204,15 +204,17 @@ class SeriesView:
             self._complain(message.topic, error)
             return
         if state == OFFLINE and self._warnings.allows(OFFLINE) is not None:
-            logger.warning("the subscriber is offline; nothing newer until it is back")
+            logger.warning("the subscriber is offline: nothing newer is shown until it is back")
 
     def _make_room(self, name: str, size: int) -> None:
         """Note the size of what is kept of a series; InvalidMessage if it is too much."""
         if name not in self._sizes and len(self._sizes) >= self._most:
-            raise InvalidMessage(f"there are {self._most:,} other series, as many as MAX_SERIES allows")
+            raise InvalidMessage(
+                f"there are already {self._most:,} other series, as many as MAX_SERIES allows"
+            )
         total = self._bytes - self._sizes.get(name, 0) + size
         if total > _MOST_BYTES:
-            raise InvalidMessage(f"what is shown would take more than {_MOST_BYTES:,} bytes")
+            raise InvalidMessage(f"all series together would take more than {_MOST_BYTES:,} bytes")
         self._bytes, self._sizes[name] = total, size
 
     def _complain(self, topic: str, error: InvalidMessage) -> None:

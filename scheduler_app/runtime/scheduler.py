@@ -21,10 +21,11 @@ from apscheduler.triggers.base import BaseTrigger
 from loguru import logger
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-# The longest time a jump of the wall clock goes unnoticed, in seconds.
+# Seconds. A jump of the wall clock goes unnoticed for this long at most.
 _LONGEST_WAIT = 1.0
+# Seconds. A smaller difference between the two clocks is no jump.
 _JUMP = 0.5
-# What is to run soon is tried again after this time, while it still runs.
+# A job that is to run soon but still runs is tried again after this time.
 _SOON = timedelta(milliseconds=50)
 
 
@@ -74,7 +75,7 @@ class Scheduler(BackgroundScheduler):  # type: ignore[misc]
             job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
         )
         self._wall_minus_monotonic = time.time() - time.monotonic()
-        # Since when jobs are to run soon that have not begun since then.
+        # By job, since when it is to run soon; it is taken out when a run begins after that.
         self._hurried: dict[str, datetime] = {}
         self._hurrying = threading.Lock()
         self.add_listener(_report, EVENT_JOB_ERROR | EVENT_JOB_MISSED)
@@ -143,4 +144,4 @@ def _report(event: JobExecutionEvent) -> None:
             "job {} failed; it runs again when it is due", event.job_id
         )
     else:
-        logger.warning("job {} was missed", event.job_id)
+        logger.warning("job {} did not run when it was due", event.job_id)

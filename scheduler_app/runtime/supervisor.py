@@ -80,10 +80,12 @@ class Supervisor:
     def _look(self) -> None:
         for name, child in self._children.items():
             if child.poll() is not None:
-                self._stop.request(failure=f"{name} ended {_ending(child.returncode)}; so all end")
+                self._stop.request(
+                    failure=f"{name} ended {_ending(child.returncode)}, so everything is stopped"
+                )
 
 
 def _ending(returncode: int) -> str:
     if returncode < 0:
         return f"by {signal.Signals(-returncode).name}"
-    return f"with exit status {returncode}" + (", for the reason above" if returncode else "")
+    return f"with exit status {returncode}" + (" (its own message above says why)" if returncode else "")

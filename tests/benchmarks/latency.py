@@ -105,11 +105,13 @@ class Relay:
     def _to_subscriber(self, packet: bytes) -> None:
         if is_publish(packet):
             [message], _ = read_publishes(packet, 1, 0.0, version_5=self._version_5)
-            self._published[message.packet_id] = json.loads(message.payload)["epochtime"]
+            if message.payload.startswith(b"{"):  # a reading: the subscriber sends itself others
+                self._published[message.packet_id] = json.loads(message.payload)["epochtime"]
 
     def _to_broker(self, packet: bytes) -> None:
         if packet[0] == _CONNECT:
             self._version_5 = _VERSION_5 in packet
         elif packet[0] == _PUBACK:
-            published = self._published.pop(int.from_bytes(packet[2:4], "big"))
-            self._seconds.append(time.time() - published)
+            published = self._published.pop(int.from_bytes(packet[2:4], "big"), None)
+            if published is not None:
+                self._seconds.append(time.time() - published)

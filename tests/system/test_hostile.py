@@ -84,7 +84,8 @@ def test_state(mosquitto: Mosquitto, tmp_path: Path) -> None:
     done = manage("status", folder=tmp_path, environment=mosquitto.environment)
     assert done.returncode == 1
     assert done.stderr == (
-        "Error: what is on STATS/$state is not from a subscriber: it is neither online nor offline\n"
+        "Error: the message on STATS/$state does not come from a subscriber: "
+        "it is neither online nor offline\n"
     )
 
 

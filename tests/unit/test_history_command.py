@@ -77,7 +77,7 @@ def test_an_unknown_series_suggests_the_nearest(
 
 def test_no_readings_in_that_time_is_told(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(path, "home/attic", "--since", "1min") == 1
-    assert capsys.readouterr().err == "Error: home/attic has no readings in that time\n"
+    assert capsys.readouterr().err == "Error: home/attic has no readings in the time that --since asks for\n"
 
 
 @pytest.mark.parametrize("arguments", [(), ("a", "--window", "0s"), ("a", "--since", "5")])

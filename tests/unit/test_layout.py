@@ -40,7 +40,7 @@ ROOMS: dict[str, set[str]] = {
         *("scheduler_app/errors.py", "scheduler_app/log.py"),
     },
     "scheduler_app/console": {
-        *("config", "scheduler_app/mqtt", "scheduler_app/publishing"),
+        *("config", "models", "scheduler_app/mqtt", "scheduler_app/publishing"),
         *("scheduler_app/errors.py", "scheduler_app/log.py"),
         "scheduler_app/formatting.py",
     },

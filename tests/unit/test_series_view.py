@@ -142,7 +142,8 @@ def test_no_more_series_are_kept_than_there_may_be(
     inbox.put(2, None)
     assert run(inbox, Shown(clock)) == [(1.5, ["0", "1", "999"])]
     assert log_lines == [
-        "WARNING: a message on 'STATS/3' is not shown: there are 3 other series, as many as MAX_SERIES allows"
+        "WARNING: a message on 'STATS/3' is not shown: there are already 3 other series, as many as "
+        "MAX_SERIES allows"
     ]
 
 
@@ -155,7 +156,8 @@ def test_no_more_bytes_are_kept_than_there_may_be(
     inbox.put(2, None)
     assert run(inbox, Shown(clock)) == [(1.5, ["2", "4"])]
     assert log_lines == [
-        f"WARNING: a message on 'STATS/3' is not shown: what is shown would take more than {2 * size:,} bytes"
+        "WARNING: a message on 'STATS/3' is not shown: all series together would take more than "
+        f"{2 * size:,} bytes"
     ]
 
 
@@ -164,7 +166,7 @@ def test_other_topics_are_no_series(clock: Clock, inbox: Inbox, log_lines: list[
     inbox.put(1, message(b"offline", "STATS/$state"), message(b"offline", "STATS/$state"))
     inbox.put(2, None)
     assert run(inbox, Shown(clock)) == [(1.5, ["a"])]
-    assert log_lines == ["WARNING: the subscriber is offline; nothing newer until it is back"]
+    assert log_lines == ["WARNING: the subscriber is offline: nothing newer is shown until it is back"]
 
 
 def test_a_cleared_series_is_gone(clock: Clock, inbox: Inbox) -> None:
