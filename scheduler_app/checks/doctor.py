@@ -5,7 +5,7 @@ import os
 import secrets
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -39,6 +39,8 @@ _SYS_TIMEOUT = 1.0
 _LEAST_QUEUE_TEST, _MOST_QUEUE_TEST = 1100, 20_000
 # Messages a second that a broker takes from us at least.
 _SLOWEST = 500
+# Seconds that clocks may differ by without a word.
+_CLOCK_TOLERANCE = 1.0
 # Messages a second. Below it, a queue of any size lasts for years.
 _LEAST_RATE = 1e-5
 _NETWORK_FILE_SYSTEMS = ("nfs", "cifs", "smb", "9p", "sshfs", "afs", "ceph", "gluster")
@@ -62,10 +64,17 @@ class Finding(NamedTuple):
     text: str
 
 
-def examine(settings: Settings, downtime: float) -> Iterator[Finding]:
+def examine(
+    settings: Settings,
+    downtime: float,
+    *,
+    now: Callable[[], float] = time.time,
+    elapsed: Callable[[], float] = time.monotonic,
+) -> Iterator[Finding]:
     """Yield what each check finds, as it finds it. What rests on something that failed is left out.
 
-    `downtime`: for how many seconds the subscriber may be away, by its owner's plan.
+    `downtime`: for how many seconds the subscriber may be away, by its owner's plan. `now` tells UTC
+    epoch seconds, `elapsed` the seconds of a clock that never jumps.
     """
     windows = ", ".join(window.name for window in settings.windows)
     topics = ", ".join(stream.topic for stream in settings.streams)
@@ -74,7 +83,7 @@ def examine(settings: Settings, downtime: float) -> Iterator[Finding]:
     yield database
     if database.level != Level.FAIL:
         yield _check_file_system(settings.db_file)
-        yield from _check_messages(settings)
+        yield from _check_messages(settings, now())
     if settings.broker.reveals_password:
         yield Finding(Level.WARN, "broker", CLEAR_PASSWORD.format(settings.broker))
     broker, answers = _check_broker(settings)
@@ -88,7 +97,7 @@ def examine(settings: Settings, downtime: float) -> Iterator[Finding]:
             except InvalidMessage as error:
                 text = f"the message on {metrics_topic(settings)} does not come from a subscriber: {error}"
                 yield Finding(Level.WARN, "metrics", text)
-        yield _check_session(settings, _rate(metrics), downtime)
+        yield _check_session(settings, _rate(metrics), downtime, elapsed)
         if metrics is not None:
             yield from _check_metrics(settings, metrics)
 
@@ -139,8 +148,11 @@ def _free(folder: Path) -> str:
     return f"{stats.f_bavail * stats.f_frsize / 2**20:,.0f} MiB"
 
 
-def _check_messages(settings: Settings) -> Iterator[Finding]:
-    """Look at what has come so far: clocks that differ, devices that send only retained messages."""
+def _check_messages(settings: Settings, now: float) -> Iterator[Finding]:
+    """Look at what has come so far: clocks that differ, devices that send only retained messages.
+
+    `now` is in UTC epoch seconds.
+    """
     database = reading_database(settings.db_file)
     try:
         with reading(database):
@@ -149,8 +161,8 @@ def _check_messages(settings: Settings) -> Iterator[Finding]:
     except UnreadableDatabase as error:
         yield Finding(Level.FAIL, "messages", str(error))
         return
-    if newest is not None and newest > time.time() + 1:
-        ahead = newest - time.time()
+    if newest is not None and newest > now + _CLOCK_TOLERANCE:
+        ahead = newest - now
         yield Finding(
             Level.WARN, "clock", f"the newest reading is {ahead:.0f} s ahead of the clock of this machine"
         )
@@ -193,7 +205,9 @@ def _check_broker(settings: Settings) -> tuple[Finding, dict[str, bytes]]:
     return Finding(Level.FAIL, "broker", trouble or f"no answer from {settings.broker}"), answers
 
 
-def _check_session(settings: Settings, rate: float | None, downtime: float) -> Finding:
+def _check_session(
+    settings: Settings, rate: float | None, downtime: float, elapsed: Callable[[], float]
+) -> Finding:
     """Leave a session behind, have messages sent to it, come back, and count.
 
     So many as come in the `downtime` (seconds) at `rate` (messages a second), within limits.
@@ -203,14 +217,14 @@ def _check_session(settings: Settings, rate: float | None, downtime: float) -> F
     topic = f"{settings.stats_topic}/$check/{secrets.token_hex(4)}"
     role = f"check-{secrets.token_hex(4)}"
     first = IngestSession(settings, [topic], role=role, quiet=True)
-    _receive_until(first, 0)
+    _receive_until(first, 0, elapsed)
     first.disconnect()
     if not _send(settings, topic, number):
         return Finding(
             Level.WARN, "session", f"{settings.broker} did not acknowledge {number} messages in time"
         )
     second = IngestSession(settings, [topic], role=role, quiet=True)
-    received, lost = _receive_until(second, number)
+    received, lost = _receive_until(second, number, elapsed)
     second.disconnect()
     IngestSession(settings, [topic], role=role, quiet=True).discard()
     if lost:
@@ -244,15 +258,15 @@ def _enough(kept: int, needed: int, downtime: float) -> str:
     return f"; at the present rate {needed} come in {format_duration(downtime)}, more than were tried"
 
 
-def _receive_until(session: IngestSession, enough: int) -> tuple[int, bool]:
+def _receive_until(session: IngestSession, enough: int, elapsed: Callable[[], float]) -> tuple[int, bool]:
     """Connect, subscribe, and wait a while for `enough` messages.
 
     Returns how many there were, and whether the broker has begun a new session for us.
     """
     received, lost = 0, False
     session.connect()
-    deadline = time.monotonic() + _ANSWER_TIMEOUT + enough / _SLOWEST
-    while (received < enough or not session.subscribed) and time.monotonic() < deadline:
+    deadline = elapsed() + _ANSWER_TIMEOUT + enough / _SLOWEST
+    while (received < enough or not session.subscribed) and elapsed() < deadline:
         if not session.connected and not session.connect():
             break
         batch = session.receive(_LEAST_QUEUE_TEST, 0.2)

@@ -2,7 +2,8 @@
 
 import argparse
 import sys
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from config.text import printable
@@ -19,6 +20,10 @@ _SUGGESTIONS = 3
 class Command(BaseCommand):
     help = "Plot the readings of a series and their rolling average in the terminal; export them as CSV."
     settings = ("db_file",)
+
+    def __init__(self, now: Callable[[], float] = time.time) -> None:
+        """`now` tells UTC epoch seconds."""
+        self.now = now
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument(
@@ -40,14 +45,12 @@ class Command(BaseCommand):
         )
 
     def handle(self, options: argparse.Namespace, settings: "Settings") -> None:
-        import time
-
         from models.statistics.rolling_average import rolling_averages
         from models.storage.series_queries import all_series, readings_of
         from scheduler_app.runtime.stored_readings import stored_readings
 
         name, window = options.series, options.window
-        since = float("-inf") if options.since is None else time.time() - options.since
+        since = float("-inf") if options.since is None else self.now() - options.since
         with stored_readings(settings.db_file) as database:
             series = {row.name: row.id for row in all_series(database)}
             if name not in series:
@@ -81,8 +84,8 @@ def suggestion(name: str, names: Iterable[str]) -> str:
 def print_csv(rows: Iterable[tuple[float, float, float]], window: str) -> None:
     """Print each reading with its rolling average, with every digit."""
     print(f"time,value,avg_{window}")
-    for time, value, average in rows:
-        print(f"{time!r},{value!r},{average!r}")
+    for at, value, average in rows:
+        print(f"{at!r},{value!r},{average!r}")
 
 
 def print_plot(rows: list[tuple[float, float, float]], name: str, window: str) -> None:
@@ -93,8 +96,8 @@ def print_plot(rows: list[tuple[float, float, float]], name: str, window: str) -
 
     columns, lines = shutil.get_terminal_size()
     curves = [
-        ("readings", [(time, value) for time, value, _ in rows]),
-        (f"avg_{window}", [(time, average) for time, _, average in rows]),
+        ("readings", [(at, value) for at, value, _ in rows]),
+        (f"avg_{window}", [(at, average) for at, _, average in rows]),
     ]
     text = plot(
         curves,

@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from queue import Empty
 from typing import Protocol
@@ -134,7 +134,10 @@ class SeriesView:
         *,
         topic_filter: str | None = None,
         once: bool = False,
+        now: Callable[[], float] = time.time,
+        elapsed: Callable[[], float] = time.monotonic,
     ) -> None:
+        """`now` tells UTC epoch seconds, `elapsed` the seconds of a clock that never jumps."""
         self._root = settings.stats_topic
         self._state_topic = state_topic(settings)
         self._no_series = {settings.stats_topic, metrics_topic(settings)}
@@ -143,6 +146,8 @@ class SeriesView:
         self._display = display
         self._filter = topic_filter
         self._once = once
+        self._now = now
+        self._elapsed = elapsed
         self._rhythm = Rhythm(moves=display.moves)
         self._warnings = LogLimit()
         self._most = settings.max_series
@@ -156,14 +161,14 @@ class SeriesView:
         Nothing is shown before all is here that the broker has retained.
         """
         if self._display.moves:
-            self._display.show(self._series_table, time.time())
+            self._display.show(self._series_table, self._now())
         while True:
-            now = time.monotonic()
+            now = self._elapsed()
             due = self._rhythm.due()
             if now >= due:
                 self._rhythm.shown(now)
                 if len(self._series_table) or self._display.moves:
-                    self._display.show(self._series_table, time.time())
+                    self._display.show(self._series_table, self._now())
                 if self._once:
                     return
                 continue
@@ -179,7 +184,7 @@ class SeriesView:
         if message.topic == self._state_topic:
             self._take_state(message)
             # if there is no series at all, this is the end of what is retained
-            self._rhythm.heard(time.monotonic(), retained=message.retained)
+            self._rhythm.heard(self._elapsed(), retained=message.retained)
             return
         name = message.topic.removeprefix(f"{self._root}/")
         if message.topic in self._no_series or (self._filter and not matches(self._filter, name)):
@@ -195,7 +200,7 @@ class SeriesView:
                 self._complain(message.topic, error)
                 return
             self._series_table.put(series)
-        self._rhythm.heard(time.monotonic(), retained=message.retained)
+        self._rhythm.heard(self._elapsed(), retained=message.retained)
 
     def _take_state(self, message: Message) -> None:
         try:

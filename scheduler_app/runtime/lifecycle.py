@@ -120,13 +120,19 @@ def _touch(path: Path) -> None:
         os.close(descriptor)
 
 
-def wait_until(condition: Callable[[], bool], timeout: float = float("inf")) -> bool:
+def wait_until(
+    condition: Callable[[], bool],
+    timeout: float = float("inf"),
+    *,
+    elapsed: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], object] = time.sleep,
+) -> bool:
     """Wait up to `timeout` seconds for `condition`; return whether it became true."""
-    deadline = time.monotonic() + timeout
+    deadline = elapsed() + timeout
     while not condition():
-        if time.monotonic() > deadline:
+        if elapsed() > deadline:
             return False
-        time.sleep(_POLL)
+        sleep(_POLL)
     return True
 
 

@@ -68,13 +68,20 @@ class Scheduler(BackgroundScheduler):  # type: ignore[misc]
     each round, and when they have parted the jobs move along.
     """
 
-    def __init__(self) -> None:
+    def __init__(
+        self,
+        wall_clock: Callable[[], float] = time.time,
+        monotonic_clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`wall_clock` tells UTC epoch seconds, `monotonic_clock` the seconds of one that never jumps."""
         super().__init__(
             timezone=UTC,
             executors={"default": ThreadPoolExecutor(max_workers=2)},
             job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
         )
-        self._wall_minus_monotonic = time.time() - time.monotonic()
+        self._wall_clock = wall_clock
+        self._monotonic_clock = monotonic_clock
+        self._wall_minus_monotonic = wall_clock() - monotonic_clock()
         # By job, since when it is to run soon; it is taken out when a run begins after that.
         self._hurried: dict[str, datetime] = {}
         self._hurrying = threading.Lock()
@@ -128,7 +135,7 @@ class Scheduler(BackgroundScheduler):  # type: ignore[misc]
         return _LONGEST_WAIT if wait is None else min(wait, _LONGEST_WAIT)
 
     def _follow_the_clock(self) -> None:
-        offset = time.time() - time.monotonic()
+        offset = self._wall_clock() - self._monotonic_clock()
         jump = offset - self._wall_minus_monotonic
         self._wall_minus_monotonic = offset
         if abs(jump) > _JUMP:

@@ -4,7 +4,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -26,11 +26,19 @@ class Supervisor:
     session of its own, so that Ctrl-C reaches us alone and the children end in order.
     """
 
-    def __init__(self, stop: StopSignal, folder: Path, environment: Mapping[str, str]) -> None:
-        """`folder` is for the children's health files."""
+    def __init__(
+        self,
+        stop: StopSignal,
+        folder: Path,
+        environment: Mapping[str, str],
+        *,
+        elapsed: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`folder` is for the children's health files; the clock `elapsed` tells seconds and never jumps."""
         self._stop = stop
         self._folder = folder
         self._environment = environment
+        self._elapsed = elapsed
         self._children: dict[str, subprocess.Popen[bytes]] = {}
 
     def __enter__(self) -> Self:
@@ -42,12 +50,12 @@ class Supervisor:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        deadline = time.monotonic() + _END_TIMEOUT
+        deadline = self._elapsed() + _END_TIMEOUT
         # the last one first: what it still publishes is then stored by those before it
         for child in reversed(self._children.values()):
             child.terminate()
             try:
-                child.wait(max(0.1, deadline - time.monotonic()))
+                child.wait(max(0.1, deadline - self._elapsed()))
             except subprocess.TimeoutExpired:
                 child.kill()
                 child.wait()
@@ -65,8 +73,8 @@ class Supervisor:
             env={**self._environment, "HEALTH_FILE": str(health_file)},
             start_new_session=True,
         )
-        deadline = time.monotonic() + _START_TIMEOUT
-        while not health_file.exists() and time.monotonic() < deadline and not self._stop.requested:
+        deadline = self._elapsed() + _START_TIMEOUT
+        while not health_file.exists() and self._elapsed() < deadline and not self._stop.requested:
             self._look()
             self._stop.wait(_POLL)
         return not self._stop.requested

@@ -35,8 +35,6 @@ class Relay:
     def __init__(self, broker_port: int) -> None:
         self._broker_port = broker_port
         self._version_5 = False
-        # by packet id, when the reading was published (UTC epoch seconds)
-        self._published: dict[int, float] = {}
         self._seconds: list[float] = []
         self._listener = socket.create_server((HOST, 0))
         self._sockets: list[socket.socket] = [self._listener]
@@ -86,8 +84,12 @@ class Relay:
                 for one in (subscriber, broker):
                     one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                     self._sockets.append(one)
-                self._start(partial(self._pass_on, broker, subscriber, self._to_subscriber))
-                self._start(partial(self._pass_on, subscriber, broker, self._to_broker))
+                # by packet id, when the reading was published (UTC epoch seconds)
+                published: dict[int, float] = {}
+                note = partial(self._to_subscriber, published)
+                self._start(partial(self._pass_on, broker, subscriber, note))
+                note = partial(self._to_broker, published)
+                self._start(partial(self._pass_on, subscriber, broker, note))
 
     def _pass_on(self, one: socket.socket, other: socket.socket, note: Callable[[bytes], None]) -> None:
         rest = b""
@@ -102,16 +104,16 @@ class Relay:
                 other.sendall(chunk)
             other.shutdown(socket.SHUT_WR)
 
-    def _to_subscriber(self, packet: bytes) -> None:
+    def _to_subscriber(self, published: dict[int, float], packet: bytes) -> None:
         if is_publish(packet):
             [message], _ = read_publishes(packet, 1, 0.0, version_5=self._version_5)
-            if message.payload.startswith(b"{"):  # a reading: the subscriber sends itself others
-                self._published[message.packet_id] = json.loads(message.payload)["epochtime"]
+            if message.payload.startswith(b"{"):  # a reading, and not what the subscriber sends itself
+                published[message.packet_id] = json.loads(message.payload)["epochtime"]
 
-    def _to_broker(self, packet: bytes) -> None:
+    def _to_broker(self, published: dict[int, float], packet: bytes) -> None:
         if packet[0] == _CONNECT:
             self._version_5 = _VERSION_5 in packet
         elif packet[0] == _PUBACK:
-            published = self._published.pop(int.from_bytes(packet[2:4], "big"), None)
-            if published is not None:
-                self._seconds.append(time.time() - published)
+            when = published.pop(int.from_bytes(packet[2:4], "big"), None)
+            if when is not None:
+                self._seconds.append(time.time() - when)

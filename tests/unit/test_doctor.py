@@ -1,7 +1,7 @@
 """What needs no broker; the rest is in the integration tests."""
 
+import itertools
 import json
-import time
 from itertools import islice
 from pathlib import Path
 
@@ -12,15 +12,23 @@ from models.storage.database import prepare, writing_database
 from models.storage.store import Batch, NewReading, Store
 from scheduler_app.checks.doctor import Finding, Level, _check_metrics, _enough, _rate, examine
 from scheduler_app.publishing.messages import parse_metrics
+from tests.support.ports import free_port
 from tests.unit.stored import series_row
+
+NOW = 1_700_000_000.0
 
 
 def findings(path: Path, number: int) -> list[Finding]:
-    return list(islice(examine(settings(path), downtime=600.0), number))
+    return list(islice(examine(settings(path), 600.0, now=lambda: NOW), number))
 
 
 def settings(path: Path) -> Settings:
     return load_settings({"db_file": str(path)})
+
+
+def unreachable(path: Path) -> Settings:
+    """Return settings with a broker that nobody is at."""
+    return load_settings({"db_file": str(path), "broker": f"127.0.0.1:{free_port()}"})
 
 
 def store(path: Path, batch: Batch) -> None:
@@ -49,14 +57,26 @@ def test_a_database_that_cannot_be_used_is_found(tmp_path: Path) -> None:
     assert database.text.startswith(f"DB_FILE={path} is not an SQLite database")
 
 
+@pytest.mark.parametrize(("seconds", "levels"), [(1.0, {Level.OK}), (1.1, {Level.OK, Level.WARN})])
+def test_a_reading_a_second_ahead_of_our_clock_is_no_wrong_clock(
+    tmp_path: Path, seconds: float, levels: set[Level]
+) -> None:
+    path = tmp_path / "test.db"
+    store(path, Batch(readings=[NewReading(NOW + seconds, 1, 2.0)], series=[series_row(1)]))
+    found = itertools.takewhile(
+        lambda finding: finding.name != "broker", examine(unreachable(path), 600.0, now=lambda: NOW)
+    )
+    assert {finding.level for finding in found} == levels
+
+
 def test_readings_ahead_of_our_clock_and_late_ones_are_warned_of(tmp_path: Path) -> None:
     path = tmp_path / "test.db"
-    batch = Batch(readings=[NewReading(time.time() + 25, 1, 2.0)], series=[series_row(1)])
+    batch = Batch(readings=[NewReading(NOW + 25, 1, 2.0)], series=[series_row(1)])
     batch.counts.update(received=3, late=2)
     store(path, batch)
     *_, ahead, late = findings(path, 5)
     assert (ahead.level, ahead.name) == (Level.WARN, "clock")
-    assert "ahead of the clock of this machine" in ahead.text
+    assert ahead.text == "the newest reading is 25 s ahead of the clock of this machine"
     assert (late.level, late.text.split(" ", 1)[0]) == (Level.WARN, "2")
 
 
