@@ -90,16 +90,14 @@ def examine(
     yield broker
     if broker.level != Level.FAIL:
         yield from _check_dropped(settings)  # before the next check makes a broker drop some
-        metrics: Metrics | None = None
-        if (payload := answers.get(metrics_topic(settings))) is not None:
-            try:
-                metrics = parse_metrics(payload)
-            except InvalidMessage as error:
-                text = f"the message on {metrics_topic(settings)} does not come from a subscriber: {error}"
-                yield Finding(Level.WARN, "metrics", text)
+        payload = answers.get(metrics_topic(settings))
+        metrics = None if payload is None else read_metrics(settings, payload)
+        if isinstance(metrics, Finding):
+            yield metrics
+            metrics = None
         yield _check_session(settings, _rate(metrics), downtime, elapsed)
         if metrics is not None:
-            yield from _check_metrics(settings, metrics)
+            yield from check_metrics(settings, metrics)
 
 
 def _check_database(settings: Settings) -> Finding:
@@ -320,7 +318,16 @@ def _check_dropped(settings: Settings) -> Iterator[Finding]:
         yield Finding(Level.WARN, "broker", text)
 
 
-def _check_metrics(settings: Settings, metrics: Metrics) -> Iterator[Finding]:
+def read_metrics(settings: Settings, payload: bytes) -> Metrics | Finding:
+    """Return the metrics that are published, or what was found in their place."""
+    try:
+        return parse_metrics(payload)
+    except InvalidMessage as error:
+        text = f"the message on {metrics_topic(settings)} does not come from a subscriber: {error}"
+        return Finding(Level.WARN, "metrics", text)
+
+
+def check_metrics(settings: Settings, metrics: Metrics) -> Iterator[Finding]:
     """Look at what a running subscriber tells of itself."""
     if metrics.short_connections >= SUSPICIOUS:
         text = (

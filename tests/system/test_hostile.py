@@ -1,9 +1,10 @@
 """Whatever others publish on the broker, no command ends with a traceback or gives orders to a terminal."""
 
 import json
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-
-import pytest
+from subprocess import CompletedProcess
 
 from tests.conftest import MakeRole
 from tests.support.brokers import Mosquitto
@@ -17,6 +18,7 @@ IN_TOPIC = "x\u202e\u2066y\u200bz\u2028\u2029"
 # What a payload may hold beside.
 ORDERS = IN_TOPIC + "\x1b[2J\x1b]0;title\x07\r\n2026 | ERROR | forged\x9b31m"
 AT = 1_700_000_000.0
+Done = CompletedProcess[str]
 
 
 def series(name: str, **changes: object) -> str:
@@ -31,7 +33,8 @@ def series(name: str, **changes: object) -> str:
 
 
 METRICS = {"at": AT, "since": AT - 1e6, "received": 5}
-# The unit tests know more of them; each costs a `check` here.
+# The unit tests know more of them; each costs two calls of `status` here, and a call of `check` in
+# tests/unit/test_doctor.py.
 FORGED_METRICS = [
     json.dumps(METRICS | {ORDERS: ORDERS}),
     json.dumps(METRICS | {"other": ORDERS, "names": [ORDERS], "more": {"a": ORDERS}}),
@@ -64,17 +67,31 @@ def assert_harmless(output: str, what: object) -> None:
         assert line.isprintable(), (what, line)
 
 
-@pytest.mark.parametrize("payload", FORGED_METRICS, ids=range(len(FORGED_METRICS)))
-def test_metrics(mosquitto: Mosquitto, tmp_path: Path, payload: str) -> None:
+def run_all(calls: Iterable[tuple[str, ...]], folder: Path, environment: Mapping[str, str]) -> list[Done]:
+    """Run commands, several at once; return how they ended, in their order."""
+
+    def run(arguments: tuple[str, ...]) -> Done:
+        return manage(*arguments, folder=folder, environment=environment)
+
+    with ThreadPoolExecutor(max_workers=4) as pool:
+        return list(pool.map(run, calls))
+
+
+def test_metrics(mosquitto: Mosquitto, tmp_path: Path) -> None:
     """`status` and `check` either show them or say in one line what is wrong with them."""
+    calls = (("status",), ("status", "--format", "json"))
     with Peer(mosquitto.access) as peer:
-        peer.publish("STATS/$metrics", payload, retain=True)
         peer.publish("STATS/$state", "online", retain=True)
-    for arguments in (("status",), ("status", "--format", "json"), ("check",)):
-        done = manage(*arguments, folder=tmp_path, environment=mosquitto.environment)
-        assert_harmless(done.stdout + done.stderr, arguments)
-        assert len(done.stderr.splitlines()) <= 1
-        assert (done.returncode == 0) == (not done.stderr)
+        for number, payload in enumerate(FORGED_METRICS):
+            peer.publish("STATS/$metrics", payload, retain=True)
+            # one that can be shown, and one that cannot: the unit tests of `check` know them all
+            with_check = (*calls, ("check",)) if number in (1, len(FORGED_METRICS) - 1) else calls
+            for arguments, done in zip(
+                with_check, run_all(with_check, tmp_path, mosquitto.environment), strict=True
+            ):
+                assert_harmless(done.stdout + done.stderr, (arguments, payload))
+                assert len(done.stderr.splitlines()) <= 1
+                assert (done.returncode == 0) == (not done.stderr)
 
 
 def test_state(mosquitto: Mosquitto, tmp_path: Path) -> None:
@@ -121,8 +138,7 @@ def test_everything(mosquitto: Mosquitto, make_role: MakeRole, tmp_path: Path, d
         *(("series", "--filter", ORDERS), ("stats", "--once"), ("stats", "--all", "--once"), (ORDERS,)),
         *(("stats", "--format", ORDERS), ("history", f"DATA/{IN_TOPIC}", "--csv")),
     )
-    for arguments in commands:
-        done = manage(*arguments, folder=tmp_path, environment=environment)
+    for arguments, done in zip(commands, run_all(commands, tmp_path, environment), strict=True):
         assert_harmless(done.stdout + done.stderr, arguments)
         assert done.stdout + done.stderr, arguments
     for role in (subscriber, *roles):

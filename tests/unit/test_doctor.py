@@ -10,7 +10,7 @@ import pytest
 from config.settings import Settings, load_settings
 from models.storage.database import prepare, writing_database
 from models.storage.store import Batch, NewReading, Store
-from scheduler_app.checks.doctor import Finding, Level, _check_metrics, _enough, _rate, examine
+from scheduler_app.checks.doctor import Finding, Level, _enough, _rate, check_metrics, examine, read_metrics
 from scheduler_app.publishing.messages import parse_metrics
 from tests.support.ports import free_port
 from tests.unit.stored import series_row
@@ -100,8 +100,8 @@ def test_a_password_that_is_sent_in_clear_is_warned_of(tmp_path: Path) -> None:
 def test_a_session_that_was_lost_is_warned_of_with_its_times() -> None:
     metrics = {"at": 1_700_000_000, "since": 1_600_000_000}
     lost = {"session_lost_at": 1_700_000_000, "session_lost_since": 1_699_999_000}
-    assert list(_check_metrics(load_settings(), parse_metrics(json.dumps(metrics).encode()))) == []
-    [finding] = _check_metrics(load_settings(), parse_metrics(json.dumps(metrics | lost).encode()))
+    assert list(check_metrics(load_settings(), parse_metrics(json.dumps(metrics).encode()))) == []
+    [finding] = check_metrics(load_settings(), parse_metrics(json.dumps(metrics | lost).encode()))
     assert (finding.level, finding.name) == (Level.WARN, "session")
     assert "at 2023-11-14 22:13:20 UTC the broker had no session" in finding.text
     assert "from 2023-11-14 21:56:40 UTC until then was lost" in finding.text
@@ -134,3 +134,45 @@ def test_the_rate_is_known_where_there_is_hardly_any(at: float, received: int, r
 )
 def test_it_says_whether_a_queue_is_enough_for_the_planned_downtime(needed: int, text: str) -> None:
     assert _enough(1100, needed, 600.0) == text
+
+
+# Orders to a terminal, and numbers and depths that no metrics have.
+ORDERS = "x\u202e\u2066y\u200bz\u2028\x1b[2J\x1b]0;title\x07\r\n2026 | ERROR | forged\x9b31m"
+METRICS: dict[str, object] = {"at": NOW, "since": NOW - 1e6, "received": 5}
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        json.dumps(METRICS | {ORDERS: ORDERS}),
+        json.dumps(METRICS | {"at": 1e308}),
+        '{"at": 2, "since": 1, "received": 1e999}',
+        json.dumps({"at": 2e12, "since": 0, "received": 1}),
+        "[" * 60_000,
+        ORDERS,
+        "",
+    ],
+)
+def test_forged_metrics_are_one_line(payload: str) -> None:
+    found = read_metrics(load_settings(), payload.encode())
+    assert isinstance(found, Finding)
+    assert (found.level, found.name) == (Level.WARN, "metrics")
+    assert found.text.startswith("the message on STATS/$metrics does not come from a subscriber: ")
+    assert found.text.isprintable()
+
+
+@pytest.mark.parametrize(
+    "metrics",
+    [
+        METRICS | {"other": ORDERS, "names": [ORDERS], "more": {"a": ORDERS}},
+        {"at": 2e11, "since": 0, "received": 1},
+        {"at": 2, "since": 1, "received": 2**63 - 1},
+        METRICS | {"short_connections": 2**63 - 1, "session_lost_at": -6e10, "session_lost_since": 2e11},
+    ],
+)
+def test_metrics_of_any_bounds_are_checked_in_printable_lines(metrics: dict[str, object]) -> None:
+    found = read_metrics(load_settings(), json.dumps(metrics).encode())
+    assert not isinstance(found, Finding)
+    assert all(finding.text.isprintable() for finding in check_metrics(load_settings(), found))
+    rate = _rate(found)
+    assert rate is None or rate > 0
