@@ -215,7 +215,9 @@ def first_damage(database: Database) -> str | None:
 
     It reads the whole file: seconds, where that is large.
     """
-    [found] = database.execute_sql("PRAGMA quick_check(1)").fetchone()
+    # quick_check takes no less time, and in SQLite 3.40 it finds a NULL in each row of `message_id`, where
+    # there is none
+    [found] = database.execute_sql("PRAGMA integrity_check(1)").fetchone()
     return None if found == "ok" else " ".join(str(found).split())
 
 

@@ -49,6 +49,13 @@ def test_settings_and_database_are_found_to_be_right(tmp_path: Path) -> None:
     assert (third.level, third.name) == (Level.OK, "disk")
 
 
+def test_a_database_with_ids_of_readings_is_found_to_be_right(tmp_path: Path) -> None:
+    path = tmp_path / "test.db"
+    store(path, Batch(readings=[NewReading(1.0, 1, 2.0, "a-17")], series=[series_row(1)]))
+    _, database = findings(path, 2)
+    assert database.level == Level.OK, database.text
+
+
 def test_a_database_that_cannot_be_used_is_found(tmp_path: Path) -> None:
     path = tmp_path / "test.db"
     path.write_text("no database at all\n" * 100)
