@@ -38,6 +38,8 @@ class Schema:
 
     # The setting that names the file, for error messages.
     setting: str
+    # The role that has the file to itself, for error messages.
+    owner: str
     # Marks the file as ours (SQLite's application_id).
     application_id: int
     # Grows with every change of the tables (SQLite's user_version).
@@ -47,11 +49,12 @@ class Schema:
 
 READINGS = Schema(
     "DB_FILE",
+    "subscriber",
     0x6D716176,
     3,
     (Series, Reading, MessageId, RejectedMessage, Delivery, Counter, Subscription),
 )
-OUTBOX = Schema("OUTBOX_FILE", 0x6D716F78, 1, (Outgoing,))
+OUTBOX = Schema("OUTBOX_FILE", "publisher", 0x6D716F78, 1, (Outgoing,))
 
 
 # The program that this one replaces kept a table in a file of the same name. It may stay there.
@@ -262,7 +265,7 @@ def sole_owner(path: Path, schema: Schema = READINGS) -> Iterator[None]:
         except BlockingIOError:
             owner = os.read(descriptor, 32).decode(errors="replace") or "unknown"
             raise UnusableDatabase(
-                f"{schema.setting}={path} is in use by another one of us (process {owner}): "
+                f"{schema.setting}={path} is in use by another {schema.owner} (process {owner}): "
                 f"stop that one, or set another {schema.setting} and CLIENT_ID"
             ) from None
         with suppress(OSError):  # of an earlier version, or of another user
@@ -296,7 +299,7 @@ def _create_file(path: Path) -> bool:
         os.close(
             os.open(os.path.realpath(path), os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _OWNER_ONLY)
         )
-    except FileExistsError:  # another one of us was quicker
+    except FileExistsError:  # another process was quicker
         return False
     return True
 
@@ -330,7 +333,7 @@ def _upgrade(database: peewee.SqliteDatabase, schema: Schema) -> None:
     """
     version = database.user_version
     if version == schema.version:
-        return  # another one of us was quicker
+        return  # another process was quicker
     old = ("series", "reading") if version == 1 else ("reading",)
     database.execute_sql("DROP INDEX reading_message_id")
     if version == 1:  # or the new one of that name would not be made
