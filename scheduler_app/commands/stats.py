@@ -119,7 +119,7 @@ def view_of_averages(
     from loguru import logger
 
     from scheduler_app.console.table import render
-    from scheduler_app.log import LogLimit
+    from scheduler_app.log import LogLimit, more_like_it
     from scheduler_app.publishing.messages import OFFLINE, InvalidMessage, parse_averages, parse_state
     from scheduler_app.publishing.stats_publisher import state_topic
 
@@ -138,12 +138,11 @@ def view_of_averages(
                 averages = parse_averages(message.payload)
             except InvalidMessage as error:
                 if (held := warnings.allows(error.reason)) is not None:
-                    more = f" ({held} more like it)" if held else ""
                     logger.warning(
                         "a message on {} was ignored, since it does not come from a subscriber: {}{}",
                         message.topic,
                         error,
-                        more,
+                        more_like_it(held),
                     )
                 continue
             text = json.dumps(averages) if options.format == "json" else render(averages, options.format)

@@ -15,28 +15,29 @@ from scheduler_app.console.inbox import Inbox
 from scheduler_app.console.screen import Screen
 from scheduler_app.console.series_table import SeriesTable
 from scheduler_app.console.table import render_columns
-from scheduler_app.log import LogLimit
+from scheduler_app.log import LogLimit, more_like_it
 from scheduler_app.mqtt.packets import Message
 from scheduler_app.publishing.messages import OFFLINE, InvalidMessage, parse_series, parse_state, write_series
 from scheduler_app.publishing.stats_publisher import metrics_topic, state_topic
 
-# Seconds. What is retained comes in one go: when so long none has come, all is here. The same for
-# what one tick publishes.
+# Seconds. Retained messages come in one go, and so do those of one tick: after a pause of this length all
+# of them are here.
 _QUIET = 0.5
-# What goes on without a pause is shown all the same.
+# Seconds. Messages that come without such a pause are shown after this time.
 _PATIENCE = 2.0
+# Seconds between two times that a table is drawn.
 _REDRAW = 1.0
-# Bytes of the messages that are kept, beside the limit MAX_SERIES: 20,000 of 1.6 kB each. In memory they
-# take up to ten times as much.
+# Bytes of the messages that are kept, a limit beside MAX_SERIES: enough for 20,000 of 1.6 kB each. In
+# memory they take up to ten times as much.
 _MOST_BYTES = 32 * 2**20
-# Lines above the table.
+# How many lines there are above the table.
 _HEAD = 2
 
 
 class Display(Protocol):
     """Where the series are shown."""
 
-    # Whether what is shown changes by itself, since time goes by.
+    # Whether what is shown changes with time, also when no message comes.
     moves: bool
 
     def show(self, series_table: SeriesTable, now: float) -> None:
@@ -95,7 +96,7 @@ class Rhythm:
     """Knows when it is time to show something. Times are seconds by a clock that never jumps."""
 
     def __init__(self, *, moves: bool) -> None:
-        """With `moves` it is time again after a while even if nothing is new."""
+        """With `moves` it is time again after a while, even if nothing new has come."""
         self._moves = moves
         self._complete = False
         self._last_retained = self._last = self._first_new = float("inf")
@@ -114,7 +115,7 @@ class Rhythm:
         self._last = self._first_new = float("inf")
 
     def due(self) -> float:
-        """Return when it is time; infinity if first something must come."""
+        """Return when it is time to show something; infinity if a message must come first."""
         if not self._complete:
             return self._last_retained + _QUIET
         if self._moves:
@@ -156,9 +157,9 @@ class SeriesView:
         self._bytes = 0
 
     def run(self) -> None:
-        """Show until the inbox ends; with `once` only a single time.
+        """Show the series until the inbox ends; with `once`, a single time.
 
-        Nothing is shown before all is here that the broker has retained.
+        Nothing is shown before all retained messages are here.
         """
         if self._display.moves:
             self._display.show(self._series_table, self._now())
@@ -183,7 +184,7 @@ class SeriesView:
     def _take(self, message: Message) -> None:
         if message.topic == self._state_topic:
             self._take_state(message)
-            # if there is no series at all, this is the end of what is retained
+            # if there is no series at all, this is the last of the retained messages
             self._rhythm.heard(self._elapsed(), retained=message.retained)
             return
         name = message.topic.removeprefix(f"{self._root}/")
@@ -224,5 +225,4 @@ class SeriesView:
 
     def _complain(self, topic: str, error: InvalidMessage) -> None:
         if (held := self._warnings.allows(error.reason)) is not None:
-            more = f" ({held} more like it)" if held else ""
-            logger.warning("a message on {!r} is not shown: {}{}", topic, error, more)
+            logger.warning("a message on {!r} is not shown: {}{}", topic, error, more_like_it(held))
