@@ -1,4 +1,4 @@
-"""Streams: which topics are read, what of their messages is a reading, and what is computed of it."""
+"""Streams: which topics are read, what in their messages is a reading, and which statistics are computed."""
 
 import re
 import tomllib
@@ -20,13 +20,15 @@ _STATISTICS = (
 )
 _PERCENTILE = re.compile(r"p\d{1,2}(\.\d{1,6})?")
 STATISTICS_FORM = f"{', '.join(_STATISTICS)}, or pNN such as p95 or p99.9, each once"
-# Of an element in a list: no payload holds more, and Python converts no number of thousands of digits.
+# The index of an element in a list. No payload holds more elements than that, and Python refuses to convert
+# a number of thousands of digits.
 _INDEX = re.compile(r"[0-9]{1,9}")
 _PATH_FORM = "a dotted path such as ENERGY.Power, or a JSON Pointer such as /ENERGY/Power"
 # Seconds. What is kept beyond the longest window, so that late readings find their place and ticks
 # their rows.
 RETENTION_MARGIN = 5 * 60.0
-# In the name of a series: what no topic may hold, what ends a level, and the sign of an escape itself.
+# Characters that are escaped in the name of a series: those that no topic may hold, those that end a level,
+# and the sign of an escape itself.
 _ESCAPED = re.compile(rf"[%/+#{NOT_IN_TOPICS}]")
 
 
@@ -63,13 +65,13 @@ class FieldPath:
         return content
 
     def __str__(self) -> str:
-        """As it stands in the name of a series: a topic level for each key."""
+        """Return it as it stands in the name of a series: a topic level for each key."""
         return "/".join(map(topic_level, self.keys))
 
 
 @dataclass(frozen=True)
 class Stream:
-    """Topics that are read alike. The first stream whose filter matches a topic is the topic's."""
+    """Topics that are read in the same way. A topic belongs to the first stream whose filter matches it."""
 
     # MQTT topic filter
     topic: str
@@ -77,17 +79,17 @@ class Stream:
     # For how many seconds its readings are kept.
     retention: float
     statistics: tuple[str, ...] = DEFAULT_STATISTICS
-    # Which fields are readings. Empty: a plain number, or `number`.
+    # Which fields are readings. Empty: the payload is a plain number, or has the field `number`.
     fields: tuple[FieldPath, ...] = ()
     # Every number in a message is a reading.
     every_number: bool = False
-    # Where the event time stands; None: `epochtime`, or else the time of arrival.
+    # Where the time of a reading stands. None: in `epochtime`, or else it is the time of arrival.
     time: FieldPath | None = None
     time_format: str = "s"
 
     @property
     def plain(self) -> bool:
-        """Whether a message is one reading, in the form of our own publisher's."""
+        """Whether a message is one reading in the form that our own publisher uses."""
         return not (self.fields or self.every_number or self.time)
 
 
@@ -96,8 +98,8 @@ def load_streams(
 ) -> tuple[Stream, ...]:
     """Read a stream file. InvalidStreams if it is wrong.
 
-    `windows` are those of streams that name none. A stream's readings are kept for `retention`
-    seconds at least: the averages over all readings need them. None may be at or below `stats_topic`.
+    `windows` are used for streams that name none. The readings of a stream are kept for at least `retention`
+    seconds, since the averages over all readings need them. No stream may be at or below `stats_topic`.
     """
     try:
         text = path.read_text(encoding="utf-8")
@@ -255,9 +257,9 @@ _READERS: dict[str, Callable[[object], object]] = {
 
 
 def _lines(text: str) -> dict[tuple[int, str], int]:
-    """Return in which line each key stands, by the number of its [[stream]]; `""` is the table's own line.
+    """Return in which line each key stands, by the number of its [[stream]]; `""` is that line itself.
 
-    The text is valid TOML. A statement, of one line or several, is what can be read without the rest.
+    The text is valid TOML. A statement of one line or several is the shortest piece that is valid alone.
     """
     lines: dict[tuple[int, str], int] = {}
     table = begin = 0
@@ -267,7 +269,7 @@ def _lines(text: str) -> dict[tuple[int, str], int]:
         try:
             names = tomllib.loads(statement)
         except tomllib.TOMLDecodeError:
-            continue  # it goes on in the next line
+            continue  # the statement goes on in the next line
         header = statement.lstrip().startswith("[")
         for name, value in names.items():
             if not header:

@@ -32,18 +32,20 @@ from scheduler_app.publishing.messages import InvalidMessage, Metrics, parse_met
 from scheduler_app.publishing.stats_publisher import metrics_topic
 from scheduler_app.runtime.lifecycle import wait_until
 
-# Seconds.
+# Seconds to wait for an answer of the broker, and for its own statistics below $SYS.
 _ANSWER_TIMEOUT = 5.0
 _SYS_TIMEOUT = 1.0
-# More than Mosquitto keeps for a client that is away unless it is told to keep more; and the most we try.
+# Messages. The first is more than Mosquitto keeps by default for a client that is away; the second is the
+# most that is tried.
 _LEAST_QUEUE_TEST, _MOST_QUEUE_TEST = 1100, 20_000
 # Messages a second that a broker takes from us at least.
 _SLOWEST = 500
 # Seconds that clocks may differ by without a word.
 _CLOCK_TOLERANCE = 1.0
-# Messages a second. Below it, a queue of any size lasts for years.
+# Messages a second. At a lower rate, a queue of any size lasts for years.
 _LEAST_RATE = 1e-5
 _NETWORK_FILE_SYSTEMS = ("nfs", "cifs", "smb", "9p", "sshfs", "afs", "ceph", "gluster")
+# Digits of a number that a broker tells.
 _MOST_DIGITS = 20
 _DROPPED_TOPIC = "$SYS/broker/publish/messages/dropped"  # Mosquitto's
 
@@ -71,7 +73,7 @@ def examine(
     now: Callable[[], float] = time.time,
     elapsed: Callable[[], float] = time.monotonic,
 ) -> Iterator[Finding]:
-    """Yield what each check finds, as it finds it. What rests on something that failed is left out.
+    """Yield what each check finds, as it finds it. A check is left out if one that it builds on has failed.
 
     `downtime`: for how many seconds the subscriber may be away, by its owner's plan. `now` tells UTC
     epoch seconds, `elapsed` the seconds of a clock that never jumps.
@@ -208,7 +210,7 @@ def _check_session(
 ) -> Finding:
     """Leave a session behind, have messages sent to it, come back, and count.
 
-    So many as come in the `downtime` (seconds) at `rate` (messages a second), within limits.
+    It sends as many as come in the `downtime` (seconds) at `rate` (messages a second), within limits.
     """
     needed = math.ceil((rate or 0) * downtime)
     number = min(max(needed, _LEAST_QUEUE_TEST), _MOST_QUEUE_TEST)
@@ -312,7 +314,7 @@ def _check_dropped(settings: Settings) -> Iterator[Finding]:
     # a broker without such topics says nothing, or even hangs up
     wait_until(lambda: bool(answers) or connection.trouble is not None, _SYS_TIMEOUT)
     connection.stop()
-    # of 4,300 digits Python makes no number
+    # Python converts no number of 4,300 digits
     if answers and answers[0].isdigit() and len(answers[0]) < _MOST_DIGITS and int(answers[0]):
         text = f"the broker has dropped {int(answers[0])} messages since it started, ours or others'"
         yield Finding(Level.WARN, "broker", text)

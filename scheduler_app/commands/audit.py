@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 # Bytes. 10,000 series publish as much in four minutes.
 _MOST_BYTES = 256 * 2**20
-# What a message takes beside its topic and payload.
+# Bytes that a message takes in memory beside its topic and payload.
 _OVERHEAD = 300
 
 
@@ -69,7 +69,7 @@ class Command(BaseCommand):
 
 
 class Kept:
-    """Keeps messages until they are audited, as far as they may be a subscriber's and memory allows."""
+    """Keeps messages until they are audited: as many as fit, and none larger than a subscriber's."""
 
     def __init__(self, most: int = _MOST_BYTES) -> None:
         from scheduler_app.publishing.messages import SERIES_BYTES
@@ -98,7 +98,7 @@ def check(audit: "Audit", messages: "Iterable[Message]", settings: "Settings") -
         if message.topic == state_topic(settings) or not message.payload:
             continue
         if message.topic == settings.stats_topic:
-            # which tick it belongs to is told right after it, but only while it happens
+            # the metrics right after it say which tick it belongs to, but not so for retained copies
             try:
                 averages = None if message.retained else parse_averages(message.payload)
             except InvalidMessage:

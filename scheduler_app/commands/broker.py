@@ -12,9 +12,10 @@ if TYPE_CHECKING:
     from config.settings import Settings
     from scheduler_app.runtime.lifecycle import StopSignal
 
-# Seconds; and so many times in a row without an answer are no accident.
+# Seconds between two tests of the broker, and seconds that an answer may take.
 _WATCH_INTERVAL = 5.0
 _ANSWER_TIMEOUT = 3.0
+# Tests in a row without an answer after which the broker is given up.
 _FAILURES = 2
 
 
@@ -40,8 +41,8 @@ class Command(BaseCommand):
             logger.info("the embedded broker listens on {}:{}", options.host, options.port)
             if not is_loopback(options.host):
                 logger.warning(
-                    "the embedded broker asks nobody for a password: whoever reaches {}:{} can read and "
-                    "publish everything. Where others are, use one with passwords, such as Mosquitto",
+                    "the embedded broker has no passwords: anybody who reaches {}:{} can read and publish "
+                    "everything. On a network with others, use a broker with passwords, such as Mosquitto",
                     options.host,
                     options.port,
                 )
@@ -51,7 +52,7 @@ class Command(BaseCommand):
 
 
 def _watch(stop: "StopSignal", host: str, port: int) -> None:
-    """Stop when the broker lets nobody in any more: its router can fail while it still listens."""
+    """Stop when the broker accepts no client any more: its router can fail while it still listens."""
     from scheduler_app.mqtt.client import answers
 
     failures = 0
@@ -59,4 +60,4 @@ def _watch(stop: "StopSignal", host: str, port: int) -> None:
         time.sleep(_WATCH_INTERVAL)
         failures = 0 if answers(host, port, _ANSWER_TIMEOUT) else failures + 1
         if failures == _FAILURES:
-            stop.request(failure=f"the embedded broker on {host}:{port} lets no client in any more")
+            stop.request(failure=f"the embedded broker on {host}:{port} accepts no client any more")

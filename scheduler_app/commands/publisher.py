@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from config.settings import Settings
     from scheduler_app.runtime.scheduler import Scheduler
 
-# Seconds.
+# Seconds between two readings of a sensor, if nothing else is asked for.
 _MIN_INTERVAL, _MAX_INTERVAL = 1.0, 30.0
-# Seconds between two looks at which readings are due, where they are too many for a job each.
+# Seconds between two looks at which readings are due, where there are too many sensors for a job each.
 _LOOK = 0.05
 
 
@@ -121,7 +121,7 @@ class Command(BaseCommand):
 
 
 def check_call(options: argparse.Namespace, topic: str) -> None:
-    """Fill in the pauses that were not given. Raises CommandError for what does not go together."""
+    """Fill in the pauses that were not given. Raises CommandError for arguments that exclude each other."""
     from config.topics import check_topic
 
     if options.rate is not None and (options.min_interval, options.max_interval) != (None, None):

@@ -95,7 +95,7 @@ View = tuple[tuple[str, ...], Callable[[], None]]
 
 
 def check_call(options: argparse.Namespace) -> None:
-    """Raise CommandError for what does not go together."""
+    """Raise CommandError for arguments that exclude each other."""
     for name in ("live", "filter", "sort"):
         if getattr(options, name) and not options.all:
             raise CommandError(f"--{name} works only together with --all", status=2)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from config.settings import Settings
     from scheduler_app.mqtt.packets import Message
 
-# Seconds.
+# Seconds to wait for the subscriber's messages.
 _ANSWER_TIMEOUT = 5.0
 
 
@@ -51,7 +51,7 @@ class Command(BaseCommand):
         try:
             state = parse_state(answers[topic])
             topic = metrics_topic(settings)
-            # the first, and no metric of that name takes its place
+            # it comes first, and no metric of that name takes its place
             metrics = {"state": state} | parse_metrics(answers[topic]).values | {"state": state}
         except InvalidMessage as error:
             raise CommandError(f"the message on {topic} does not come from a subscriber: {error}") from None

@@ -64,8 +64,9 @@ class Scheduler(BackgroundScheduler):  # type: ignore[misc]
     """Runs jobs in threads of its own. Nothing runs before `start`.
 
     APScheduler compares the wall clock with the time a job is due, so that a clock set back by an
-    hour would silence it for an hour. Here the wall clock is compared with the monotonic one at
-    each round, and when they have parted the jobs move along.
+    hour would silence it for an hour. Here the wall clock is compared with the monotonic one in
+    each round. Where their difference has changed, the clock has jumped, and the times at which jobs are
+    due are moved by as much.
     """
 
     def __init__(
@@ -109,7 +110,10 @@ class Scheduler(BackgroundScheduler):  # type: ignore[misc]
             self.add_listener(end_after_the_last, EVENT_JOB_SUBMITTED)
 
     def run_soon(self, *names: str) -> None:
-        """Run the jobs called `names` now, out of turn, or when they have ended. Safe in any thread."""
+        """Run the jobs called `names` now, out of turn; one that is running, again when it has ended.
+
+        Safe in any thread.
+        """
         for name in names:
             now = datetime.now(UTC)
             with self._hurrying:
@@ -119,7 +123,7 @@ class Scheduler(BackgroundScheduler):  # type: ignore[misc]
     def _on_submitted(self, event: JobSubmissionEvent) -> None:
         with self._hurrying:
             since = self._hurried.get(event.job_id)
-            # the event may come late: of a run that had begun before
+            # the event may come late, from a run that had begun before
             if since is not None and event.scheduled_run_times[-1] >= since:
                 del self._hurried[event.job_id]
 

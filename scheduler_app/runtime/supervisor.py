@@ -12,18 +12,19 @@ from typing import Self
 from scheduler_app.runtime.lifecycle import StopSignal
 
 _MANAGE = Path(__file__).resolve().parents[2] / "manage.py"
-# Seconds. How long a child may take to be at work before the next one is started all the same,
-# and how long all of them may take to end.
+# Seconds that a child may take until it is at work; after that the next one is started all the same. And
+# seconds that all of them together may take to end.
 _START_TIMEOUT = 10.0
 _END_TIMEOUT = 4.5
+# Seconds between two looks at the children.
 _POLL = 0.05
 
 
 class Supervisor:
-    """Starts children one after the other; when one ends, or we are told to stop, ends them all.
+    """Starts children one after the other; when one ends, or this process is told to stop, ends them all.
 
-    Each child's standard input is a pipe from us, and closes with us, however we end. Each is in a
-    session of its own, so that Ctrl-C reaches us alone and the children end in order.
+    Each child's standard input is a pipe from this process, and closes when it ends in whatever way. Each
+    child is in a session of its own, so that Ctrl-C reaches this process alone and the children end in order.
     """
 
     def __init__(
@@ -51,7 +52,7 @@ class Supervisor:
         traceback: TracebackType | None,
     ) -> None:
         deadline = self._elapsed() + _END_TIMEOUT
-        # the last one first: what it still publishes is then stored by those before it
+        # the last one first: what the publisher still sends is then stored by the subscriber
         for child in reversed(self._children.values()):
             child.terminate()
             try:

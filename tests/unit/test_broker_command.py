@@ -28,4 +28,6 @@ def test_a_broker_that_others_can_reach_is_warned_of(
     Command().handle(argparse.Namespace(host=host, port=1883), load_settings())
     warnings = [line for line in log_lines if line.startswith("WARNING")]
     assert len(warnings) == open_to_others
-    assert all(f"whoever reaches {host}:1883 can read and publish everything" in line for line in warnings)
+    assert all(
+        f"anybody who reaches {host}:1883 can read and publish everything" in line for line in warnings
+    )
