@@ -11,7 +11,7 @@ from typing import Self
 
 from scheduler_app.runtime.lifecycle import StopSignal
 
-_MANAGE = Path(__file__).resolve().parent.parent / "manage.py"
+_MANAGE = Path(__file__).resolve().parents[2] / "manage.py"
 # Seconds. How long a child may take to be at work before the next one is started all the same,
 # and how long all of them may take to end.
 _START_TIMEOUT = 10.0
