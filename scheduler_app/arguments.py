@@ -2,6 +2,7 @@
 
 from argparse import ArgumentTypeError
 from collections.abc import Callable
+from ipaddress import ip_address
 
 from config.quantities import Window, parse_duration
 from config.topics import check_topic_filter
@@ -25,6 +26,18 @@ def port_number(text: str) -> int:
     if not text.isdecimal() or not 1 <= int(text) <= 65535:
         raise ArgumentTypeError(f"{text!r} must be a port, from 1 to 65535")
     return int(text)
+
+
+def listening_address(text: str) -> str:
+    """Read an IP address to listen on."""
+    try:
+        address = ip_address(text)
+    except ValueError:
+        address = None
+    # a zone, as in fe80::1%eth0, is nothing that the broker understands
+    if address is None or "%" in text:
+        raise ArgumentTypeError(f"{text!r} must be an IP address, such as 127.0.0.1, or 0.0.0.0 for all")
+    return str(address)
 
 
 def pause(text: str) -> float:

@@ -5,7 +5,7 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from scheduler_app.arguments import port_number
+from scheduler_app.arguments import listening_address, port_number
 from scheduler_app.management import BaseCommand
 
 if TYPE_CHECKING:
@@ -25,7 +25,12 @@ class Command(BaseCommand):
     is_role = True
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
+        parser.add_argument(
+            "--host",
+            type=listening_address,
+            default="127.0.0.1",
+            help="IP address to listen on (default: %(default)s)",
+        )
         parser.add_argument("--port", type=port_number, default=1883, help="port (default: %(default)s)")
 
     def handle(self, options: argparse.Namespace, settings: "Settings") -> None:
@@ -38,12 +43,13 @@ class Command(BaseCommand):
 
         with role(options) as stop:
             run_embedded_broker(options.host, options.port)
-            logger.info("the embedded broker listens on {}:{}", options.host, options.port)
+            host = f"[{options.host}]" if ":" in options.host else options.host
+            logger.info("the embedded broker listens on {}:{}", host, options.port)
             if not is_loopback(options.host):
                 logger.warning(
                     "the embedded broker has no passwords: anybody who reaches {}:{} can read and publish "
                     "everything. On a network with others, use a broker with passwords, such as Mosquitto",
-                    options.host,
+                    host,
                     options.port,
                 )
             watch = threading.Thread(target=_watch, args=(stop, options.host, options.port), daemon=True)

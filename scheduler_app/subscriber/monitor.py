@@ -79,12 +79,16 @@ class Monitor:
 def last_presence(db_file: Path) -> float | None:
     """Return the latest time (UTC epoch seconds) at which a message is known to have come; None if none has.
 
-    It is that of the newest reading; where all have been pruned, when the counting began.
+    It is that of the newest reading; where all have been pruned, when the counting began. What cannot
+    be read is not known: whoever needs it in order to begin says so.
     """
     database = reading_database(db_file)
-    with database.connection_context():
-        counters = history.counters(database)
-        newest = history.newest_time(database)
+    try:
+        with reading(database):
+            counters = history.counters(database)
+            newest = history.newest_time(database)
+    except UnreadableDatabase:
+        return None
     if not counters.get("received"):
         return None
     return float(counters["since"]) if newest is None else min(newest, time.time())

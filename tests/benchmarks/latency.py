@@ -17,6 +17,8 @@ _CONNECT, _PUBACK = 0x10, 0x40
 # Name and version of the protocol in a CONNECT packet (MQTT 5 section 3.1.2).
 _VERSION_5 = b"\0\x04MQTT\x05"
 _CHUNK = 65536
+# What the subscriber publishes, and hears again.
+_OURSELVES = "STATS/"
 
 
 class Latency(NamedTuple):
@@ -34,7 +36,6 @@ class Relay:
 
     def __init__(self, broker_port: int) -> None:
         self._broker_port = broker_port
-        self._version_5 = False
         self._seconds: list[float] = []
         self._listener = socket.create_server((HOST, 0))
         self._sockets: list[socket.socket] = [self._listener]
@@ -84,12 +85,9 @@ class Relay:
                 for one in (subscriber, broker):
                     one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                     self._sockets.append(one)
-                # by packet id, when the reading was published (UTC epoch seconds)
-                published: dict[int, float] = {}
-                note = partial(self._to_subscriber, published)
-                self._start(partial(self._pass_on, broker, subscriber, note))
-                note = partial(self._to_broker, published)
-                self._start(partial(self._pass_on, subscriber, broker, note))
+                listener = _Listener(self._seconds)
+                self._start(partial(self._pass_on, broker, subscriber, listener.to_subscriber))
+                self._start(partial(self._pass_on, subscriber, broker, listener.to_broker))
 
     def _pass_on(self, one: socket.socket, other: socket.socket, note: Callable[[bytes], None]) -> None:
         rest = b""
@@ -104,16 +102,27 @@ class Relay:
                 other.sendall(chunk)
             other.shutdown(socket.SHUT_WR)
 
-    def _to_subscriber(self, published: dict[int, float], packet: bytes) -> None:
+
+class _Listener:
+    """Listens in on one connection. Our subscriber has a second one, by which it hears of itself."""
+
+    def __init__(self, seconds: list[float]) -> None:
+        """`seconds` gets how long it took, for each reading that is acknowledged."""
+        self._seconds = seconds
+        self._version_5 = False
+        # by packet id, when the reading was published (UTC epoch seconds)
+        self._published: dict[int, float] = {}
+
+    def to_subscriber(self, packet: bytes) -> None:
         if is_publish(packet):
             [message], _ = read_publishes(packet, 1, 0.0, version_5=self._version_5)
-            if message.payload.startswith(b"{"):  # a reading, and not what the subscriber sends itself
-                published[message.packet_id] = json.loads(message.payload)["epochtime"]
+            if not message.topic.startswith(_OURSELVES):
+                self._published[message.packet_id] = json.loads(message.payload)["epochtime"]
 
-    def _to_broker(self, published: dict[int, float], packet: bytes) -> None:
+    def to_broker(self, packet: bytes) -> None:
         if packet[0] == _CONNECT:
             self._version_5 = _VERSION_5 in packet
         elif packet[0] == _PUBACK:
-            when = published.pop(int.from_bytes(packet[2:4], "big"), None)
-            if when is not None:
-                self._seconds.append(time.time() - when)
+            published = self._published.pop(int.from_bytes(packet[2:4], "big"), None)
+            if published is not None:
+                self._seconds.append(time.time() - published)

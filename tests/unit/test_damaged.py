@@ -7,7 +7,13 @@ from pathlib import Path
 import pytest
 
 from config.settings import load_settings
-from models.storage.database import UnusableDatabase, prepare, reading_database, writing_database
+from models.storage.database import (
+    UnusableDatabase,
+    first_damage,
+    prepare,
+    reading_database,
+    writing_database,
+)
 from models.storage.queries import counters, rejected_counts
 from models.storage.series_queries import all_series, snapshot, summaries
 from models.storage.store import Store
@@ -19,8 +25,10 @@ from scheduler_app.runtime.locked_database import when_unlocked
 from scheduler_app.runtime.stored_readings import stored_readings
 from scheduler_app.subscriber.monitor import Reader
 from tests.support.damage import damage
+from tests.unit.messages import message
 from tests.unit.rows import locked, rows
 from tests.unit.stored import add
+from tests.unit.writers import writer_on
 
 LINE = (
     "DB_FILE={} is damaged (database disk image is malformed): stop what uses it, "
@@ -128,3 +136,16 @@ def test_periodic_work_says_it_once_and_leaves_the_rest_to_the_next_time(log_lin
 def test_periodic_work_that_fails_for_another_reason_is_not_hidden() -> None:
     with pytest.raises(ZeroDivisionError), Reader().told():
         raise ZeroDivisionError
+
+
+def test_a_file_with_ids_of_readings_is_whole(tmp_path: Path) -> None:
+    """SQLite 3.40 finds NULL in their table if it is asked for a quick check."""
+    path = tmp_path / "test.db"
+    prepare(path)
+    store = Store(writing_database(path))
+    writer = writer_on(store)
+    writer.commit(writer.sort([message(b'{"number": 21.5, "id": "a-1"}')]))
+    store.close()
+    database = reading_database(path)
+    with database.connection_context():
+        assert first_damage(database) is None
