@@ -6,10 +6,12 @@ from dataclasses import dataclass, field
 from ipaddress import ip_address
 from urllib.parse import SplitResult, unquote, urlsplit
 
-ADDRESS_FORM = "host, host:port, or an mqtt://, mqtts://, ws:// or wss:// URL with an optional user:password@"
-# What is told of a broker whose password goes over the network as it is.
+ADDRESS_FORM = (
+    "must be host, host:port, or an mqtt://, mqtts://, ws:// or wss:// URL with an optional user:password@"
+)
+# What is said of a broker whose password goes over the network unencrypted.
 CLEAR_PASSWORD = (
-    "the password for the broker at {} is sent in clear, and whoever sees the network can read it: "
+    "the password for the broker at {} is sent unencrypted, and whoever sees the network can read it: "
     "set BROKER to an mqtts:// URL"
 )
 _DEFAULT_PORTS = {"mqtt": 1883, "mqtts": 8883, "ws": 80, "wss": 443}

@@ -1,12 +1,20 @@
 """Durations and windows as people write them: `10s`, `5min`, `24h`."""
 
 import re
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import TypeVar
 
+from config.text import printable
+
+T = TypeVar("T")
+
+# Seconds.
 _UNITS = {"ms": 0.001, "s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 _DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)\s*(ms|s|min|h|d)")
+# Seconds.
 LONGEST_DURATION = 366 * 86400.0
-DURATION_FORM = "a number with a unit: ms, s, min, h or d, for example 10s, 5min, 24h"
+DURATION_FORM = "must be a number with a unit (ms, s, min, h or d), for example 10s, 5min, 24h"
 
 
 def parse_duration(text: str) -> float:
@@ -33,6 +41,18 @@ def whole_milliseconds(seconds: float) -> int:
     return round(seconds * 1000)
 
 
+def each_of(texts: Iterable[str], parse: Callable[[str], T]) -> Iterator[T]:
+    """Parse each of the texts that make up a list; where one of several is wrong, ValueError says which."""
+    parts = list(texts)
+    for part in parts:
+        try:
+            yield parse(part)
+        except ValueError as error:
+            if len(parts) == 1:
+                raise
+            raise ValueError(f"holds '{printable(part)}', which {error}") from None
+
+
 @dataclass(frozen=True)
 class Window:
     """A stretch of time that ends now, for example the last 5 minutes.
@@ -48,7 +68,7 @@ class Window:
         name = text.strip()
         seconds = parse_duration(name)
         if not 1 <= seconds <= LONGEST_DURATION or seconds != whole_milliseconds(seconds) / 1000:
-            raise ValueError("a window lasts from 1s to 366d, in whole milliseconds")
+            raise ValueError("must be a window from 1s to 366d, in whole milliseconds")
         return cls("".join(name.split()), seconds)
 
     @property

@@ -8,24 +8,24 @@ from pydantic import BeforeValidator, Field, PrivateAttr, ValidationError, model
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError
 
 from config.broker_address import BrokerAddress, hide_password
-from config.quantities import LONGEST_DURATION, Window, format_duration, parse_duration
-from config.streams import RETENTION_MARGIN, Stream, check_windows, load_streams, not_below
-from config.text import printable
+from config.quantities import LONGEST_DURATION, Window, each_of, format_duration, parse_duration
+from config.streams import RETENTION_MARGIN, Stream, load_streams, not_below, read_windows
+from config.text import complaint, printable
 from config.topics import check_topic, check_topic_filter, is_at_or_below
 
 DEFAULT_WINDOWS = "1min,5min,30min"
 
 
 class InvalidSettings(Exception):
-    """One or more settings are wrong. The text has a line for each: name, value, what is allowed."""
+    """One or more settings are wrong. The text has a line for each: its name, its value, what it must be."""
 
 
 def _duration(least: float, most: float = LONGEST_DURATION) -> Callable[[object], float]:
     def parse(value: object) -> float:
         seconds = parse_duration(value) if isinstance(value, str) else float(str(value))
         if not least <= seconds <= most:
-            allowed = f"from {format_duration(least)} to {format_duration(most)}"
-            raise ValueError(allowed)
+            bounds = f"from {format_duration(least)} to {format_duration(most)}"
+            raise ValueError(f"must be a duration {bounds}")
         return seconds
 
     return parse
@@ -37,7 +37,7 @@ def _windows(value: object) -> object:
 
 def parse_windows(text: str) -> tuple[Window, ...]:
     """Read a WINDOWS setting; ValueError says what is allowed."""
-    return check_windows(Window.parse(part) for part in text.split(","))
+    return read_windows(text.split(","))
 
 
 def _longest(windows: Iterable[Window]) -> float:
@@ -51,24 +51,24 @@ def _broker(value: object) -> object:
 def _existing_file(value: object) -> Path:
     path = Path(str(value)).expanduser()
     if not path.is_file():
-        raise ValueError("the path of a file that exists")
+        raise ValueError("must be an existing file")
     return path
 
 
 def _client_id(value: object) -> object:
     if isinstance(value, str) and not (0 < len(value) <= 64 and value.isascii() and value.isprintable()):
-        raise ValueError("1 to 64 printable ASCII characters")
+        raise ValueError("must be 1 to 64 printable ASCII characters")
     return value
 
 
 def _topic_filters(value: object) -> str:
     """Check the topic filters, separated by commas."""
-    return ",".join(check_topic_filter(part.strip()) for part in str(value).split(","))
+    return ",".join(each_of(map(str.strip, str(value).split(",")), check_topic_filter))
 
 
 def _whole_number(value: object) -> int:
     if not str(value).isdecimal() or not 1 <= int(str(value)) <= 1_000_000:
-        raise ValueError("from 1 to 1000000")
+        raise ValueError("must be a whole number from 1 to 1000000")
     return int(str(value))
 
 
@@ -95,19 +95,19 @@ class Settings(BaseSettings):
     broker_cafile: Annotated[Path | None, BeforeValidator(_existing_file)] = Field(
         default=None,
         validate_default=False,
-        description="CA certificates (PEM) to trust the broker by, for mqtts:// and wss://",
+        description="file with the CA certificates (PEM) to trust the broker by, for mqtts:// and wss://",
         json_schema_extra={"default": "the system's"},
     )
     broker_certfile: Annotated[Path | None, BeforeValidator(_existing_file)] = Field(
         default=None,
         validate_default=False,
-        description="client certificate (PEM), with BROKER_KEYFILE",
+        description="file with the client certificate (PEM); needs BROKER_KEYFILE too",
         json_schema_extra={"default": "none"},
     )
     broker_keyfile: Annotated[Path | None, BeforeValidator(_existing_file)] = Field(
         default=None,
         validate_default=False,
-        description="client key (PEM), with BROKER_CERTFILE",
+        description="file with the key (PEM) of the client certificate",
         json_schema_extra={"default": "none"},
     )
     mqtt_version: Literal["auto", "5", "3.1.1"] = Field(
@@ -115,7 +115,7 @@ class Settings(BaseSettings):
     )
     topic: Annotated[str, BeforeValidator(_topic_filters)] = Field(
         default="DATA",
-        description="topic of the readings; for the subscriber several, comma-separated, with + and # too",
+        description="topic of the readings; the subscriber takes several, comma-separated, with + and # too",
     )
     streams_file: Annotated[Path | None, BeforeValidator(_existing_file)] = Field(
         default=None,
@@ -124,13 +124,15 @@ class Settings(BaseSettings):
         json_schema_extra={"default": "none"},
     )
     max_series: Annotated[int, BeforeValidator(_whole_number)] = Field(
-        default=20_000, description="how many series there may be; what would begin another is rejected"
+        default=20_000,
+        description="how many series there may be; a message that would begin one more is rejected",
     )
     stats_topic: Annotated[str, BeforeValidator(check_topic)] = Field(
-        default="STATS", description="topic of the averages; nothing at or below it is taken as input"
+        default="STATS",
+        description="topic of the averages; what is published at or below it is never taken as input",
     )
     db_file: Path = Field(
-        default=Path("tmp/test.db"), description="SQLite file of the readings; folders are created"
+        default=Path("tmp/test.db"), description="SQLite file of the readings; missing folders are created"
     )
     outbox_file: Path = Field(
         default=Path("tmp/outbox.db"),
@@ -143,7 +145,7 @@ class Settings(BaseSettings):
     )
     windows: Annotated[tuple[Window, ...], BeforeValidator(_windows), NoDecode] = Field(
         default=parse_windows(DEFAULT_WINDOWS),
-        description="windows to average over, comma-separated",
+        description="windows to average over, separated by commas",
         json_schema_extra={"default": DEFAULT_WINDOWS},
     )
     retention: Annotated[float, BeforeValidator(_duration(1))] = Field(
@@ -154,7 +156,7 @@ class Settings(BaseSettings):
     )
     max_clock_skew: Annotated[float, BeforeValidator(_duration(0, 86400))] = Field(
         default=30.0,
-        description="how far ahead of our clock a reading may be",
+        description="how far ahead of this machine's clock the time of a reading may be",
         json_schema_extra={"default": "30s"},
     )
     client_id: Annotated[str, BeforeValidator(_client_id)] = Field(
@@ -184,7 +186,7 @@ class Settings(BaseSettings):
             return self
         for topic in self.topic.split(","):
             if is_at_or_below(topic, self.stats_topic):
-                raise ValueError(f"TOPIC={printable(topic)} is not allowed: {not_below(self.stats_topic)}")
+                raise ValueError(f"TOPIC={printable(topic)} {not_below(self.stats_topic)}")
         self._streams = tuple(Stream(topic, self.windows, self.retention) for topic in self.topic.split(","))
         return self
 
@@ -193,19 +195,21 @@ class Settings(BaseSettings):
         for name in ("broker_cafile", "broker_certfile"):
             if getattr(self, name) is not None and not self.broker.tls:
                 raise ValueError(
-                    f"{name.upper()}={getattr(self, name)} is not allowed: only with an mqtts:// or "
-                    f"wss:// BROKER (it is {self.broker})"
+                    f"{name.upper()}={getattr(self, name)} needs a BROKER with mqtts:// or wss://, "
+                    f"but BROKER is {self.broker}"
                 )
         if (self.broker_certfile is None) != (self.broker_keyfile is None):
-            given = "BROKER_CERTFILE" if self.broker_certfile else "BROKER_KEYFILE"
-            raise ValueError(f"{given} is not allowed alone: BROKER_CERTFILE and BROKER_KEYFILE together")
+            given, missing = "BROKER_CERTFILE", "BROKER_KEYFILE"
+            if self.broker_keyfile is not None:
+                given, missing = missing, given
+            raise ValueError(f"{given} needs {missing} too: set both, or neither")
         return self
 
     @model_validator(mode="after")
     def _keep_the_longest_window(self) -> Self:
         if self.retention < _longest(self.windows):
             raise ValueError(
-                f"RETENTION={format_duration(self.retention)} is not allowed: at least "
+                f"RETENTION={format_duration(self.retention)} must be at least "
                 f"{format_duration(_longest(self.windows))}, the longest of WINDOWS"
             )
         return self
@@ -233,10 +237,10 @@ def default_text(name: str) -> str:
 
 
 def _describe(error: Mapping[str, Any]) -> str:
-    allowed = str(error["msg"]).removeprefix("Value error, ").removeprefix("Input should be ")
+    why = str(error["msg"]).removeprefix("Value error, ").removeprefix("Input should be ")
     if not error["loc"]:
-        return allowed  # checks of several settings name them themselves
+        return why  # checks of several settings name them themselves
     name = str(error["loc"][0]).upper()
     value = str(error["input"])
     shown = printable(hide_password(value) if name == "BROKER" else value)
-    return f"{name}={shown} is not allowed: {printable(allowed)}"
+    return complaint(f"{name}={shown}", printable(why))

@@ -1,4 +1,4 @@
-"""Streams: which topics are read, what of their messages is a reading, and what is computed of it."""
+"""Streams: which topics are read, what in their messages is a reading, and which statistics are computed."""
 
 import re
 import tomllib
@@ -8,19 +8,22 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from config.quantities import Window
+from config.quantities import Window, each_of
 from config.statistics import STATISTICS_FORM, is_statistic
-from config.text import printable
+from config.text import complaint, printable
 from config.topics import NOT_IN_TOPICS, check_topic_filter, is_at_or_below, matches
 
 TIME_FORMATS = ("s", "ms", "us", "ns", "iso8601")
 DEFAULT_STATISTICS = ("avg",)
-# Of an element in a list: no payload holds more, and Python converts no number of thousands of digits.
+# The index of an element in a list. No payload holds more elements than that, and Python refuses to convert
+# a number of thousands of digits.
 _INDEX = re.compile(r"[0-9]{1,9}")
 _PATH_FORM = "a dotted path such as ENERGY.Power, or a JSON Pointer such as /ENERGY/Power"
-# What is kept beyond the longest window, so that late readings find their place and ticks their rows.
+# Seconds. What is kept beyond the longest window, so that late readings find their place and ticks
+# their rows.
 RETENTION_MARGIN = 5 * 60.0
-# In the name of a series: what no topic may hold, what ends a level, and the sign of an escape itself.
+# Characters that are escaped in the name of a series: those that no topic may hold, those that end a level,
+# and the sign of an escape itself.
 _ESCAPED = re.compile(rf"[%/+#{NOT_IN_TOPICS}]")
 
 
@@ -42,7 +45,7 @@ class FieldPath:
         else:
             keys = text.split(".")
         if not all(keys):
-            raise ValueError(_PATH_FORM)
+            raise ValueError(f"must be {_PATH_FORM}")
         return cls(tuple(keys))
 
     def find(self, content: object) -> object:
@@ -57,31 +60,31 @@ class FieldPath:
         return content
 
     def __str__(self) -> str:
-        """As it stands in the name of a series: a topic level for each key."""
+        """Return it as it stands in the name of a series: a topic level for each key."""
         return "/".join(map(topic_level, self.keys))
 
 
 @dataclass(frozen=True)
 class Stream:
-    """Topics that are read alike. The first stream whose filter matches a topic is the topic's."""
+    """Topics that are read in the same way. A topic belongs to the first stream whose filter matches it."""
 
     # MQTT topic filter
     topic: str
     windows: tuple[Window, ...]
-    # Seconds that its readings are kept.
+    # For how many seconds its readings are kept.
     retention: float
     statistics: tuple[str, ...] = DEFAULT_STATISTICS
-    # Which fields are readings. Empty: a plain number, or `number`.
+    # Which fields are readings. Empty: the payload is a plain number, or has the field `number`.
     fields: tuple[FieldPath, ...] = ()
     # Every number in a message is a reading.
     every_number: bool = False
-    # Where the event time stands; None: `epochtime`, or else the time of arrival.
+    # Where the time of a reading stands. None: in `epochtime`, or else it is the time of arrival.
     time: FieldPath | None = None
     time_format: str = "s"
 
     @property
     def plain(self) -> bool:
-        """Whether a message is one reading, in the form of our own publisher's."""
+        """Whether a message is one reading in the form that our own publisher uses."""
         return not (self.fields or self.every_number or self.time)
 
 
@@ -90,8 +93,8 @@ def load_streams(
 ) -> tuple[Stream, ...]:
     """Read a stream file. InvalidStreams if it is wrong.
 
-    `windows` are those of streams that name none. A stream's readings are kept for `retention`
-    seconds at least: the averages over all readings need them. None may be at or below `stats_topic`.
+    `windows` are used for streams that name none. The readings of a stream are kept for at least `retention`
+    seconds, since the averages over all readings need them. No stream may be at or below `stats_topic`.
     """
     try:
         text = path.read_text(encoding="utf-8")
@@ -99,26 +102,24 @@ def load_streams(
     except (OSError, UnicodeDecodeError) as error:
         raise InvalidStreams(f"{path} cannot be read: {error}") from None
     except (ValueError, RecursionError) as error:
-        raise InvalidStreams(f"{path} is no TOML: {error}") from None
+        raise InvalidStreams(f"{path} is not valid TOML: {error}") from None
     lines = _lines(text)
     for name in document:
         if name != "stream":
             raise InvalidStreams(
-                f"{path}, line {lines.get((0, name), 1)}: {printable(name)} is not allowed: "
-                "[[stream]] tables only"
+                f"{path}, line {lines.get((0, name), 1)}: {printable(name)} must not stand here: "
+                "a stream file holds [[stream]] tables only"
             )
     tables = document.get("stream")
     if not isinstance(tables, list) or not tables or not all(isinstance(table, dict) for table in tables):
-        raise InvalidStreams(f"{path}: at least one [[stream]] table is needed")
+        raise InvalidStreams(f"{path} needs at least one [[stream]] table")
     streams = []
     for number, table in enumerate(tables, start=1):
         where = partial(_where, path, lines, number)
         stream = _stream(table, windows, retention, where)
         if is_at_or_below(stream.topic, stats_topic):
             shown = printable(stream.topic)
-            raise InvalidStreams(
-                f"{where('topic')}: topic = {shown} is not allowed: {not_below(stats_topic)}"
-            )
+            raise InvalidStreams(f"{where('topic')}: topic = {shown} {not_below(stats_topic)}")
         streams.append(stream)
     return tuple(streams)
 
@@ -130,17 +131,19 @@ def _stream(
     for name, value in table.items():
         if name not in _READERS:
             raise InvalidStreams(
-                f"{where(name)}: {printable(name)} is not allowed: {', '.join(_READERS)}, and no other names"
+                f"{where(name)}: {printable(name)} is no key of a stream: its keys are {', '.join(_READERS)}"
             )
         try:
             read[name] = _READERS[name](value)
         except ValueError as error:
             shown = printable(str(value))
-            raise InvalidStreams(f"{where(name)}: {name} = {shown} is not allowed: {error}") from None
+            raise InvalidStreams(f"{where(name)}: {complaint(f'{name} = {shown}', str(error))}") from None
     if "topic" not in read:
-        raise InvalidStreams(f"{where('')}: this stream has no topic")
+        raise InvalidStreams(f"{where('')}: this stream needs a topic")
     if "time_format" in read and "time" not in read:
-        raise InvalidStreams(f"{where('time_format')}: time_format is not allowed without time")
+        raise InvalidStreams(
+            f"{where('time_format')}: time_format needs time, which says where the time stands"
+        )
     own_windows = read.get("windows", windows)
     fields = read.get("value", ())
     return Stream(
@@ -160,17 +163,19 @@ def stream_of(streams: Iterable[Stream], topic: str) -> Stream | None:
     return next((stream for stream in streams if matches(stream.topic, topic)), None)
 
 
-def check_windows(windows: Iterable[Window]) -> tuple[Window, ...]:
-    """Return `windows`, at least one, or raise ValueError if one is there twice."""
-    found = tuple(windows)
+def read_windows(texts: Iterable[str]) -> tuple[Window, ...]:
+    """Read one window or more; ValueError says which is none, or that one is there twice."""
+    found = tuple(each_of(texts, Window.parse))
     if not found or len({window.name for window in found}) < len(found):
-        raise ValueError("one window or more, each once")
+        raise ValueError("must name at least one window, and each only once")
     return found
 
 
 def not_below(stats_topic: str) -> str:
-    """Say which topics are allowed."""
-    return f"a topic that is not at or below STATS_TOPIC={stats_topic}, whose messages are never input"
+    """Say why a topic is wrong that is at or below `stats_topic`."""
+    return (
+        f"must not be at or below STATS_TOPIC={stats_topic}: what is published there is never taken as input"
+    )
 
 
 def topic_level(key: str) -> str:
@@ -184,32 +189,32 @@ def _escape(found: re.Match[str]) -> str:
 
 
 def _topic(value: object) -> str:
-    return check_topic_filter(_text(value, "an MQTT topic filter"))
+    return check_topic_filter(_text(value, "must be an MQTT topic filter"))
 
 
 def _fields(value: object) -> tuple[FieldPath, ...] | None:
     """Return the paths, None for every number there is."""
     if value == "*":
         return None
-    texts = _texts(value, f'{_PATH_FORM}; a list of such; or "*"')
+    texts = _texts(value, f'must be {_PATH_FORM}, or a list of these, or "*"')
     paths = tuple(FieldPath.parse(text) for text in texts)
     if not paths or len(set(paths)) < len(paths):  # what is written in two ways would count twice
-        raise ValueError("one path or more, each once")
+        raise ValueError("must name at least one path, and each only once")
     return paths
 
 
 def _time(value: object) -> FieldPath:
-    return FieldPath.parse(_text(value, _PATH_FORM))
+    return FieldPath.parse(_text(value, f"must be {_PATH_FORM}"))
 
 
 def _time_format(value: object) -> str:
     if value not in TIME_FORMATS:
-        raise ValueError(", ".join(TIME_FORMATS))
+        raise ValueError(f"must be one of {', '.join(TIME_FORMATS)}")
     return str(value)
 
 
 def _windows(value: object) -> tuple[Window, ...]:
-    return check_windows(Window.parse(text) for text in _texts(value, "a window such as 5min, or a list"))
+    return read_windows(_texts(value, "must be a window such as 5min, or a list of windows"))
 
 
 def _statistics(value: object) -> tuple[str, ...]:
@@ -241,9 +246,9 @@ _READERS: dict[str, Callable[[object], object]] = {
 
 
 def _lines(text: str) -> dict[tuple[int, str], int]:
-    """Return in which line each key stands, by the number of its [[stream]]; `""` is the table's own line.
+    """Return in which line each key stands, by the number of its [[stream]]; `""` is that line itself.
 
-    The text is valid TOML. A statement, of one line or several, is what can be read without the rest.
+    The text is valid TOML. A statement of one line or several is the shortest piece that is valid alone.
     """
     lines: dict[tuple[int, str], int] = {}
     table = begin = 0
@@ -253,7 +258,7 @@ def _lines(text: str) -> dict[tuple[int, str], int]:
         try:
             names = tomllib.loads(statement)
         except tomllib.TOMLDecodeError:
-            continue  # it goes on in the next line
+            continue  # the statement goes on in the next line
         header = statement.lstrip().startswith("[")
         for name, value in names.items():
             if not header:

@@ -1,7 +1,8 @@
 """Text from outside, made fit for one line on a terminal."""
 
-# What Python calls printable although nothing is to be seen of it (Unicode: Default_Ignorable_Code_Point,
-# and the blanks that are no spaces): two names that look the same could differ by it.
+# Characters that Python calls printable although nothing of them is visible (Unicode:
+# Default_Ignorable_Code_Point, and blanks other than the space). Two names that look alike could differ by
+# one of them.
 _INVISIBLE = frozenset(
     {
         *map(chr, (0x34F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x180B, 0x180C, 0x180D, 0x180F)),
@@ -13,10 +14,10 @@ _INVISIBLE = frozenset(
 
 
 def printable(text: str) -> str:
-    """Return `text` with everything that is no printable character, line ends too, as an escape.
+    """Return `text` with an escape in place of every character that is not printable.
 
-    So are the characters that a terminal obeys (C0 and C1 controls), those that turn the direction
-    of writing, and those of which nothing is to be seen. What has been made printable stays as it is.
+    Those are line ends, the characters that a terminal obeys (C0 and C1 controls), those that change the
+    direction of writing, and those that are invisible. A text that has been made printable stays as it is.
     """
     if text.isprintable() and (text.isascii() or _INVISIBLE.isdisjoint(text)):
         return text
@@ -26,6 +27,16 @@ def printable(text: str) -> str:
         else character.encode("unicode_escape").decode()
         for character in text
     )
+
+
+def complaint(shown: str, why: str) -> str:
+    """Return in one sentence what was given and why it is wrong.
+
+    `why` goes on after what was given: `must be an existing file`. What only names what is allowed gets
+    a `must be` before it.
+    """
+    goes_on = why.startswith(("must ", "needs ", "holds "))
+    return f"{shown} {why}" if goes_on else f"{shown} must be {why}"
 
 
 def shortened(text: str, longest: int) -> str:

@@ -5,10 +5,11 @@ from collections.abc import Iterable
 from itertools import zip_longest
 
 _MAX_BYTES = 65535
-# Mosquitto closes the connection of whoever publishes to a topic with more of them.
+# Mosquitto closes the connection of a client that publishes to a topic with more of them.
 _MOST_SLASHES = 200
-# What no topic may hold beside the wildcards, as a set of a regular expression: NUL and surrogates (MQTT 5
-# section 1.5.4), and what Mosquitto throws out for whoever sends it: control characters, non-characters.
+# Characters that no topic may hold, beside the wildcards, written for a set in a regular expression: NUL and
+# surrogates (MQTT 5 section 1.5.4), and those for which Mosquitto closes the connection of whoever sends
+# them: control characters and non-characters.
 _NO_CHARACTERS = "".join(f"{chr(plane << 16 | 0xFFFE)}{chr(plane << 16 | 0xFFFF)}" for plane in range(17))
 NOT_IN_TOPICS = rf"\x00-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef{_NO_CHARACTERS}"
 _UNPUBLISHABLE = re.compile(rf"[+#{NOT_IN_TOPICS}]")
@@ -17,9 +18,9 @@ _UNPUBLISHABLE = re.compile(rf"[+#{NOT_IN_TOPICS}]")
 def check_topic(topic: str) -> str:
     """Return `topic` if messages can be published to it, else raise ValueError."""
     if "+" in topic or "#" in topic:
-        raise ValueError("a topic without the wildcards + and #")
+        raise ValueError("must be a topic without the wildcards + and #")
     if _UNPUBLISHABLE.search(_check_text(topic)):
-        raise ValueError("a topic without control characters")
+        raise ValueError("must be a topic without control characters")
     return topic
 
 
@@ -27,14 +28,16 @@ def check_topic_filter(topic_filter: str) -> str:
     """Return `topic_filter` if it can be subscribed to, else raise ValueError."""
     levels = topic_filter.split("/")
     if "#" in topic_filter[:-1] or any(len(level) > 1 and set(level) & set("+#") for level in levels):
-        raise ValueError("+ alone between slashes, # alone and last, for example sensors/+/temp")
+        raise ValueError(
+            "must have + alone between slashes, and # alone and at the end, for example sensors/+/temp"
+        )
     return _check_text(topic_filter)
 
 
 def unpublishable(topic: str) -> str | None:
     """Say why a message on `topic` cannot be published, None if it can.
 
-    Some brokers hand on what others close the connection for: here the strictest decides.
+    Where one broker passes a message on and another closes the connection, the stricter one decides.
     """
     if found := _UNPUBLISHABLE.search(topic):
         return f"no topic may hold {found[0]!a}"
@@ -46,7 +49,7 @@ def unpublishable(topic: str) -> str | None:
 
 
 def matches(topic_filter: str, topic: str) -> bool:
-    """Whether messages on `topic` are sent to who subscribes to `topic_filter` (section 4.7)."""
+    """Whether messages on `topic` are sent to those who subscribe to `topic_filter` (section 4.7)."""
     if topic.startswith("$") and topic_filter[0] in "+#":
         return False  # MQTT-4.7.2-1
     wanted = topic_filter.split("/")
@@ -97,7 +100,7 @@ def _check_text(text: str) -> str:
     except UnicodeEncodeError:
         size = 0
     if not 0 < size <= _MAX_BYTES or "\0" in text:
-        raise ValueError(f"1 to {_MAX_BYTES} bytes of UTF-8 without NUL")
+        raise ValueError(f"must be 1 to {_MAX_BYTES} bytes of UTF-8 without NUL")
     return text
 
 

@@ -1,4 +1,4 @@
-"""What is told to the user in one line, with no traceback."""
+"""The error for whatever the user is told in one line, with no traceback."""
 
 
 class CommandError(Exception):

@@ -5,11 +5,12 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 _BLOCKS = "▁▂▃▄▅▆▇█"
+# Units with their lengths in seconds.
 _AGES = ((86400.0, "d"), (3600.0, "h"), (60.0, "min"))
 
 
 def number_text(value: float | None) -> str:
-    """Return a number with six digits, a whole number with all; a dash for None."""
+    """Return a number with six significant digits, a whole number with all its digits; a dash for None."""
     if value is None:
         return "-"
     if abs(value) < 1e15 and value == math.floor(value):
@@ -31,7 +32,7 @@ def time_text(time: float | None) -> str:
         return "-"
     try:
         return f"{datetime.fromtimestamp(time, UTC):%Y-%m-%d %H:%M:%S}"
-    except (ValueError, OverflowError, OSError):  # no year that a calendar has
+    except (ValueError, OverflowError, OSError):  # outside the years 1 to 9999
         return number_text(time)
 
 
@@ -41,7 +42,7 @@ def sparkline(values: Sequence[float | None]) -> str:
     if not numbers:
         return " " * len(values)
     lowest, highest = min(numbers), max(numbers)
-    # halves, since the whole may be no float
+    # halves, since the difference of two floats may be too large for one
     height = highest / 2 - lowest / 2
 
     def block(value: float | None) -> str:

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from loguru import Record
 
 _FORMAT = "{time:YYYY-MM-DD HH:mm:ss} | <level>{level: <7}</level> | {extra[role]}: {message}"
-# Libraries speak at INFO of what is detail to our users: each job run, each packet. What goes wrong
-# with a job is told by the scheduler's own listener; rumqttd (in iotcore) calls every packet an error.
+# Libraries log at INFO what is a detail to our users: each run of a job, each packet. A job that fails is
+# logged by the scheduler's own listener; rumqttd (in iotcore) calls every packet an error.
 _LIBRARY_LEVELS = {
     "apscheduler": "CRITICAL",
     "iotcore": "WARNING",
@@ -35,9 +35,9 @@ class _PassOn(logging.Handler):
 
 
 def _make_printable(record: "Record") -> None:
-    """Leave nothing in a record that a terminal obeys: topics, payloads and reasons come from outside.
+    """Escape all that a terminal would obey: topics, payloads and reasons come from outside.
 
-    A message is one line. A traceback keeps its lines; its last one may repeat what came from outside.
+    A message is one line. A traceback keeps its lines; its last line may repeat what came from outside.
     """
     lines = [printable(record["message"])]
     if (error := record["exception"]) is not None:
@@ -62,7 +62,7 @@ def configure_log(level: str, role: str) -> None:
 
 @contextmanager
 def kept_log(lines: MutableSequence[str], level: str, role: str) -> Iterator[None]:
-    """Put what is logged into `lines` while inside, since the terminal is drawn on; print it on leaving."""
+    """Keep what is logged in `lines` while the terminal is drawn on, and print it on leaving."""
     logger.remove()
     handler = logger.add(
         lambda line: lines.append(line.rstrip("\n")),
@@ -82,9 +82,10 @@ def kept_log(lines: MutableSequence[str], level: str, role: str) -> Iterator[Non
 
 
 class LogLimit:
-    """Lets one log line through per reason and interval, and counts those it held back."""
+    """Lets one log line through for each reason and interval, and counts those it held back."""
 
     def __init__(self, interval: float = 60.0, clock: Callable[[], float] = time.monotonic) -> None:
+        """`interval` is in seconds; `clock` tells the seconds of a clock that never jumps."""
         self._interval = interval
         self._clock = clock
         self._last: dict[str, float] = {}
@@ -98,6 +99,11 @@ class LogLimit:
             return None
         self._last[reason] = now
         return self._held.pop(reason, 0)
+
+
+def more_like_it(held: int) -> str:
+    """Return what to add to a line that goes through after `held` others like it were held back."""
+    return f" ({held} more like it since the last such line)" if held else ""
 
 
 def log_unexpected(errors: LogLimit, what: str, detail: str = "") -> None:

@@ -9,7 +9,7 @@ import re
 import signal
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, NoReturn
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 PROGRAM = "manage.py"
 _ROOT = Path(__file__).resolve().parents[1]
-# What every command that connects to the broker uses.
+# The settings that every command uses that connects to the broker.
 BROKER_SETTINGS = (
     "broker",
     "broker_cafile",
@@ -32,7 +32,7 @@ BROKER_SETTINGS = (
     "client_id",
     "mqtt_version",
 )
-# What the subscriber uses, and who starts it or checks for it.
+# The settings that the subscriber uses, and the commands that start it or check for it.
 SUBSCRIBER_SETTINGS = (
     *BROKER_SETTINGS,
     "topic",
@@ -45,7 +45,7 @@ SUBSCRIBER_SETTINGS = (
     "windows",
     "max_clock_skew",
 )
-# What each command has, whatever else it uses.
+# The settings that every command has.
 _COMMON_SETTINGS = ("log_level",)
 
 
@@ -59,7 +59,7 @@ class BaseCommand(ABC):
     is_role: ClassVar[bool] = False
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:  # noqa: B027 - most have none
-        """Declare the arguments that are no settings."""
+        """Declare the arguments that are not settings."""
 
     @abstractmethod
     def handle(self, options: argparse.Namespace, settings: "Settings") -> None:
@@ -68,9 +68,14 @@ class BaseCommand(ABC):
 
 def main(argv: Sequence[str]) -> int:
     """Run the command that `argv` (program name first) asks for; return the exit status."""
+    return exit_status(lambda: _run(list(argv[1:])))
+
+
+def exit_status(work: Callable[[], object]) -> int:
+    """Do `work` and return the exit status of the program; a user's mistake is one line on standard error."""
     status = 0
     try:
-        _run(list(argv[1:]))
+        work()
     except CommandError as error:
         status = _tell(error)
     except BrokenPipeError:
@@ -94,9 +99,9 @@ def _tell(error: CommandError) -> int:
 
 
 def _not_installed(error: ModuleNotFoundError) -> CommandError:
-    """Return what to tell of a library that is missing; raises `error` if it is no library but ours.
+    """Return the error for the user whose library is missing; raise `error` again if it is a module of ours.
 
-    Commands import their libraries when they run, so that this is where one turns out to be missing.
+    Commands import their libraries when they run, so it turns out only then that one is missing.
     """
     name = (error.name or "").partition(".")[0]
     if (_ROOT / name).exists() or (_ROOT / f"{name}.py").exists() or name in sys.stdlib_module_names:
@@ -161,7 +166,7 @@ def build_parser(name: str, command: BaseCommand) -> argparse.ArgumentParser:
 def _uninterrupted() -> Iterator[None]:
     """Hold back the signals to stop.
 
-    An exception from their handlers may become any other in the middle of importing an extension module.
+    In the middle of importing an extension module, the exception from a handler may turn into any other.
     """
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
     try:
@@ -211,8 +216,8 @@ def _run_command(name: str, arguments: list[str]) -> None:
     flags = {key: value for key, value in vars(options).items() if key in _settings_of(command)}
     if "@" in flags.get("broker", ""):
         raise CommandError(
-            "--broker takes no password, which others could read in the list of processes: "
-            "set BROKER in the environment or in .env",
+            "--broker takes no password, since others could read it in the list of processes: "
+            "set BROKER in the environment or in .env instead",
             status=2,
         )
     try:
@@ -220,7 +225,7 @@ def _run_command(name: str, arguments: list[str]) -> None:
     except InvalidSettings as error:
         raise CommandError(str(error), status=2) from None
     configure_log(settings.log_level, role=name)
-    # who starts others has told it; their input is a pipe from it
+    # a role with this flag was started by another, which has given the warning already
     if command.is_role and not options.stop_at_eof and "broker" in command.settings:
         _warn_of_clear_password(settings)
     command.handle(options, settings)

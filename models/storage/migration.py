@@ -36,7 +36,7 @@ def upgrade(database: peewee.SqliteDatabase, schema: Schema) -> None:
     """
     version = database.user_version
     if version == schema.version:
-        return  # another one of us was quicker
+        return  # another process was quicker
     if version < 3:
         database.execute_sql("DROP INDEX reading_message_id")
     if version == 1:  # or the new one of that name would not be made

@@ -87,7 +87,7 @@ def _create_file(path: Path) -> bool:
         os.close(
             os.open(os.path.realpath(path), os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _OWNER_ONLY)
         )
-    except FileExistsError:  # another one of us was quicker
+    except FileExistsError:  # another process was quicker
         return False
     return True
 

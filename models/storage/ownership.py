@@ -35,7 +35,7 @@ def sole_owner(path: Path, schema: Schema = READINGS) -> Iterator[None]:
         except BlockingIOError:
             owner = os.read(descriptor, 32).decode(errors="replace") or "unknown"
             raise UnusableDatabase(
-                f"{schema.setting}={path} is in use by another one of us (process {owner}): "
+                f"{schema.setting}={path} is in use by another {schema.owner} (process {owner}): "
                 f"stop that one, or set another {schema.setting} and CLIENT_ID"
             ) from None
         with suppress(OSError):  # of an earlier version, or of another user

@@ -22,6 +22,8 @@ class Schema:
 
     # The setting that names the file, for error messages.
     setting: str
+    # The role that has the file to itself, for error messages.
+    owner: str
     # Marks the file as ours (SQLite's application_id).
     application_id: int
     # Grows with every change of the tables (SQLite's user_version).
@@ -31,8 +33,9 @@ class Schema:
 
 READINGS = Schema(
     "DB_FILE",
+    "subscriber",
     0x6D716176,
     4,
     (Series, Reading, ReadingId, RejectedMessage, Delivery, Counter, Subscription),
 )
-OUTBOX = Schema("OUTBOX_FILE", 0x6D716F78, 1, (Outgoing,))
+OUTBOX = Schema("OUTBOX_FILE", "publisher", 0x6D716F78, 1, (Outgoing,))

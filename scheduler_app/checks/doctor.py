@@ -5,7 +5,7 @@ import os
 import secrets
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -27,16 +27,20 @@ from scheduler_app.publishing.records import Metrics
 from scheduler_app.publishing.topics import metrics_topic
 from scheduler_app.runtime.lifecycle import wait_until
 
-# Seconds.
+# Seconds to wait for an answer of the broker, and for its own statistics below $SYS.
 _ANSWER_TIMEOUT = 5.0
 _SYS_TIMEOUT = 1.0
-# More than Mosquitto keeps for a client that is away unless it is told to keep more; and the most we try.
+# Messages. The first is more than Mosquitto keeps by default for a client that is away; the second is the
+# most that is tried.
 _LEAST_QUEUE_TEST, _MOST_QUEUE_TEST = 1100, 20_000
-# A broker takes at least so many messages a second from us.
+# Messages a second that a broker takes from us at least.
 _SLOWEST = 500
-# Messages a second. Below it, a queue of any size lasts for years.
+# Seconds that clocks may differ by without a word.
+_CLOCK_TOLERANCE = 1.0
+# Messages a second. At a lower rate, a queue of any size lasts for years.
 _LEAST_RATE = 1e-5
 _NETWORK_FILE_SYSTEMS = ("nfs", "cifs", "smb", "9p", "sshfs", "afs", "ceph", "gluster")
+# Digits of a number that a broker tells.
 _MOST_DIGITS = 20
 _DROPPED_TOPIC = "$SYS/broker/publish/messages/dropped"  # Mosquitto's
 
@@ -57,10 +61,17 @@ class Finding(NamedTuple):
     text: str
 
 
-def examine(settings: Settings, downtime: float) -> Iterator[Finding]:
-    """Yield what each check finds, as it finds it. What rests on something that failed is left out.
+def examine(
+    settings: Settings,
+    downtime: float,
+    *,
+    now: Callable[[], float] = time.time,
+    elapsed: Callable[[], float] = time.monotonic,
+) -> Iterator[Finding]:
+    """Yield what each check finds, as it finds it. A check is left out if one that it builds on has failed.
 
-    `downtime`: for how many seconds the subscriber may be away, by its owner's plan.
+    `downtime`: for how many seconds the subscriber may be away, by its owner's plan. `now` tells UTC
+    epoch seconds, `elapsed` the seconds of a clock that never jumps.
     """
     windows = ", ".join(window.name for window in settings.windows)
     topics = ", ".join(stream.topic for stream in settings.streams)
@@ -69,23 +80,21 @@ def examine(settings: Settings, downtime: float) -> Iterator[Finding]:
     yield database
     if database.level != Level.FAIL:
         yield _check_file_system(settings.db_file)
-        yield from _check_messages(settings)
+        yield from _check_messages(settings, now())
     if settings.broker.reveals_password:
         yield Finding(Level.WARN, "broker", CLEAR_PASSWORD.format(settings.broker))
     broker, answers = _check_broker(settings)
     yield broker
     if broker.level != Level.FAIL:
         yield from _check_dropped(settings)  # before the next check makes a broker drop some
-        metrics: Metrics | None = None
-        if (payload := answers.get(metrics_topic(settings))) is not None:
-            try:
-                metrics = parse_metrics(payload)
-            except InvalidMessage as error:
-                text = f"what is on {metrics_topic(settings)} is not from a subscriber: {error}"
-                yield Finding(Level.WARN, "metrics", text)
-        yield _check_session(settings, _rate(metrics), downtime)
+        payload = answers.get(metrics_topic(settings))
+        metrics = None if payload is None else read_metrics(settings, payload)
+        if isinstance(metrics, Finding):
+            yield metrics
+            metrics = None
+        yield _check_session(settings, _rate(metrics), downtime, elapsed)
         if metrics is not None:
-            yield from _check_metrics(settings, metrics)
+            yield from check_metrics(settings, metrics)
 
 
 def _check_database(settings: Settings) -> Finding:
@@ -133,8 +142,11 @@ def _free(folder: Path) -> str:
     return f"{stats.f_bavail * stats.f_frsize / 2**20:,.0f} MiB"
 
 
-def _check_messages(settings: Settings) -> Iterator[Finding]:
-    """Look at what has come so far: clocks that differ, devices that send only retained messages."""
+def _check_messages(settings: Settings, now: float) -> Iterator[Finding]:
+    """Look at what has come so far: clocks that differ, devices that send only retained messages.
+
+    `now` is in UTC epoch seconds.
+    """
     try:
         with open_reader(settings.db_file) as stored:
             counts = stored.counters()
@@ -142,16 +154,19 @@ def _check_messages(settings: Settings) -> Iterator[Finding]:
     except UnreadableDatabase as error:
         yield Finding(Level.FAIL, "messages", str(error))
         return
-    if newest is not None and newest > time.time() + 1:
-        ahead = newest - time.time()
-        yield Finding(Level.WARN, "clock", f"the newest reading is {ahead:.0f} s ahead of our clock")
+    if newest is not None and newest > now + _CLOCK_TOLERANCE:
+        ahead = newest - now
+        yield Finding(
+            Level.WARN, "clock", f"the newest reading is {ahead:.0f} s ahead of the clock of this machine"
+        )
     if counts.get("late", 0):
         text = (
-            f"{counts['late']} readings were older than the retention when they came: clocks, or an outage?"
+            f"{counts['late']} readings were older than RETENTION when they came, and are in no average: "
+            "the clock of a sensor is wrong, or they came after a long outage"
         )
         yield Finding(Level.WARN, "clock", text)
     if counts.get("retained", 0) and counts["retained"] == counts.get("received", 0):
-        text = "only retained messages have come; those are old copies and never counted"
+        text = "all messages so far were retained ones: those are old copies, which are never counted"
         yield Finding(Level.WARN, "messages", text)
 
 
@@ -176,42 +191,54 @@ def _check_broker(settings: Settings) -> tuple[Finding, dict[str, bytes]]:
         text = f"{settings.broker}: a message at QoS 1 went out and came back"
         return Finding(Level.OK, "broker", text), answers
     if connected:
-        trouble = f"{settings.broker} connects, but a message at QoS 1 did not come back: may we use {topic}?"
+        trouble = (
+            f"{settings.broker} accepts the connection, but a message at QoS 1 did not come back: it must "
+            f"allow us to subscribe to {topic} and to publish on it"
+        )
     return Finding(Level.FAIL, "broker", trouble or f"no answer from {settings.broker}"), answers
 
 
-def _check_session(settings: Settings, rate: float | None, downtime: float) -> Finding:
+def _check_session(
+    settings: Settings, rate: float | None, downtime: float, elapsed: Callable[[], float]
+) -> Finding:
     """Leave a session behind, have messages sent to it, come back, and count.
 
-    So many as come in the `downtime` (seconds) at `rate` (messages a second), within limits.
+    It sends as many as come in the `downtime` (seconds) at `rate` (messages a second), within limits.
     """
     needed = math.ceil((rate or 0) * downtime)
     number = min(max(needed, _LEAST_QUEUE_TEST), _MOST_QUEUE_TEST)
     topic = f"{settings.stats_topic}/$check/{secrets.token_hex(4)}"
     role = f"check-{secrets.token_hex(4)}"
     first = IngestSession(settings, [topic], role=role, quiet=True)
-    _receive_until(first, 0)
+    _receive_until(first, 0, elapsed)
     first.disconnect()
     if not _send(settings, topic, number):
-        return Finding(Level.WARN, "session", f"{settings.broker} did not take {number} messages in time")
+        return Finding(
+            Level.WARN, "session", f"{settings.broker} did not acknowledge {number} messages in time"
+        )
     second = IngestSession(settings, [topic], role=role, quiet=True)
-    received, lost = _receive_until(second, number)
+    received, lost = _receive_until(second, number, elapsed)
     second.disconnect()
     IngestSession(settings, [topic], role=role, quiet=True).discard()
     if lost:
-        text = "the broker forgets our session when we are away: what is sent meanwhile is lost"
+        text = (
+            "the broker forgets the session of a client that is away: what is published while the subscriber "
+            "is down is lost"
+        )
         return Finding(Level.WARN, "session", text)
     if received < number:
-        enough = f", {timedelta(seconds=round(received / rate))} of it at the present rate" if rate else ""
+        enough = ""
+        if rate:
+            enough = f" (what comes in {timedelta(seconds=round(received / rate))} at the present rate)"
         text = (
-            f"the broker keeps only {received} messages while we are away{enough}, and drops the rest "
-            "silently: raise its queue limit (Mosquitto: max_queued_messages 0)"
+            f"the broker keeps only {received} messages while the subscriber is away{enough}, and drops the "
+            "rest silently: raise the limit of its queue (Mosquitto: max_queued_messages 0)"
         )
         return Finding(Level.WARN, "session", text)
     return Finding(
         Level.OK,
         "session",
-        f"the broker kept {number} messages for us while we were away{_enough(number, needed, downtime)}",
+        f"the broker kept {number} messages for a client that was away{_enough(number, needed, downtime)}",
     )
 
 
@@ -221,18 +248,18 @@ def _enough(kept: int, needed: int, downtime: float) -> str:
         return ""
     if kept >= needed:
         return f", enough for {format_duration(downtime)} at the present rate"
-    return f"; in {format_duration(downtime)} at the present rate come {needed}, more than were tried"
+    return f"; at the present rate {needed} come in {format_duration(downtime)}, more than were tried"
 
 
-def _receive_until(session: IngestSession, enough: int) -> tuple[int, bool]:
+def _receive_until(session: IngestSession, enough: int, elapsed: Callable[[], float]) -> tuple[int, bool]:
     """Connect, subscribe, and wait a while for `enough` messages.
 
     Returns how many there were, and whether the broker has begun a new session for us.
     """
     received, lost = 0, False
     session.connect()
-    deadline = time.monotonic() + _ANSWER_TIMEOUT + enough / _SLOWEST
-    while (received < enough or not session.subscribed) and time.monotonic() < deadline:
+    deadline = elapsed() + _ANSWER_TIMEOUT + enough / _SLOWEST
+    while (received < enough or not session.subscribed) and elapsed() < deadline:
         if not session.connected and not session.connect():
             break
         batch = session.receive(_LEAST_QUEUE_TEST, 0.2)
@@ -280,22 +307,34 @@ def _check_dropped(settings: Settings) -> Iterator[Finding]:
     # a broker without such topics says nothing, or even hangs up
     wait_until(lambda: bool(answers) or connection.trouble is not None, _SYS_TIMEOUT)
     connection.stop()
-    # of 4,300 digits Python makes no number
+    # Python converts no number of 4,300 digits
     if answers and answers[0].isdigit() and len(answers[0]) < _MOST_DIGITS and int(answers[0]):
         text = f"the broker has dropped {int(answers[0])} messages since it started, ours or others'"
         yield Finding(Level.WARN, "broker", text)
 
 
-def _check_metrics(settings: Settings, metrics: Metrics) -> Iterator[Finding]:
+def read_metrics(settings: Settings, payload: bytes) -> Metrics | Finding:
+    """Return the metrics that are published, or what was found in their place."""
+    try:
+        return parse_metrics(payload)
+    except InvalidMessage as error:
+        text = f"the message on {metrics_topic(settings)} does not come from a subscriber: {error}"
+        return Finding(Level.WARN, "metrics", text)
+
+
+def check_metrics(settings: Settings, metrics: Metrics) -> Iterator[Finding]:
     """Look at what a running subscriber tells of itself."""
     if metrics.short_connections >= SUSPICIOUS:
-        text = f"the subscriber is thrown out again and again: does another client use {settings.client_id}?"
+        text = (
+            "the broker closes the subscriber's connection again and again: does another client use "
+            f"the same CLIENT_ID={settings.client_id}?"
+        )
         yield Finding(Level.WARN, "client id", text)
     if metrics.session_lost_at is not None:
         text = (
             f"at {time_text(metrics.session_lost_at)} UTC the broker had no session of the subscriber: what "
-            f"was published since {time_text(metrics.session_lost_since)} UTC until then was lost to it. "
-            f"Does another client use {settings.client_id}, or has the broker lost its data?"
+            f"was published from {time_text(metrics.session_lost_since)} UTC until then was lost. Does "
+            f"another client use the same CLIENT_ID={settings.client_id}, or has the broker lost its data?"
         )
         yield Finding(Level.WARN, "session", text)
 

@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from scheduler_app.checks.audit import Audit
     from scheduler_app.mqtt.message import Message
 
-# Bytes. Of 10,000 series it is four minutes.
+# Bytes. 10,000 series publish as much in four minutes.
 _MOST_BYTES = 256 * 2**20
-# What a message takes beside its topic and payload.
+# Bytes that a message takes in memory beside its topic and payload.
 _OVERHEAD = 300
 
 
 class Command(BaseCommand):
-    help = "Recompute every published statistic from the stored readings; exit status 1 if one is off."
+    help = "Recompute every published statistic from the stored readings; exit status 1 if one differs."
     settings = (*BROKER_SETTINGS, "stats_topic", "db_file", "max_clock_skew")
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
@@ -30,8 +30,8 @@ class Command(BaseCommand):
             "--duration",
             type=pause,
             default="20s",
-            help="how long to listen; the averages of all readings together can only be audited if they "
-            "are published meanwhile (default: %(default)s)",
+            help="how long to listen; the averages over all readings together are audited only if they are "
+            "published in that time (default: %(default)s)",
         )
 
     def handle(self, options: argparse.Namespace, settings: "Settings") -> None:
@@ -56,17 +56,19 @@ class Command(BaseCommand):
                 trouble = connection.trouble
                 connection.stop()
             if not kept.messages:
-                raise CommandError(trouble or f"nothing is published on {everything}: has a subscriber run?")
+                raise CommandError(
+                    trouble or f"nothing is published on {everything}: is a subscriber running?"
+                )
             stored = store.snapshot()
         audit = Audit(stored, time.time(), whole_milliseconds(settings.max_clock_skew))
         if kept.left_out:
-            audit.skipped["messages beyond what is kept in memory until they are audited"] = kept.left_out
+            audit.skipped["messages that came when the memory for them was full"] = kept.left_out
         check(audit, kept.messages, settings)
         report(audit)
 
 
 class Kept:
-    """Keeps messages until they are audited, as far as they may be a subscriber's and memory allows."""
+    """Keeps messages until they are audited: as many as fit, and none larger than a subscriber's."""
 
     def __init__(self, most: int = _MOST_BYTES) -> None:
         from scheduler_app.publishing.messages import SERIES_BYTES
@@ -95,7 +97,7 @@ def check(audit: "Audit", messages: "Iterable[Message]", settings: "Settings") -
         if message.topic == state_topic(settings) or not message.payload:
             continue
         if message.topic == settings.stats_topic:
-            # which tick it belongs to is told right after it, but only while it happens
+            # the metrics right after it say which tick it belongs to, but not so for retained copies
             try:
                 averages = None if message.retained else parse_averages(message.payload)
             except InvalidMessage:
@@ -133,9 +135,9 @@ def report(audit: "Audit") -> None:
     for reason, count in audit.skipped.items():
         print(f"skipped: {count:,} {printable(reason)}")
     if not audit.compared:
-        raise CommandError("nothing that is published could be compared with what is stored")
+        raise CommandError("nothing that was published could be compared with the stored readings")
     if audit.off:
         raise CommandError(
-            f"{audit.off:,} of {audit.compared:,} statistics are off, more than {TOLERANCE:g} of their size "
-            "or, where they must be exact, at all"
+            f"{audit.off:,} of {audit.compared:,} statistics differ from what the stored readings give: "
+            f"those that must be exact at all, the others by more than {TOLERANCE:g} of their size"
         )

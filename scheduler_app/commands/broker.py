@@ -5,16 +5,17 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from scheduler_app.arguments import port_number
+from scheduler_app.arguments import listening_address, port_number
 from scheduler_app.management import BaseCommand
 
 if TYPE_CHECKING:
     from config.settings import Settings
     from scheduler_app.runtime.lifecycle import StopSignal
 
-# Seconds; and so many times in a row without an answer are no accident.
+# Seconds between two tests of the broker, and seconds that an answer may take.
 _WATCH_INTERVAL = 5.0
 _ANSWER_TIMEOUT = 3.0
+# Tests in a row without an answer after which the broker is given up.
 _FAILURES = 2
 
 
@@ -24,7 +25,12 @@ class Command(BaseCommand):
     is_role = True
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
+        parser.add_argument(
+            "--host",
+            type=listening_address,
+            default="127.0.0.1",
+            help="IP address to listen on (default: %(default)s)",
+        )
         parser.add_argument("--port", type=port_number, default=1883, help="port (default: %(default)s)")
 
     def handle(self, options: argparse.Namespace, settings: "Settings") -> None:
@@ -37,12 +43,13 @@ class Command(BaseCommand):
 
         with role(options) as stop:
             run_embedded_broker(options.host, options.port)
-            logger.info("the embedded broker listens on {}:{}", options.host, options.port)
+            host = f"[{options.host}]" if ":" in options.host else options.host
+            logger.info("the embedded broker listens on {}:{}", host, options.port)
             if not is_loopback(options.host):
                 logger.warning(
-                    "the embedded broker asks nobody for a password: whoever reaches {}:{} can read and "
-                    "publish everything. Where others are, use one with passwords, such as Mosquitto",
-                    options.host,
+                    "the embedded broker has no passwords: anybody who reaches {}:{} can read and publish "
+                    "everything. On a network with others, use a broker with passwords, such as Mosquitto",
+                    host,
                     options.port,
                 )
             watch = threading.Thread(target=_watch, args=(stop, options.host, options.port), daemon=True)
@@ -51,7 +58,7 @@ class Command(BaseCommand):
 
 
 def _watch(stop: "StopSignal", host: str, port: int) -> None:
-    """Stop when the broker lets nobody in any more: its router can fail while it still listens."""
+    """Stop when the broker accepts no client any more: its router can fail while it still listens."""
     from scheduler_app.mqtt.probe import answers
 
     failures = 0
@@ -59,4 +66,4 @@ def _watch(stop: "StopSignal", host: str, port: int) -> None:
         time.sleep(_WATCH_INTERVAL)
         failures = 0 if answers(host, port, _ANSWER_TIMEOUT) else failures + 1
         if failures == _FAILURES:
-            stop.request(failure=f"the embedded broker on {host}:{port} lets no client in any more")
+            stop.request(failure=f"the embedded broker on {host}:{port} accepts no client any more")

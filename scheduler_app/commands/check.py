@@ -21,8 +21,8 @@ class Command(BaseCommand):
             "--downtime",
             type=pause,
             default="10min",
-            help="how long the subscriber may be away: does the broker keep as much as comes in that time, "
-            "at the present rate? (default: %(default)s)",
+            help="how long the subscriber may be away; the broker must keep all that comes in that time, "
+            "at the present rate (default: %(default)s)",
         )
 
     def handle(self, options: argparse.Namespace, settings: "Settings") -> None:
@@ -34,4 +34,4 @@ class Command(BaseCommand):
             if finding.level == Level.FAIL:
                 failed.append(finding.name)
         if failed:
-            raise CommandError(f"failed: {', '.join(failed)}")
+            raise CommandError(f"these checks failed: {', '.join(failed)}")

@@ -2,7 +2,8 @@
 
 import argparse
 import sys
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from config.text import printable
@@ -20,8 +21,14 @@ class Command(BaseCommand):
     help = "Plot the readings of a series and their rolling average in the terminal; export them as CSV."
     settings = ("db_file",)
 
+    def __init__(self, now: Callable[[], float] = time.time) -> None:
+        """`now` tells UTC epoch seconds."""
+        self.now = now
+
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        parser.add_argument("series", metavar="SERIES", help="its name; 'manage.py series' lists them")
+        parser.add_argument(
+            "series", metavar="SERIES", help="name of the series; 'manage.py series' lists them"
+        )
         parser.add_argument(
             "--window", type=window, default="5min", help="window to average over (default: %(default)s)"
         )
@@ -29,7 +36,7 @@ class Command(BaseCommand):
             "--since",
             type=pause,
             metavar="DURATION",
-            help="only the last so long, such as 30min (default: all that is stored)",
+            help="only the readings of the last DURATION, such as 30min (default: all that are stored)",
         )
         parser.add_argument(
             "--csv",
@@ -38,13 +45,11 @@ class Command(BaseCommand):
         )
 
     def handle(self, options: argparse.Namespace, settings: "Settings") -> None:
-        import time
-
         from models.statistics.rolling_average import rolling_averages
         from scheduler_app.runtime.stored_readings import stored_readings
 
         name, window = options.series, options.window
-        since = float("-inf") if options.since is None else time.time() - options.since
+        since = float("-inf") if options.since is None else self.now() - options.since
         with stored_readings(settings.db_file) as stored:
             series = {row.name: row.id for row in stored.series()}
             if name not in series:
@@ -60,7 +65,7 @@ class Command(BaseCommand):
         if options.csv:
             print_csv(rows, window.name)
         elif not rows:
-            raise CommandError(f"{printable(name)} has no readings in that time")
+            raise CommandError(f"{printable(name)} has no readings in the time that --since asks for")
         else:
             print_plot(rows, name, window.name)
 
@@ -78,8 +83,8 @@ def suggestion(name: str, names: Iterable[str]) -> str:
 def print_csv(rows: Iterable[tuple[float, float, float]], window: str) -> None:
     """Print each reading with its rolling average, with every digit."""
     print(f"time,value,avg_{window}")
-    for time, value, average in rows:
-        print(f"{time!r},{value!r},{average!r}")
+    for at, value, average in rows:
+        print(f"{at!r},{value!r},{average!r}")
 
 
 def print_plot(rows: list[tuple[float, float, float]], name: str, window: str) -> None:
@@ -90,8 +95,8 @@ def print_plot(rows: list[tuple[float, float, float]], name: str, window: str) -
 
     columns, lines = shutil.get_terminal_size()
     curves = [
-        ("readings", [(time, value) for time, value, _ in rows]),
-        (f"avg_{window}", [(time, average) for time, _, average in rows]),
+        ("readings", [(at, value) for at, value, _ in rows]),
+        (f"avg_{window}", [(at, average) for at, _, average in rows]),
     ]
     text = plot(
         curves,

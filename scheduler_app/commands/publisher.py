@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from config.settings import Settings
     from scheduler_app.runtime.scheduler import Scheduler
 
-# Seconds.
+# Seconds between two readings of a sensor, if nothing else is asked for.
 _MIN_INTERVAL, _MAX_INTERVAL = 1.0, 30.0
-# Seconds between two looks at which readings are due, where they are too many for a job each.
+# Seconds between two looks at which readings are due, where there are too many sensors for a job each.
 _LOOK = 0.05
 
 
@@ -47,7 +47,10 @@ class Command(BaseCommand):
             "(default: random pauses)",
         )
         parser.add_argument(
-            "--count", type=positive, help="end after so many in total, all acknowledged (default: never)"
+            "--count",
+            type=positive,
+            metavar="N",
+            help="end when N readings in total are published and acknowledged (default: never)",
         )
         parser.add_argument("--seed", type=int, help="make numbers and pauses repeatable (default: random)")
 
@@ -79,7 +82,7 @@ class Command(BaseCommand):
             except UnusableDatabase as error:
                 raise CommandError(str(error)) from None
             if waiting:
-                logger.info("{} readings wait in the outbox", waiting)
+                logger.info("{} readings of an earlier run wait in the outbox", waiting)
 
             connection = Connection(settings, "publisher")
             sender = OutboxSender(outbox, connection, waiting)
@@ -115,11 +118,13 @@ class Command(BaseCommand):
 
 
 def check_call(options: argparse.Namespace, topic: str) -> None:
-    """Fill in the pauses that were not given. Raises CommandError for what does not go together."""
+    """Fill in the pauses that were not given. Raises CommandError for arguments that exclude each other."""
     from config.topics import check_topic
 
     if options.rate is not None and (options.min_interval, options.max_interval) != (None, None):
-        raise CommandError("--rate leaves no room for --min-interval and --max-interval", status=2)
+        raise CommandError(
+            "--rate cannot be used with --min-interval or --max-interval: it sets the pauses itself", status=2
+        )
     if options.min_interval is None:
         options.min_interval = _MIN_INTERVAL
     if options.max_interval is None:
@@ -128,10 +133,10 @@ def check_call(options: argparse.Namespace, topic: str) -> None:
         raise CommandError("--min-interval is longer than --max-interval", status=2)
     try:
         if "," in topic:
-            raise ValueError("a single topic")
+            raise ValueError("must be a single topic")
         check_topic(topic if options.series is None else f"{topic}/{options.series - 1}")
     except ValueError as error:
-        raise CommandError(f"TOPIC={topic} cannot be published to: {error}", status=2) from None
+        raise CommandError(f"TOPIC={topic} cannot be published to: it {error}", status=2) from None
 
 
 def add_job(

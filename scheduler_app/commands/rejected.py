@@ -24,10 +24,15 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument(
-            "--limit", type=positive, default=20, help="so many of the newest (default: %(default)s)"
+            "--limit",
+            type=positive,
+            default=20,
+            help="how many of the newest messages to list (default: %(default)s)",
         )
         parser.add_argument(
-            "--json", action="store_true", help="print all of them, the oldest first, one JSON object a line"
+            "--json",
+            action="store_true",
+            help="print all of them as JSON, the oldest first, one object in each line",
         )
 
     def handle(self, options: argparse.Namespace, settings: "Settings") -> None:

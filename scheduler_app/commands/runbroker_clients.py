@@ -53,7 +53,7 @@ class Command(BaseCommand):
             if supervisor.start("stats"):
                 logger.info("started stats: {} as tables on standard output", settings.stats_topic)
             if set(settings.topic) & set("+#,"):
-                logger.info("no publisher: {} is no single topic to publish to", settings.topic)
+                logger.info("started no publisher: {} is not a single topic", settings.topic)
             elif supervisor.start("publisher"):
                 logger.info("started publisher: random numbers to {}", settings.topic)
             if not stop.requested:

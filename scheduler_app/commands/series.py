@@ -39,14 +39,15 @@ class Command(BaseCommand):
             type=order(tuple(_VALUES)),
             default="name",
             metavar="COLUMN",
-            help=f"sort by {', '.join(_VALUES)}; descending with a - before it (default: %(default)s)",
+            help=f"sort by {', '.join(_VALUES)}; a - before it sorts in descending order "
+            "(default: %(default)s)",
         )
         parser.add_argument(
             "--format",
             type=table_format,
             default="simple",
             metavar="FORMAT",
-            help="a table format of tabulate, or json: an object a line, times in UTC epoch seconds "
+            help="a table format of tabulate, or json: one object in each line, times in UTC epoch seconds "
             "(default: %(default)s)",
         )
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from config.settings import Settings
     from scheduler_app.console.inbox import Inbox
 
-# So many lines of the log are kept while the terminal is drawn on.
+# How many lines of the log are kept while the terminal is drawn on.
 _KEPT_LOG = 100
 
 
@@ -25,7 +25,7 @@ class Command(BaseCommand):
     is_role = True
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        parser.add_argument("--once", action="store_true", help="print one table and end")
+        parser.add_argument("--once", action="store_true", help="print one table, then end")
         parser.add_argument(
             "--format",
             type=table_format,
@@ -36,8 +36,8 @@ class Command(BaseCommand):
         parser.add_argument(
             "--all",
             action="store_true",
-            help="one row a series: its latest value and that one's age, how many readings its longest "
-            "window holds, and of each window the avg, or else the first statistic",
+            help="print a row for each series: its latest value and how old it is, how many readings its "
+            "longest window holds, and for each window the avg, or the first statistic where there is no avg",
         )
         parser.add_argument(
             "--filter",
@@ -50,14 +50,14 @@ class Command(BaseCommand):
             "--sort",
             type=order(("name", "last", "age", "count"), windows=True),
             metavar="COLUMN",
-            help="with --all: sort by name, last, age, count or a window, such as 5min; descending with "
-            "a - before it (default: name)",
+            help="with --all: sort by name, last, age, count or a window, such as 5min; a - before it sorts "
+            "in descending order (default: name)",
         )
         parser.add_argument(
             "--live",
             action="store_true",
-            help="with --all: draw the table in its place, as far as it fits, with the recent values of "
-            "the column that is sorted by or else of the shortest window",
+            help="with --all: redraw the table in place, with as many rows as fit, and with a small curve of "
+            "the recent values of the window it is sorted by, or else of the shortest window",
         )
 
     def handle(self, options: argparse.Namespace, settings: "Settings") -> None:
@@ -95,16 +95,18 @@ View = tuple[tuple[str, ...], Callable[[], None]]
 
 
 def check_call(options: argparse.Namespace) -> None:
-    """Raise CommandError for what does not go together."""
+    """Raise CommandError for arguments that exclude each other."""
     for name in ("live", "filter", "sort"):
         if getattr(options, name) and not options.all:
-            raise CommandError(f"--{name} goes with --all", status=2)
+            raise CommandError(f"--{name} works only together with --all", status=2)
     if options.live and options.once:
-        raise CommandError("--live and --once contradict each other", status=2)
+        raise CommandError("--live and --once cannot be used together", status=2)
     if options.live and options.format == "json":
-        raise CommandError("--live draws a table: --format json goes without it", status=2)
+        raise CommandError("--live draws a table and cannot be used with --format json", status=2)
     if options.live and not sys.stdout.isatty():
-        raise CommandError("--live needs a terminal: without it, tables are printed one after the other")
+        raise CommandError(
+            "--live needs a terminal to draw on; without --live, tables are printed one after the other"
+        )
 
 
 def view_of_averages(
@@ -117,7 +119,7 @@ def view_of_averages(
     from loguru import logger
 
     from scheduler_app.console.table import render
-    from scheduler_app.log import LogLimit
+    from scheduler_app.log import LogLimit, more_like_it
     from scheduler_app.publishing.messages import OFFLINE, InvalidMessage, parse_averages, parse_state
     from scheduler_app.publishing.topics import state_topic
 
@@ -129,14 +131,18 @@ def view_of_averages(
             try:
                 if message.topic == state:
                     if parse_state(message.payload) == OFFLINE and warnings.allows(OFFLINE) is not None:
-                        logger.warning("the subscriber is offline; no newer averages until it is back")
+                        logger.warning(
+                            "the subscriber is offline: there are no newer averages until it is back"
+                        )
                     continue
                 averages = parse_averages(message.payload)
             except InvalidMessage as error:
                 if (held := warnings.allows(error.reason)) is not None:
-                    more = f" ({held} more like it)" if held else ""
                     logger.warning(
-                        "a message on {} is not from a subscriber: {}{}", message.topic, error, more
+                        "a message on {} was ignored, since it does not come from a subscriber: {}{}",
+                        message.topic,
+                        error,
+                        more_like_it(held),
                     )
                 continue
             text = json.dumps(averages) if options.format == "json" else render(averages, options.format)
@@ -158,7 +164,7 @@ def view_of_all(
 
     from scheduler_app.console.order import Order
     from scheduler_app.console.screen import Screen
-    from scheduler_app.console.series_table import Board
+    from scheduler_app.console.series_table import SeriesTable
     from scheduler_app.console.series_view import Display, JsonLines, Live, SeriesView, Tables
     from scheduler_app.log import kept_log
     from scheduler_app.publishing.topics import state_topic
@@ -173,12 +179,12 @@ def view_of_all(
         display = Live(stack.enter_context(Screen(sys.stdout)), options.format, below, log)
     else:
         display = JsonLines() if options.format == "json" else Tables(options.format)
-    board = Board(options.sort or Order("name"))
-    view = SeriesView(settings, inbox, board, display, topic_filter=options.filter, once=options.once)
+    series_table = SeriesTable(options.sort or Order("name"))
+    view = SeriesView(settings, inbox, series_table, display, topic_filter=options.filter, once=options.once)
 
     def show() -> None:
         view.run()
-        if options.once and not len(board):
+        if options.once and not len(series_table):
             raise CommandError(f"there are no statistics of a series on {below}")
 
     return (below, state_topic(settings)), show

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from config.settings import Settings
     from scheduler_app.mqtt.message import Message
 
-# Seconds.
+# Seconds to wait for the subscriber's messages.
 _ANSWER_TIMEOUT = 5.0
 
 
@@ -58,8 +58,8 @@ class Command(BaseCommand):
             topic = metrics_topic(settings)
             content = metrics_content(parse_metrics(answers[topic]))
         except InvalidMessage as error:
-            raise CommandError(f"what is on {topic} is not from a subscriber: {error}") from None
-        # the first, and no metric of that name takes its place
+            raise CommandError(f"the message on {topic} does not come from a subscriber: {error}") from None
+        # it comes first, and no metric of that name takes its place
         metrics = {"state": state} | content | {"state": state}
         print(json.dumps(metrics) if options.format == "json" else render_pairs(readable(metrics)))
 

@@ -1,11 +1,11 @@
-"""Messages that wait to be shown, so many and so large at most."""
+"""Messages that wait to be shown. Their number and their size are limited."""
 
 import threading
 from queue import SimpleQueue
 
 from loguru import logger
 
-from scheduler_app.log import LogLimit
+from scheduler_app.log import LogLimit, more_like_it
 from scheduler_app.mqtt.message import Message
 from scheduler_app.publishing.messages import SERIES_BYTES
 
@@ -17,8 +17,8 @@ MOST_BYTES = 32 * 2**20
 class Inbox:
     """A queue from the connection's thread to the one that shows, which may be slower.
 
-    Whoever can publish to the broker can fill it: what does not fit is left out, and that is told once
-    a minute. A message that is too large to be one of a subscriber never gets in.
+    Anybody who can publish to the broker can fill it: what does not fit is left out, and a line in the log
+    says so once a minute. A message that is larger than any of a subscriber's is never taken in.
     """
 
     def __init__(self, most_messages: int = MOST_MESSAGES, most_bytes: int = MOST_BYTES) -> None:
@@ -33,16 +33,16 @@ class Inbox:
         """Take a message in, if there is room. For one thread."""
         size = len(message.payload) + len(message.topic)
         if len(message.payload) > SERIES_BYTES:
-            self._complain(f"messages larger than {SERIES_BYTES} bytes are left out")
+            self._complain(f"messages larger than {SERIES_BYTES} bytes are not shown")
         elif self._bytes + size > self._most_bytes or self._queue.qsize() >= self._most_messages:
-            self._complain("more messages come than can be shown: some are left out")
+            self._complain("messages come faster than they can be shown: some are left out")
         else:
             with self._changing:
                 self._bytes += size
             self._queue.put(message)
 
     def end(self) -> None:
-        """Have `get` return None, after all that is there."""
+        """Make `get` return None after all messages that are there."""
         self._queue.put(None)
 
     def get(self, timeout: float | None = None) -> Message | None:
@@ -55,4 +55,4 @@ class Inbox:
 
     def _complain(self, reason: str) -> None:
         if (held := self._warnings.allows(reason)) is not None:
-            logger.warning("{}{}", reason, f" ({held} more like it)" if held else "")
+            logger.warning("{}{}", reason, more_like_it(held))

@@ -10,9 +10,10 @@ from config.text import printable
 # A series: (time in UTC epoch seconds, value), in the order of time.
 Points = Sequence[tuple[float, float]]
 
+# Seconds.
 _DAY = 86400.0
 _TICKS = 5
-# Braille characters are two dots wide.
+# Dots in the width of a Braille character.
 _DOTS = 2
 
 
@@ -31,7 +32,7 @@ def plot(curves: Sequence[tuple[str, Points]], *, title: str, columns: int, line
     scale = _Scale([value for _, points in curves for _, value in points])
     for number, (label, points) in enumerate(curves):
         drawn = list(_fewer(points, begin, end, columns * _DOTS))
-        # counted from the beginning: plotext's own arithmetic then has digits to spare
+        # times count from the beginning, so that plotext does not lose digits of large numbers
         plotext.plot(
             [time - begin for time, _ in drawn],
             [scale.place(value) for _, value in drawn],
@@ -51,7 +52,8 @@ def plot(curves: Sequence[tuple[str, Points]], *, title: str, columns: int, line
 class _Scale:
     """Where values stand between the lowest, at 0, and the highest, at 1.
 
-    plotext cannot draw all floats; these it can. All is halved, since a difference may be no float.
+    plotext cannot draw all floats, but all from 0 to 1. Values are halved before they are subtracted, since
+    the difference of two floats may be too large for one.
     """
 
     def __init__(self, values: Sequence[float]) -> None:

@@ -7,16 +7,18 @@ from typing import Self, TextIO
 
 from config.text import printable
 
-# Another page, which leaves the one with the history alone; no cursor; no line that goes on below.
+# Switch to a second page, so that the one with the history stays as it is; hide the cursor; cut off long
+# lines instead of wrapping them.
 _BEGIN = "\x1b[?1049h\x1b[?25l\x1b[?7l"
 _END = "\x1b[?7h\x1b[?25h\x1b[?1049l"
 _HOME = "\x1b[H"
-# Before a line is written: after one that fills its line, the cursor stands on the last character.
+# A line is cleared before it is written: after one that fills its line, the cursor stands on the last
+# character, which would be cleared too.
 _CLEAR_LINE, _CLEAR_REST = "\x1b[2K", "\x1b[J"
 
 
 class Screen:
-    """Shows lines on a page of their own while entered; leaving brings back what was there before."""
+    """Shows lines on a page of its own while entered; leaving brings back what was there before."""
 
     def __init__(self, terminal: TextIO) -> None:
         self._terminal = terminal
@@ -43,7 +45,7 @@ class Screen:
         columns, height = self._size()
         text = "\n".join(f"{_CLEAR_LINE}{printable(line)[:columns]}" for line in lines[:height])
         rest = f"\n{_CLEAR_REST}" if len(lines) < height else ""
-        # in one piece, and over what is there: nothing flickers
+        # written in one piece over the old page, so that nothing flickers
         self._write(f"{_HOME}{text}{rest}")
 
     def _write(self, text: str) -> None:

@@ -12,14 +12,14 @@ from scheduler_app.publishing.messages import headline, window_length
 from scheduler_app.publishing.records import SeriesMessage
 
 COLUMNS = ("name", "last", "age", "count")
-# As many values as a sparkline has blocks.
+# How many values a sparkline shows.
 _TREND = 20
-# Windows that have a column.
+# The most windows that get a column.
 _MOST_COLUMNS = 50
 
 
 class Table(NamedTuple):
-    """Texts of a table; `right` are the numbers of the columns that hold numbers."""
+    """The texts of a table; `right` holds the positions of the columns with numbers."""
 
     headings: list[str]
     rows: list[list[str]]
@@ -32,7 +32,7 @@ class _Entry:
     trend: deque[float | None] = field(default_factory=lambda: deque(maxlen=_TREND))
 
 
-class Board:
+class SeriesTable:
     """Keeps the newest message of each series, and the values that its sparkline is made of."""
 
     def __init__(self, order: Order) -> None:
@@ -48,24 +48,24 @@ class Board:
         if entry is None:
             entry = self._entries[message.series] = _Entry(message)
         elif entry.message == message:
-            return  # sent again on a new connection
+            return  # the same message, sent again on a new connection
         entry.message = message
         entry.trend.append(self._charted(message))
         self._changed.add(message.series)
 
     def clear(self, series: str) -> None:
-        """Forget a series that has aged out."""
+        """Forget a series that has ended."""
         self._entries.pop(series, None)
         self._changed.discard(series)
 
     @property
     def windows(self) -> list[str]:
-        """The names of all windows, the shortest first; of very many, the first."""
+        """The names of all windows, the shortest first; if there are very many, only the first ones."""
         names = {name for entry in self._entries.values() for name in entry.message.windows}
         return sorted(names, key=lambda name: window_length(name) or 0.0)[:_MOST_COLUMNS]
 
     def changed(self, now: float) -> Iterator[SeriesMessage]:
-        """Yield in order what has changed since this was asked the last time."""
+        """Yield, in the order of the table, the messages that have changed since the last call."""
         changed, self._changed = self._changed, set()
         for entry in self._in_order(now):
             if entry.message.series in changed:
@@ -74,8 +74,8 @@ class Board:
     def table(self, now: float, limit: int | None = None, *, trends: bool = False) -> Table:
         """Return the first rows, at most `limit`; `trends` adds a column of sparklines.
 
-        A window's column holds one statistic of each series. Where it is not the same for all, each
-        cell tells which.
+        The column of a window holds one statistic of each series. Where that is not the same statistic for
+        all series, each cell names its own.
         """
         entries = self._in_order(now)[:limit]
         windows = self.windows

@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from queue import Empty
 from typing import Protocol
@@ -13,33 +13,34 @@ from config.settings import Settings
 from config.topics import matches
 from scheduler_app.console.inbox import Inbox
 from scheduler_app.console.screen import Screen
-from scheduler_app.console.series_table import Board
+from scheduler_app.console.series_table import SeriesTable
 from scheduler_app.console.table import render_columns
-from scheduler_app.log import LogLimit
+from scheduler_app.log import LogLimit, more_like_it
 from scheduler_app.mqtt.message import Message
 from scheduler_app.publishing.messages import OFFLINE, InvalidMessage, parse_series, parse_state, write_series
 from scheduler_app.publishing.topics import metrics_topic, state_topic
 
-# Seconds. What is retained comes in one go: when so long none has come, all is here. The same for
-# what one tick publishes.
+# Seconds. Retained messages come in one go, and so do those of one tick: after a pause of this length all
+# of them are here.
 _QUIET = 0.5
-# What goes on without a pause is shown all the same.
+# Seconds. Messages that come without such a pause are shown after this time.
 _PATIENCE = 2.0
+# Seconds between two times that a table is drawn.
 _REDRAW = 1.0
-# Bytes of the messages that are kept, beside the limit MAX_SERIES: 20,000 of 1.6 kB each. In memory they
-# take up to ten times as much.
+# Bytes of the messages that are kept, a limit beside MAX_SERIES: enough for 20,000 of 1.6 kB each. In
+# memory they take up to ten times as much.
 _MOST_BYTES = 32 * 2**20
-# Lines above the table.
+# How many lines there are above the table.
 _HEAD = 2
 
 
 class Display(Protocol):
     """Where the series are shown."""
 
-    # Whether what is shown changes by itself, since time goes by.
+    # Whether what is shown changes with time, also when no message comes.
     moves: bool
 
-    def show(self, board: Board, now: float) -> None:
+    def show(self, series_table: SeriesTable, now: float) -> None:
         """Show the series at `now`, in UTC epoch seconds."""
 
 
@@ -51,8 +52,8 @@ class Tables:
     def __init__(self, table_format: str) -> None:
         self._format = table_format
 
-    def show(self, board: Board, now: float) -> None:
-        headings, rows, right = board.table(now)
+    def show(self, series_table: SeriesTable, now: float) -> None:
+        headings, rows, right = series_table.table(now)
         print(render_columns(rows, headings, right, self._format), flush=True)
 
 
@@ -61,8 +62,8 @@ class JsonLines:
 
     moves = False
 
-    def show(self, board: Board, now: float) -> None:
-        for message in board.changed(now):
+    def show(self, series_table: SeriesTable, now: float) -> None:
+        for message in series_table.changed(now):
             print(write_series(message))
         sys.stdout.flush()
 
@@ -79,15 +80,15 @@ class Live:
         self._title = title
         self._log = log
 
-    def show(self, board: Board, now: float) -> None:
+    def show(self, series_table: SeriesTable, now: float) -> None:
         foot = [self._log[-1].partition("\n")[0]] if self._log else []
         room = max(0, self._screen.lines - _HEAD - len(foot))
         lines: list[str] = []
-        if len(board):
-            headings, rows, right = board.table(now, room, trends=True)
+        if len(series_table):
+            headings, rows, right = series_table.table(now, room, trends=True)
             lines = render_columns(rows, headings, right, self._format).splitlines()[:room]
         clock = f"{datetime.fromtimestamp(now, UTC):%Y-%m-%d %H:%M:%S} UTC"
-        head = [f"{self._title} at {clock}: {len(board):,} series. Ctrl-C ends.", ""]
+        head = [f"{self._title} at {clock}: {len(series_table):,} series. Ctrl-C ends.", ""]
         self._screen.draw([*head, *lines, *foot])
 
 
@@ -95,7 +96,7 @@ class Rhythm:
     """Knows when it is time to show something. Times are seconds by a clock that never jumps."""
 
     def __init__(self, *, moves: bool) -> None:
-        """With `moves` it is time again after a while even if nothing is new."""
+        """With `moves` it is time again after a while, even if nothing new has come."""
         self._moves = moves
         self._complete = False
         self._last_retained = self._last = self._first_new = float("inf")
@@ -114,7 +115,7 @@ class Rhythm:
         self._last = self._first_new = float("inf")
 
     def due(self) -> float:
-        """Return when it is time; infinity if first something must come."""
+        """Return when it is time to show something; infinity if a message must come first."""
         if not self._complete:
             return self._last_retained + _QUIET
         if self._moves:
@@ -129,20 +130,25 @@ class SeriesView:
         self,
         settings: Settings,
         inbox: Inbox,
-        board: Board,
+        series_table: SeriesTable,
         display: Display,
         *,
         topic_filter: str | None = None,
         once: bool = False,
+        now: Callable[[], float] = time.time,
+        elapsed: Callable[[], float] = time.monotonic,
     ) -> None:
+        """`now` tells UTC epoch seconds, `elapsed` the seconds of a clock that never jumps."""
         self._root = settings.stats_topic
         self._state_topic = state_topic(settings)
         self._no_series = {settings.stats_topic, metrics_topic(settings)}
         self._inbox = inbox
-        self._board = board
+        self._series_table = series_table
         self._display = display
         self._filter = topic_filter
         self._once = once
+        self._now = now
+        self._elapsed = elapsed
         self._rhythm = Rhythm(moves=display.moves)
         self._warnings = LogLimit()
         self._most = settings.max_series
@@ -151,19 +157,19 @@ class SeriesView:
         self._bytes = 0
 
     def run(self) -> None:
-        """Show until the inbox ends; with `once` only a single time.
+        """Show the series until the inbox ends; with `once`, a single time.
 
-        Nothing is shown before all is here that the broker has retained.
+        Nothing is shown before all retained messages are here.
         """
         if self._display.moves:
-            self._display.show(self._board, time.time())
+            self._display.show(self._series_table, self._now())
         while True:
-            now = time.monotonic()
+            now = self._elapsed()
             due = self._rhythm.due()
             if now >= due:
                 self._rhythm.shown(now)
-                if len(self._board) or self._display.moves:
-                    self._display.show(self._board, time.time())
+                if len(self._series_table) or self._display.moves:
+                    self._display.show(self._series_table, self._now())
                 if self._once:
                     return
                 continue
@@ -178,14 +184,14 @@ class SeriesView:
     def _take(self, message: Message) -> None:
         if message.topic == self._state_topic:
             self._take_state(message)
-            # if there is no series at all, this is the end of what is retained
-            self._rhythm.heard(time.monotonic(), retained=message.retained)
+            # if there is no series at all, this is the last of the retained messages
+            self._rhythm.heard(self._elapsed(), retained=message.retained)
             return
         name = message.topic.removeprefix(f"{self._root}/")
         if message.topic in self._no_series or (self._filter and not matches(self._filter, name)):
             return
         if not message.payload:
-            self._board.clear(name)
+            self._series_table.clear(name)
             self._bytes -= self._sizes.pop(name, 0)
         else:
             try:
@@ -194,8 +200,8 @@ class SeriesView:
             except InvalidMessage as error:
                 self._complain(message.topic, error)
                 return
-            self._board.put(series)
-        self._rhythm.heard(time.monotonic(), retained=message.retained)
+            self._series_table.put(series)
+        self._rhythm.heard(self._elapsed(), retained=message.retained)
 
     def _take_state(self, message: Message) -> None:
         try:
@@ -204,18 +210,19 @@ class SeriesView:
             self._complain(message.topic, error)
             return
         if state == OFFLINE and self._warnings.allows(OFFLINE) is not None:
-            logger.warning("the subscriber is offline; nothing newer until it is back")
+            logger.warning("the subscriber is offline: nothing newer is shown until it is back")
 
     def _make_room(self, name: str, size: int) -> None:
         """Note the size of what is kept of a series; InvalidMessage if it is too much."""
         if name not in self._sizes and len(self._sizes) >= self._most:
-            raise InvalidMessage(f"there are {self._most:,} other series, as many as MAX_SERIES allows")
+            raise InvalidMessage(
+                f"there are already {self._most:,} other series, as many as MAX_SERIES allows"
+            )
         total = self._bytes - self._sizes.get(name, 0) + size
         if total > _MOST_BYTES:
-            raise InvalidMessage(f"what is shown would take more than {_MOST_BYTES:,} bytes")
+            raise InvalidMessage(f"all series together would take more than {_MOST_BYTES:,} bytes")
         self._bytes, self._sizes[name] = total, size
 
     def _complain(self, topic: str, error: InvalidMessage) -> None:
         if (held := self._warnings.allows(error.reason)) is not None:
-            more = f" ({held} more like it)" if held else ""
-            logger.warning("a message on {!r} is not shown: {}{}", topic, error, more)
+            logger.warning("a message on {!r} is not shown: {}{}", topic, error, more_like_it(held))

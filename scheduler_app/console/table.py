@@ -1,4 +1,4 @@
-"""Tables for people: the one file that knows tabulate. Whatever text is put in is printable, and bounded."""
+"""Tables for people: the one file that knows tabulate. All texts in them are made printable and cut short."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
@@ -7,7 +7,7 @@ from tabulate import tabulate, tabulate_formats
 from config.text import printable, shortened
 
 FORMATS: tuple[str, ...] = tuple(tabulate_formats)
-# Characters of a text in a cell. One name of 1,024 bytes would make every row as wide.
+# The most characters of a text in a cell: one name of 1,024 bytes would make every row as wide.
 WIDEST_CELL = 80
 
 
@@ -28,7 +28,7 @@ def render_table(rows: Sequence[Sequence[object]], headings: Sequence[str]) -> s
 def render_columns(
     rows: Sequence[Sequence[str]], headings: Sequence[str], right: Collection[int], table_format: str
 ) -> str:
-    """Return rows under their headings, texts as they are; the columns numbered `right` end in line."""
+    """Return rows under their headings, texts as they are; the columns in `right` are aligned right."""
     sides = ["right" if column in right else "left" for column in range(len(headings))]
     return str(
         tabulate(

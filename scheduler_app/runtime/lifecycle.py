@@ -23,14 +23,16 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 # Seconds between two touches of the health file, and between two looks while there is no health.
 _HEALTH_INTERVAL = 2.0
 _HEALTH_POLL = 0.1
+# Seconds between two looks at a condition.
 _POLL = 0.02
-# A role ends within 5 s of being told to, whatever its threads wait for: a broker's answer, a name
-# server's. They are daemons, and a commit is safe from being cut off.
+# Seconds that a thread may take to end. A role ends within 5 s of being told to, even if a thread waits for
+# the answer of a broker or a name server. Such a thread is a daemon, and ends with the process; a commit that
+# is cut off by that loses nothing.
 _END_TIMEOUT = 2.5
 
 
 class StopSignal:
-    """Collects the wish to stop: from SIGINT and SIGTERM while entered, or from `request`.
+    """Collects requests to stop: from SIGINT and SIGTERM while entered, or from `request`.
 
     Leaving the context restores the former signal handlers.
     """
@@ -38,7 +40,7 @@ class StopSignal:
     def __init__(self) -> None:
         # SimpleQueue.put is reentrant, so a signal handler may call it at any moment;
         # threading.Event.set is not.
-        self._wishes: SimpleQueue[None] = SimpleQueue()
+        self._requests: SimpleQueue[None] = SimpleQueue()
         self._former: dict[int, object] = {}
         self.requested = False
         self.failure: str | None = None
@@ -61,13 +63,13 @@ class StopSignal:
         """Ask to stop; `failure` says why, if it is no ordinary end."""
         self.failure = self.failure or failure
         self.requested = True
-        self._wishes.put(None)
+        self._requests.put(None)
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Wait up to `timeout` seconds for the wish to stop; return whether it has come."""
+        """Wait up to `timeout` seconds for a request to stop; return whether one has come."""
         if not self.requested:
             try:
-                self._wishes.get(timeout=timeout)
+                self._requests.get(timeout=timeout)
             except Empty:
                 return self.requested
         return True
@@ -91,12 +93,12 @@ def stop_at_end_of_input(stop: StopSignal) -> None:
 def serve(stop: StopSignal, healthy: Callable[[], bool], health_file: Path | None) -> None:
     """Wait until `stop`, touching `health_file` every few seconds while `healthy()`.
 
-    A file that cannot be touched is told, and ends nothing.
+    If the file cannot be touched, the log says so, and the role goes on.
     """
     if health_file is None:
         stop.wait()
         return
-    with suppress(OSError):  # which touching it will tell
+    with suppress(OSError):  # touching it below will fail in the same way, and say so
         health_file.unlink(missing_ok=True)
     complaints = LogLimit()
     while not stop.requested:
@@ -111,7 +113,7 @@ def serve(stop: StopSignal, healthy: Callable[[], bool], health_file: Path | Non
 
 
 def _touch(path: Path) -> None:
-    """Set the time of a file that nobody else may write; of no other that a symbolic link leads to."""
+    """Set the time of a file that nobody else may write. A symbolic link is not followed."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
     descriptor = os.open(path, flags, 0o600)
     try:
@@ -120,13 +122,19 @@ def _touch(path: Path) -> None:
         os.close(descriptor)
 
 
-def wait_until(condition: Callable[[], bool], timeout: float = float("inf")) -> bool:
+def wait_until(
+    condition: Callable[[], bool],
+    timeout: float = float("inf"),
+    *,
+    elapsed: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], object] = time.sleep,
+) -> bool:
     """Wait up to `timeout` seconds for `condition`; return whether it became true."""
-    deadline = time.monotonic() + timeout
+    deadline = elapsed() + timeout
     while not condition():
-        if time.monotonic() > deadline:
+        if elapsed() > deadline:
             return False
-        time.sleep(_POLL)
+        sleep(_POLL)
     return True
 
 
@@ -136,7 +144,7 @@ class Stopped(Exception):
 
 @contextmanager
 def role(options: argparse.Namespace) -> Iterator[StopSignal]:
-    """Run the body until it is told to stop; CommandError if it was told to because of a failure."""
+    """Run the body until it is told to stop; CommandError if that was because of a failure."""
     _leave_no_core()
     with StopSignal() as stop:
         if options.stop_at_eof:
@@ -148,9 +156,9 @@ def role(options: argparse.Namespace) -> Iterator[StopSignal]:
 
 
 def _leave_no_core() -> None:
-    """Have a crash write no core file: the password of the broker would be in it.
+    """Keep a crash from writing a core file, which would hold the password of the broker.
 
-    Only the soft limit: who looks for a fault may raise it again (`prlimit --core`).
+    Only the soft limit is set, so that whoever looks for a fault can raise it again (`prlimit --core`).
     """
     _, hard = resource.getrlimit(resource.RLIMIT_CORE)
     resource.setrlimit(resource.RLIMIT_CORE, (0, hard))
@@ -162,13 +170,13 @@ def background(
 ) -> Iterator[threading.Thread]:
     """Call `run` in a thread while inside; on leaving call `end` and wait for it to return.
 
-    An error in `run` stops the role: a thread that is gone must not go unnoticed.
+    An error in `run` stops the role, since nobody would notice that a thread is gone.
     """
 
     def guarded() -> None:
         try:
             run()
-        except Exception:  # noqa: BLE001 - whatever it is, it must be told
+        except Exception:  # noqa: BLE001 - whatever it is, it must be logged
             logger.exception("{} failed", name)
             stop.request(failure=f"{name} failed; the traceback is in the log above")
 

@@ -1,4 +1,4 @@
-"""How a role begins while another program has locked its database."""
+"""How a role starts while another program has locked its database."""
 
 from collections.abc import Callable
 from typing import TypeVar
@@ -18,15 +18,15 @@ def when_unlocked(use: Callable[[], Result], stop: StopSignal) -> Result:
 
     Raises Stopped, and UnusableDatabase if the database is damaged.
     """
-    told = False
+    logged = False
     while True:
         try:
             return use()
         except DamagedStore as error:
             raise UnusableDatabase(str(error)) from None
         except (LockedDatabase, StoreUnavailable) as error:
-            if not told:
-                logger.error("the database cannot be used ({}); trying again", error)
-                told = True
+            if not logged:
+                logger.error("the database cannot be used yet ({}); trying again until it can", error)
+                logged = True
             if stop.wait(_PAUSE):
                 raise Stopped from None

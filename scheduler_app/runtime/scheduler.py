@@ -21,10 +21,11 @@ from apscheduler.triggers.base import BaseTrigger
 from loguru import logger
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-# The longest time a jump of the wall clock goes unnoticed, in seconds.
+# Seconds. A jump of the wall clock goes unnoticed for this long at most.
 _LONGEST_WAIT = 1.0
+# Seconds. A smaller difference between the two clocks is no jump.
 _JUMP = 0.5
-# What is to run soon is tried again after this time, while it still runs.
+# A job that is to run soon but still runs is tried again after this time.
 _SOON = timedelta(milliseconds=50)
 
 
@@ -63,18 +64,26 @@ class Scheduler(BackgroundScheduler):  # type: ignore[misc]
     """Runs jobs in threads of its own. Nothing runs before `start`.
 
     APScheduler compares the wall clock with the time a job is due, so that a clock set back by an
-    hour would silence it for an hour. Here the wall clock is compared with the monotonic one at
-    each round, and when they have parted the jobs move along.
+    hour would silence it for an hour. Here the wall clock is compared with the monotonic one in
+    each round. Where their difference has changed, the clock has jumped, and the times at which jobs are
+    due are moved by as much.
     """
 
-    def __init__(self) -> None:
+    def __init__(
+        self,
+        wall_clock: Callable[[], float] = time.time,
+        monotonic_clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`wall_clock` tells UTC epoch seconds, `monotonic_clock` the seconds of one that never jumps."""
         super().__init__(
             timezone=UTC,
             executors={"default": ThreadPoolExecutor(max_workers=2)},
             job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
         )
-        self._wall_minus_monotonic = time.time() - time.monotonic()
-        # Since when jobs are to run soon that have not begun since then.
+        self._wall_clock = wall_clock
+        self._monotonic_clock = monotonic_clock
+        self._wall_minus_monotonic = wall_clock() - monotonic_clock()
+        # By job, since when it is to run soon; it is taken out when a run begins after that.
         self._hurried: dict[str, datetime] = {}
         self._hurrying = threading.Lock()
         self.add_listener(_report, EVENT_JOB_ERROR | EVENT_JOB_MISSED)
@@ -101,7 +110,10 @@ class Scheduler(BackgroundScheduler):  # type: ignore[misc]
             self.add_listener(end_after_the_last, EVENT_JOB_SUBMITTED)
 
     def run_soon(self, *names: str) -> None:
-        """Run the jobs called `names` now, out of turn, or when they have ended. Safe in any thread."""
+        """Run the jobs called `names` now, out of turn; one that is running, again when it has ended.
+
+        Safe in any thread.
+        """
         for name in names:
             now = datetime.now(UTC)
             with self._hurrying:
@@ -111,7 +123,7 @@ class Scheduler(BackgroundScheduler):  # type: ignore[misc]
     def _on_submitted(self, event: JobSubmissionEvent) -> None:
         with self._hurrying:
             since = self._hurried.get(event.job_id)
-            # the event may come late: of a run that had begun before
+            # the event may come late, from a run that had begun before
             if since is not None and event.scheduled_run_times[-1] >= since:
                 del self._hurried[event.job_id]
 
@@ -127,7 +139,7 @@ class Scheduler(BackgroundScheduler):  # type: ignore[misc]
         return _LONGEST_WAIT if wait is None else min(wait, _LONGEST_WAIT)
 
     def _follow_the_clock(self) -> None:
-        offset = time.time() - time.monotonic()
+        offset = self._wall_clock() - self._monotonic_clock()
         jump = offset - self._wall_minus_monotonic
         self._wall_minus_monotonic = offset
         if abs(jump) > _JUMP:
@@ -143,4 +155,4 @@ def _report(event: JobExecutionEvent) -> None:
             "job {} failed; it runs again when it is due", event.job_id
         )
     else:
-        logger.warning("job {} was missed", event.job_id)
+        logger.warning("job {} did not run when it was due", event.job_id)

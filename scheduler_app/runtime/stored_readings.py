@@ -13,9 +13,9 @@ from scheduler_app.errors import CommandError
 
 @contextmanager
 def stored_readings(db_file: Path) -> Iterator[ReadingStore]:
-    """Have a reading connection while inside. Raises CommandError if there is nothing that can be read."""
+    """Open a reading connection while inside. Raises CommandError if the database cannot be read."""
     if not db_file.exists():
-        raise CommandError(f"DB_FILE={db_file} does not exist: has a subscriber run?")
+        raise CommandError(f"DB_FILE={db_file} does not exist: the subscriber creates it when it first runs")
     try:
         prepare(db_file)
     except (LockedDatabase, UnusableDatabase) as error:

@@ -4,7 +4,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -12,25 +12,34 @@ from typing import Self
 from scheduler_app.runtime.lifecycle import StopSignal
 
 _MANAGE = Path(__file__).resolve().parents[2] / "manage.py"
-# Seconds. How long a child may take to be at work before the next one is started all the same,
-# and how long all of them may take to end.
+# Seconds that a child may take until it is at work; after that the next one is started all the same. And
+# seconds that all of them together may take to end.
 _START_TIMEOUT = 10.0
 _END_TIMEOUT = 4.5
+# Seconds between two looks at the children.
 _POLL = 0.05
 
 
 class Supervisor:
-    """Starts children one after the other; when one ends, or we are told to stop, ends them all.
+    """Starts children one after the other; when one ends, or this process is told to stop, ends them all.
 
-    Each child's standard input is a pipe from us, and closes with us, however we end. Each is in a
-    session of its own, so that Ctrl-C reaches us alone and the children end in order.
+    Each child's standard input is a pipe from this process, and closes when it ends in whatever way. Each
+    child is in a session of its own, so that Ctrl-C reaches this process alone and the children end in order.
     """
 
-    def __init__(self, stop: StopSignal, folder: Path, environment: Mapping[str, str]) -> None:
-        """`folder` is for the children's health files."""
+    def __init__(
+        self,
+        stop: StopSignal,
+        folder: Path,
+        environment: Mapping[str, str],
+        *,
+        elapsed: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`folder` is for the children's health files; the clock `elapsed` tells seconds and never jumps."""
         self._stop = stop
         self._folder = folder
         self._environment = environment
+        self._elapsed = elapsed
         self._children: dict[str, subprocess.Popen[bytes]] = {}
 
     def __enter__(self) -> Self:
@@ -42,12 +51,12 @@ class Supervisor:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        deadline = time.monotonic() + _END_TIMEOUT
-        # the last one first: what it still publishes is then stored by those before it
+        deadline = self._elapsed() + _END_TIMEOUT
+        # the last one first: what the publisher still sends is then stored by the subscriber
         for child in reversed(self._children.values()):
             child.terminate()
             try:
-                child.wait(max(0.1, deadline - time.monotonic()))
+                child.wait(max(0.1, deadline - self._elapsed()))
             except subprocess.TimeoutExpired:
                 child.kill()
                 child.wait()
@@ -65,8 +74,8 @@ class Supervisor:
             env={**self._environment, "HEALTH_FILE": str(health_file)},
             start_new_session=True,
         )
-        deadline = time.monotonic() + _START_TIMEOUT
-        while not health_file.exists() and time.monotonic() < deadline and not self._stop.requested:
+        deadline = self._elapsed() + _START_TIMEOUT
+        while not health_file.exists() and self._elapsed() < deadline and not self._stop.requested:
             self._look()
             self._stop.wait(_POLL)
         return not self._stop.requested
@@ -80,10 +89,12 @@ class Supervisor:
     def _look(self) -> None:
         for name, child in self._children.items():
             if child.poll() is not None:
-                self._stop.request(failure=f"{name} ended {_ending(child.returncode)}; so all end")
+                self._stop.request(
+                    failure=f"{name} ended {_ending(child.returncode)}, so everything is stopped"
+                )
 
 
 def _ending(returncode: int) -> str:
     if returncode < 0:
         return f"by {signal.Signals(-returncode).name}"
-    return f"with exit status {returncode}" + (", for the reason above" if returncode else "")
+    return f"with exit status {returncode}" + (" (its own message above says why)" if returncode else "")

@@ -91,17 +91,14 @@ class Monitor:
 def last_presence(db_file: Path, now: Callable[[], float] = time.time) -> float | None:
     """Return the latest time (UTC epoch seconds) at which a message is known to have come; None if none has.
 
-    It is that of the newest reading; where all have been pruned, when the counting began. What cannot
-    be read is not known: whoever needs it in order to begin says so.
+    It is that of the newest reading; where all have been pruned, when the counting began. Raises
+    UnreadableDatabase.
     """
-    try:
-        with open_reader(db_file) as stored:
-            counters = stored.counters()
-            newest = stored.newest_time()
-    except UnreadableDatabase:
-        return None
-    if not counters.get("received"):
-        return None
+    with open_reader(db_file) as stored:
+        counters = stored.counters()
+        if not counters.get("received"):
+            return None
+        newest = stored.newest_time()
     return float(counters["since"]) if newest is None else min(newest, now())
 
 

@@ -50,7 +50,7 @@ def run_subscriber(options: argparse.Namespace, settings: Settings) -> None:
             redeliveries = Redeliveries(when_unlocked(store.deliveries, stop))
             catalog = when_unlocked(lambda: open_catalog(settings, store), stop)
             subscriptions = when_unlocked(lambda: Subscriptions(settings.streams, store), stop)
-            present_until = last_presence(settings.db_file)
+            present_until = when_unlocked(lambda: last_presence(settings.db_file), stop)
             store.close()
         except (UnusableDatabase, UnreadableDatabase) as error:
             raise CommandError(str(error)) from None

@@ -17,13 +17,13 @@ SERIES, COUNT = 1000, 6000
 STREAMS = """\
 [[stream]]
 topic = "DATA/+"
-windows = ["10s", "1min", "1h"]
+windows = ["3s", "1min", "1h"]
 statistics = [
     "avg", "count", "sum", "min", "max", "range", "stddev", "median", "p95", "p99.9", "first", "last",
     "rate", "time_weighted_avg",
 ]
 """
-AUDIT = ("audit", "--duration", "5s")
+AUDIT = ("audit", "--duration", "4s")
 
 
 @pytest.fixture
@@ -67,9 +67,9 @@ def test_audit(mosquitto: Mosquitto, filled: Role, tmp_path: Path, database: Pat
             "(SELECT sequence FROM reading WHERE series_id = ? ORDER BY sequence LIMIT 1 OFFSET 1)",
             (series,),
         )
-    # the last ten seconds could begin with the reading that was changed: until they hold none, at two ticks
+    # the shortest window could begin with the reading that was changed: until it holds none, at two ticks
     latest = max(row.time for row in wait_for_rows(database, COUNT))
-    wait_for(lambda: time.time() > latest + 14, "ten seconds without readings")
+    wait_for(lambda: time.time() > latest + 7, "three seconds without readings")
     done = manage(*AUDIT, folder=tmp_path, environment=mosquitto.environment, timeout=on_this_machine(90.0))
     assert done.returncode == 1
     found = cells(done.stdout)

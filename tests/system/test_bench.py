@@ -2,7 +2,9 @@
 
 import json
 import math
+import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -10,13 +12,14 @@ from pathlib import Path
 import pytest
 
 from scheduler_app.errors import CommandError
-from scheduler_app.management import main
 from tests.benchmarks import arena, bench
+from tests.benchmarks.__main__ import main
 from tests.benchmarks.arena import Size
 from tests.benchmarks.child import Child
 from tests.benchmarks.figure import Figure, render
 from tests.support.brokers import find_program
-from tests.support.processes import ROOT
+from tests.support.processes import MANAGE, ROOT, Process, descendants, still_running
+from tests.support.waiting import wait_for
 
 TINY = Size(
     rounds=1,
@@ -48,7 +51,7 @@ def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_every_figure_stands_beside_what_it_is_compared_with(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["manage.py", "bench", "--quick", "--json"]) == 0
+    assert main(["--quick", "--json"]) == 0
     out, err = capsys.readouterr()
     report = json.loads(out)
     assert "Mosquitto" in report["machine"]
@@ -72,7 +75,7 @@ def test_every_figure_stands_beside_what_it_is_compared_with(capsys: pytest.Capt
 
 
 def test_growth_has_a_row_for_each_number_of_series(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["manage.py", "bench", "--quick", "--growth"]) == 0
+    assert main(["--quick", "--growth"]) == 0
     out, _ = capsys.readouterr()
     heading, _, *rows = out.splitlines()[:4]
     assert [cell.strip() for cell in heading.strip("|").split("|")] == [
@@ -107,7 +110,7 @@ def test_without_mosquitto_it_says_how_to_get_it(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(bench, "program_path", lambda program: None)
-    assert main(["manage.py", "bench"]) == 1
+    assert main([]) == 1
     out, err = capsys.readouterr()
     assert out == ""
     assert err == (
@@ -133,6 +136,53 @@ def test_a_program_that_says_nothing_is_not_waited_for_without_end() -> None:
         pytest.raises(AssertionError, match="sleeper ended with status -9"),
     ):
         sleeper.wait(timeout=0.1)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_to_the_command_ends_the_measurement_and_all_its_programs(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    command = Process("bench", [sys.executable, str(MANAGE), "bench", "--quick"], tmp_path).start()
+    try:
+        wait_for(lambda: descendants(command.pid), "a program that is measured")
+        programs = descendants(command.pid)
+        assert command.stop(number) == 1
+        assert command.stderr.endswith("Error: stopped before the end\n")
+        assert "Traceback" not in command.stderr
+        wait_for(lambda: not still_running(programs), "the end of all programs")
+    finally:
+        command.end()
+
+
+def test_the_arguments_of_the_command_reach_the_benchmark(tmp_path: Path) -> None:
+    """Without Mosquitto it ends with the benchmark's own words, but not with `--broker embedded`."""
+    environment = {**os.environ, "PATH": str(tmp_path)}
+    refused = Process("bench", [sys.executable, str(MANAGE), "bench"], tmp_path, environment=environment)
+    refused.start()
+    assert refused.wait() == 1
+    assert refused.stderr.startswith("Error: Mosquitto is not installed")
+    arguments = ("--quick", "--growth", "--json", "--broker", "embedded")
+    command = Process(
+        "growth", [sys.executable, str(MANAGE), "bench", *arguments], tmp_path, environment=environment
+    ).start()
+    try:
+        wait_for(lambda: descendants(command.pid), "a program that is measured")
+        started = Path(f"/proc/{command.pid}/cmdline").read_text().split("\0")
+        assert set(arguments) <= set(started)
+    finally:
+        command.end()
+
+
+def test_a_library_that_is_missing_is_told_in_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delattr("tests.benchmarks.bench")
+    monkeypatch.setitem(sys.modules, "tests.benchmarks.bench", None)
+    assert main(["--quick"]) == 1
+    assert capsys.readouterr().err == (
+        "Error: the benchmark needs tests.benchmarks.bench, which is not here: run it in a clone of the "
+        "repository, with requirements-dev.txt installed\n"
+    )
 
 
 def test_without_the_folder_of_tests_it_says_so(tmp_path: Path) -> None:

@@ -111,7 +111,7 @@ def test_a_day_of_a_thousand_topics(
     after_restart = complete(mosquitto, total, after=max(each["at"] for each in published.values()))
     compare(after_restart, sent, stream_file)
     settings = {**mosquitto.environment, "STREAMS_FILE": str(stream_file)}
-    audit = manage("audit", folder=tmp_path, environment=settings)
+    audit = manage("audit", "--duration", "4s", folder=tmp_path, environment=settings)
     assert audit.returncode == 0, audit.stdout + audit.stderr
 
 

@@ -82,7 +82,7 @@ def test_what_is_off_is_told_with_its_place(
 ) -> None:
     audit = make_audit()
     audit.check_series(of_a(**{statistic: value}))
-    with pytest.raises(CommandError, match="1 of 8 statistics are off"):
+    with pytest.raises(CommandError, match="1 of 8 statistics differ from what the stored readings give"):
         report(audit)
     [line] = [line for line in capsys.readouterr().out.splitlines()[2:] if line.split()[3] == "1"]
     assert line.startswith(statistic)
@@ -114,7 +114,7 @@ def test_what_is_of_another_database_is_skipped_and_counted(make_audit: Callable
     audit.check_overall({"avg_1min": 1.0}, NOW, 7)
     assert audit.compared == 0
     assert sum(audit.skipped.values()) == 3
-    with pytest.raises(CommandError, match="nothing that is published could be compared"):
+    with pytest.raises(CommandError, match="nothing that was published could be compared"):
         report(audit)
 
 

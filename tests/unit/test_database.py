@@ -236,7 +236,7 @@ def test_a_database_has_one_owner_at_a_time(tmp_path: Path) -> None:
     with sole_owner(path), pytest.raises(UnusableDatabase) as caught, sole_owner(path):
         pass
     assert str(caught.value) == (
-        f"DB_FILE={path} is in use by another one of us (process {os.getpid()}): "
+        f"DB_FILE={path} is in use by another subscriber (process {os.getpid()}): "
         "stop that one, or set another DB_FILE and CLIENT_ID"
     )
     with sole_owner(path), sole_owner(tmp_path / "other.db"):

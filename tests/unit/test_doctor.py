@@ -1,7 +1,7 @@
 """What needs no broker; the rest is in the integration tests."""
 
+import itertools
 import json
-import time
 from itertools import islice
 from pathlib import Path
 
@@ -13,17 +13,25 @@ from models.storage.batch import Batch
 from models.storage.connection import writing_database
 from models.storage.opening import prepare
 from models.storage.store import Store
-from scheduler_app.checks.doctor import Finding, Level, _check_metrics, _enough, _rate, examine
+from scheduler_app.checks.doctor import Finding, Level, _enough, _rate, check_metrics, examine, read_metrics
 from scheduler_app.publishing.messages import parse_metrics
+from tests.support.ports import free_port
 from tests.unit.stored import new_series, series_row
+
+NOW = 1_700_000_000.0
 
 
 def findings(path: Path, number: int) -> list[Finding]:
-    return list(islice(examine(settings(path), downtime=600.0), number))
+    return list(islice(examine(settings(path), 600.0, now=lambda: NOW), number))
 
 
 def settings(path: Path) -> Settings:
     return load_settings({"db_file": str(path)})
+
+
+def unreachable(path: Path) -> Settings:
+    """Return settings with a broker that nobody is at."""
+    return load_settings({"db_file": str(path), "broker": f"127.0.0.1:{free_port()}"})
 
 
 def store(path: Path, batch: Batch) -> None:
@@ -46,6 +54,13 @@ def test_settings_and_database_are_found_to_be_right(tmp_path: Path) -> None:
     assert (third.level, third.name) == (Level.OK, "disk")
 
 
+def test_a_database_with_ids_of_readings_is_found_to_be_right(tmp_path: Path) -> None:
+    path = tmp_path / "test.db"
+    store(path, Batch(readings=[Reading(1, 1.0, 2.0, "a-17")], series=new_series(series_row(1))))
+    _, database = findings(path, 2)
+    assert database.level == Level.OK, database.text
+
+
 def test_a_database_that_cannot_be_used_is_found(tmp_path: Path) -> None:
     path = tmp_path / "test.db"
     path.write_text("no database at all\n" * 100)
@@ -54,14 +69,26 @@ def test_a_database_that_cannot_be_used_is_found(tmp_path: Path) -> None:
     assert database.text.startswith(f"DB_FILE={path} is not an SQLite database")
 
 
+@pytest.mark.parametrize(("seconds", "levels"), [(1.0, {Level.OK}), (1.1, {Level.OK, Level.WARN})])
+def test_a_reading_a_second_ahead_of_our_clock_is_no_wrong_clock(
+    tmp_path: Path, seconds: float, levels: set[Level]
+) -> None:
+    path = tmp_path / "test.db"
+    store(path, Batch(readings=[Reading(1, NOW + seconds, 2.0)], series=new_series(series_row(1))))
+    found = itertools.takewhile(
+        lambda finding: finding.name != "broker", examine(unreachable(path), 600.0, now=lambda: NOW)
+    )
+    assert {finding.level for finding in found} == levels
+
+
 def test_readings_ahead_of_our_clock_and_late_ones_are_warned_of(tmp_path: Path) -> None:
     path = tmp_path / "test.db"
-    batch = Batch(readings=[Reading(1, time.time() + 25, 2.0)], series=new_series(series_row(1)))
+    batch = Batch(readings=[Reading(1, NOW + 25, 2.0)], series=new_series(series_row(1)))
     batch.counts.update(received=3, late=2)
     store(path, batch)
     *_, ahead, late = findings(path, 5)
     assert (ahead.level, ahead.name) == (Level.WARN, "clock")
-    assert "ahead of our clock" in ahead.text
+    assert ahead.text == "the newest reading is 25 s ahead of the clock of this machine"
     assert (late.level, late.text.split(" ", 1)[0]) == (Level.WARN, "2")
 
 
@@ -78,18 +105,18 @@ def test_a_password_that_is_sent_in_clear_is_warned_of(tmp_path: Path) -> None:
     settings = load_settings({"db_file": str(tmp_path / "test.db"), "broker": "mqtt://me:secret@192.0.2.1"})
     *_, finding = islice(examine(settings, downtime=600.0), 4)
     assert (finding.level, finding.name) == (Level.WARN, "broker")
-    assert "192.0.2.1:1883 is sent in clear" in finding.text
+    assert "192.0.2.1:1883 is sent unencrypted" in finding.text
     assert "secret" not in finding.text
 
 
 def test_a_session_that_was_lost_is_warned_of_with_its_times() -> None:
     metrics = {"at": 1_700_000_000, "since": 1_600_000_000}
     lost = {"session_lost_at": 1_700_000_000, "session_lost_since": 1_699_999_000}
-    assert list(_check_metrics(load_settings(), parse_metrics(json.dumps(metrics).encode()))) == []
-    [finding] = _check_metrics(load_settings(), parse_metrics(json.dumps(metrics | lost).encode()))
+    assert list(check_metrics(load_settings(), parse_metrics(json.dumps(metrics).encode()))) == []
+    [finding] = check_metrics(load_settings(), parse_metrics(json.dumps(metrics | lost).encode()))
     assert (finding.level, finding.name) == (Level.WARN, "session")
     assert "at 2023-11-14 22:13:20 UTC the broker had no session" in finding.text
-    assert "since 2023-11-14 21:56:40 UTC" in finding.text
+    assert "from 2023-11-14 21:56:40 UTC until then was lost" in finding.text
 
 
 @pytest.mark.parametrize(
@@ -114,8 +141,50 @@ def test_the_rate_is_known_where_there_is_hardly_any(at: float, received: int, r
     [
         (0, ""),
         (1100, ", enough for 10min at the present rate"),
-        (1101, "; in 10min at the present rate come 1101, more than were tried"),
+        (1101, "; at the present rate 1101 come in 10min, more than were tried"),
     ],
 )
 def test_it_says_whether_a_queue_is_enough_for_the_planned_downtime(needed: int, text: str) -> None:
     assert _enough(1100, needed, 600.0) == text
+
+
+# Orders to a terminal, and numbers and depths that no metrics have.
+ORDERS = "x\u202e\u2066y\u200bz\u2028\x1b[2J\x1b]0;title\x07\r\n2026 | ERROR | forged\x9b31m"
+METRICS: dict[str, object] = {"at": NOW, "since": NOW - 1e6, "received": 5}
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        json.dumps(METRICS | {ORDERS: ORDERS}),
+        json.dumps(METRICS | {"at": 1e308}),
+        '{"at": 2, "since": 1, "received": 1e999}',
+        json.dumps({"at": 2e12, "since": 0, "received": 1}),
+        "[" * 60_000,
+        ORDERS,
+        "",
+    ],
+)
+def test_forged_metrics_are_one_line(payload: str) -> None:
+    found = read_metrics(load_settings(), payload.encode())
+    assert isinstance(found, Finding)
+    assert (found.level, found.name) == (Level.WARN, "metrics")
+    assert found.text.startswith("the message on STATS/$metrics does not come from a subscriber: ")
+    assert found.text.isprintable()
+
+
+@pytest.mark.parametrize(
+    "metrics",
+    [
+        METRICS | {"other": ORDERS, "names": [ORDERS], "more": {"a": ORDERS}},
+        {"at": 2e11, "since": 0, "received": 1},
+        {"at": 2, "since": 1, "received": 2**63 - 1},
+        METRICS | {"short_connections": 2**63 - 1, "session_lost_at": -6e10, "session_lost_since": 2e11},
+    ],
+)
+def test_metrics_of_any_bounds_are_checked_in_printable_lines(metrics: dict[str, object]) -> None:
+    found = read_metrics(load_settings(), json.dumps(metrics).encode())
+    assert not isinstance(found, Finding)
+    assert all(finding.text.isprintable() for finding in check_metrics(load_settings(), found))
+    rate = _rate(found)
+    assert rate is None or rate > 0

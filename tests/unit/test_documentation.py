@@ -17,6 +17,7 @@ from config.statistics import STATISTICS, is_statistic
 from config.streams import load_streams
 from scheduler_app.management import build_parser, command_names, load_command
 from tests.support.reference import agrees, reference
+from tests.unit.test_layout import ROOMS
 
 ROOT = Path(__file__).parents[2]
 LARGEST_README = 14_000  # bytes
@@ -176,6 +177,22 @@ def test_the_table_of_commands_has_each_command_and_no_flag_that_there_is_not() 
         known = parser_of(name.strip("`")).format_help()
         for flag in re.findall(r"`(--[a-z-]+)", text):
             assert re.search(rf"{flag}(?![\w-])", known), f"{name} {flag}"
+
+
+def test_the_table_of_rooms_has_each_room() -> None:
+    rows = table(ROOT / "docs" / "how-it-is-built.md", "room", "what is in it")
+    named = {name.strip("`").rstrip("/") for name, _ in rows}
+    assert {room for room in ROOMS if (ROOT / room).is_dir()} <= named
+
+
+def test_the_arrows_between_rooms_are_allowed() -> None:
+    """An arrow may leave out what is on the way, but none leads where a room may not import from."""
+    [diagram] = [block for block in blocks(ROOT / "docs" / "how-it-is-built.md", "mermaid") if "TD" in block]
+    short = {room.rpartition("/")[2]: room for room in ROOMS}
+    arrows = re.findall(r"^ +(\w+) --> (.+)$", re.sub(r'\["[^"]*"\]', "", diagram), re.MULTILINE)
+    assert arrows
+    for source, targets in arrows:
+        assert {short[target] for target in targets.split(" & ")} <= ROOMS[short[source]], source
 
 
 def test_the_table_of_settings_has_each_setting_with_its_default() -> None:

@@ -1,10 +1,11 @@
 import math
-import time
 from pathlib import Path
 
 import pytest
 
-from scheduler_app.management import main
+from config.settings import load_settings
+from scheduler_app.commands.history import Command
+from scheduler_app.management import build_parser, main
 from tests.unit.database_file import store_readings
 
 pytestmark = pytest.mark.usefixtures("restored_log")
@@ -36,10 +37,12 @@ def test_csv_has_every_digit(path: Path, capsys: pytest.CaptureFixture[str]) -> 
 
 
 def test_since_takes_the_last_and_their_averages_are_those_of_whole_windows(
-    path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(time, "time", lambda: NOW + 45)
-    assert run(path, "home/attic", "--csv", "--window", "20s", "--since", "10s") == 0
+    command = Command(now=lambda: NOW + 45)
+    arguments = ["home/attic", "--csv", "--window", "20s", "--since", "10s"]
+    options = build_parser("history", command).parse_args(arguments)
+    command.handle(options, load_settings({"db_file": str(path)}))
     assert capsys.readouterr().out.splitlines()[1:] == [f"{NOW + 40!r},0.7,{(1e9 + 0.7) / 2!r}"]
 
 
@@ -77,7 +80,7 @@ def test_an_unknown_series_suggests_the_nearest(
 
 def test_no_readings_in_that_time_is_told(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(path, "home/attic", "--since", "1min") == 1
-    assert capsys.readouterr().err == "Error: home/attic has no readings in that time\n"
+    assert capsys.readouterr().err == "Error: home/attic has no readings in the time that --since asks for\n"
 
 
 @pytest.mark.parametrize("arguments", [(), ("a", "--window", "0s"), ("a", "--since", "5")])

@@ -223,7 +223,14 @@ def test_waiting_for_a_condition_ends_with_it() -> None:
 
 
 def test_waiting_for_a_condition_ends_in_time() -> None:
-    assert not wait_until(lambda: False, timeout=0.01)
+    seconds = [100.0]
+
+    def sleep(pause: float) -> None:
+        seconds[0] += pause
+
+    assert not wait_until(lambda: False, timeout=3.0, elapsed=lambda: seconds[0], sleep=sleep)
+    assert 103.0 < seconds[0] < 103.1
+    assert wait_until(lambda: seconds[0] > 105.9, timeout=3.0, elapsed=lambda: seconds[0], sleep=sleep)
 
 
 def test_a_background_thread_is_ended_on_leaving() -> None:

@@ -17,34 +17,34 @@ class Clock:
 
 
 def test_the_first_line_of_each_reason_goes_through() -> None:
-    once = LogLimit(60, Clock())
-    assert (once.allows("a"), once.allows("b")) == (0, 0)
+    limit = LogLimit(60, Clock())
+    assert (limit.allows("a"), limit.allows("b")) == (0, 0)
 
 
 def test_what_follows_within_the_interval_is_held_back_and_counted() -> None:
     clock = Clock()
-    once = LogLimit(60, clock)
-    once.allows("a")
+    limit = LogLimit(60, clock)
+    limit.allows("a")
     for _ in range(3):
         clock.time += 19.9
-        assert once.allows("a") is None
+        assert limit.allows("a") is None
     clock.time = 160.0
-    assert once.allows("b") == 0
-    assert once.allows("a") == 3
+    assert limit.allows("b") == 0
+    assert limit.allows("a") == 3
     clock.time = 219.9
-    assert once.allows("a") is None
+    assert limit.allows("a") is None
     clock.time = 220.0
-    assert once.allows("a") == 1
+    assert limit.allows("a") == 1
 
 
 def test_a_count_is_told_once() -> None:
     clock = Clock()
-    once = LogLimit(60, clock)
-    assert [once.allows("a"), once.allows("a")] == [0, None]
+    limit = LogLimit(60, clock)
+    assert [limit.allows("a"), limit.allows("a")] == [0, None]
     clock.time += 60
-    assert once.allows("a") == 1
+    assert limit.allows("a") == 1
     clock.time += 60
-    assert once.allows("a") == 0
+    assert limit.allows("a") == 0
 
 
 @pytest.mark.usefixtures("restored_log")

@@ -186,7 +186,10 @@ def test_what_was_counted_is_told_when_nothing_of_it_is_kept_any_more(
 def test_a_file_that_does_not_exist_is_not_made(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "none.db"
     assert main(["manage.py", "rejected", "--db-file", str(path)]) == 1
-    assert capsys.readouterr().err == f"Error: DB_FILE={path} does not exist: has a subscriber run?\n"
+    assert (
+        capsys.readouterr().err
+        == f"Error: DB_FILE={path} does not exist: the subscriber creates it when it first runs\n"
+    )
     assert not path.exists()
 
 

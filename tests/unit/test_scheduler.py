@@ -2,7 +2,6 @@ import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from random import Random
-from types import SimpleNamespace
 
 import pytest
 from apscheduler.events import (
@@ -12,7 +11,6 @@ from apscheduler.events import (
     EVENT_JOB_SUBMITTED,
 )
 
-from scheduler_app.runtime import scheduler as module
 from scheduler_app.runtime.scheduler import Every, RandomInterval, Scheduler
 
 # Seconds until a test gives up waiting for what must come.
@@ -30,31 +28,30 @@ class FakeTime:
         self.wall += seconds
         self.elapsed += seconds
 
-    def as_module(self) -> SimpleNamespace:
-        return SimpleNamespace(time=lambda: self.wall, monotonic=lambda: self.elapsed)
-
 
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> FakeTime:
-    clock = FakeTime()
-    monkeypatch.setattr(module, "time", clock.as_module())
-    return clock
+def clock() -> FakeTime:
+    return FakeTime()
 
 
 @pytest.fixture
 def scheduler() -> Iterator[Scheduler]:
-    scheduler = Scheduler()
-    yield scheduler
-    if scheduler.running:
-        scheduler.shutdown()
+    yield from shut_down_at_the_end(Scheduler())
 
 
 @pytest.fixture
-def waiting(clock: FakeTime, scheduler: Scheduler) -> Scheduler:
+def waiting(clock: FakeTime) -> Iterator[Scheduler]:
     """Return a scheduler that has a job, but runs nothing by itself."""
+    scheduler = Scheduler(lambda: clock.wall, lambda: clock.elapsed)
     scheduler.start(paused=True)
     scheduler.add("job", print, Every(60))
-    return scheduler
+    yield from shut_down_at_the_end(scheduler)
+
+
+def shut_down_at_the_end(scheduler: Scheduler) -> Iterator[Scheduler]:
+    yield scheduler
+    if scheduler.running:
+        scheduler.shutdown()
 
 
 def due(scheduler: Scheduler) -> datetime:

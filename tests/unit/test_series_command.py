@@ -95,9 +95,9 @@ def test_a_long_name_is_cut_in_a_table_and_whole_in_json(
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--sort", "age"], "'age' is not allowed: name, count, rate, first, last; with a - before it"),
+        (["--sort", "age"], "'age' must be one of name, count, rate, first, last; a - before it"),
         (["--filter", "a/#/b"], "sensors/+/temp"),
-        (["--format", "nonsense"], "'nonsense' is not allowed: json, "),
+        (["--format", "nonsense"], "'nonsense' must be json or a format of tabulate: "),
     ],
 )
 def test_a_wrong_argument_is_one_line(
@@ -111,4 +111,4 @@ def test_a_wrong_argument_is_one_line(
 
 def test_without_a_database_it_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["manage.py", "series", "--db-file", str(tmp_path / "none.db")]) == 1
-    assert "does not exist: has a subscriber run?" in capsys.readouterr().err
+    assert "does not exist: the subscriber creates it when it first runs" in capsys.readouterr().err

@@ -1,6 +1,5 @@
 import json
 from queue import Empty
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -8,7 +7,7 @@ import pytest
 from config.settings import load_settings
 from scheduler_app.console import series_view
 from scheduler_app.console.order import Order
-from scheduler_app.console.series_table import Board
+from scheduler_app.console.series_table import SeriesTable
 from scheduler_app.console.series_view import JsonLines, Live, Rhythm, SeriesView, Tables
 from scheduler_app.mqtt.message import Message
 from scheduler_app.publishing.messages import parse_series
@@ -22,7 +21,7 @@ class Inbox:
     """Hands out what has been put in at its time, and moves the clock instead of waiting."""
 
     def __init__(self, clock: "Clock") -> None:
-        self._clock = clock
+        self.clock = clock
         self._messages: list[tuple[float, Message | None]] = []
 
     def put(self, at: float, *messages: Message | None) -> None:
@@ -30,16 +29,24 @@ class Inbox:
 
     def get(self, timeout: float | None) -> Message | None:
         at, each = self._messages[0] if self._messages else (NEVER, None)
-        if timeout is not None and at > self._clock.seconds + timeout:
-            self._clock.seconds += timeout
+        if timeout is not None and at > self.clock.seconds + timeout:
+            self.clock.seconds += timeout
             raise Empty
-        self._clock.seconds = max(at, self._clock.seconds)
+        self.clock.seconds = max(at, self.clock.seconds)
         del self._messages[0]
         return each
 
 
 class Clock:
+    """The two clocks, which go together here; one from 0, the other from AT."""
+
     seconds = 0.0
+
+    def elapsed(self) -> float:
+        return self.seconds
+
+    def now(self) -> float:
+        return AT + self.seconds
 
 
 class Shown:
@@ -50,8 +57,8 @@ class Shown:
         self._clock = clock
         self.shows: list[tuple[float, list[str]]] = []
 
-    def show(self, board: Board, now: float) -> None:
-        self.shows.append((round(self._clock.seconds, 3), [row[0] for row in board.table(now).rows]))
+    def show(self, series_table: SeriesTable, now: float) -> None:
+        self.shows.append((round(self._clock.seconds, 3), [row[0] for row in series_table.table(now).rows]))
 
 
 def published(series: str, *, retained: bool = False, **changes: Any) -> Message:
@@ -59,11 +66,8 @@ def published(series: str, *, retained: bool = False, **changes: Any) -> Message
 
 
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    clock = Clock()
-    fake = SimpleNamespace(monotonic=lambda: clock.seconds, time=lambda: AT + clock.seconds)
-    monkeypatch.setattr(series_view, "time", fake)
-    return clock
+def clock() -> Clock:
+    return Clock()
 
 
 @pytest.fixture
@@ -73,7 +77,8 @@ def inbox(clock: Clock) -> Inbox:
 
 def run(inbox: Inbox, display: Shown, **options: Any) -> list[tuple[float, list[str]]]:
     messages: Any = inbox
-    SeriesView(load_settings(), messages, Board(Order("name")), display, **options).run()
+    clocks: dict[str, Any] = {"now": inbox.clock.now, "elapsed": inbox.clock.elapsed}
+    SeriesView(load_settings(), messages, SeriesTable(Order("name")), display, **clocks, **options).run()
     return display.shows
 
 
@@ -142,7 +147,10 @@ def test_no_more_series_are_kept_than_there_may_be(
     inbox.put(2, None)
     assert run(inbox, Shown(clock)) == [(1.5, ["0", "1", "999"])]
     assert log_lines == [
-        "WARNING: a message on 'STATS/3' is not shown: there are 3 other series, as many as MAX_SERIES allows"
+        (
+            "WARNING: a message on 'STATS/3' is not shown: there are already 3 other series, as many as "
+            "MAX_SERIES allows"
+        )
     ]
 
 
@@ -155,7 +163,10 @@ def test_no_more_bytes_are_kept_than_there_may_be(
     inbox.put(2, None)
     assert run(inbox, Shown(clock)) == [(1.5, ["2", "4"])]
     assert log_lines == [
-        f"WARNING: a message on 'STATS/3' is not shown: what is shown would take more than {2 * size:,} bytes"
+        (
+            "WARNING: a message on 'STATS/3' is not shown: all series together would take more than "
+            f"{2 * size:,} bytes"
+        )
     ]
 
 
@@ -164,7 +175,7 @@ def test_other_topics_are_no_series(clock: Clock, inbox: Inbox, log_lines: list[
     inbox.put(1, message(b"offline", "STATS/$state"), message(b"offline", "STATS/$state"))
     inbox.put(2, None)
     assert run(inbox, Shown(clock)) == [(1.5, ["a"])]
-    assert log_lines == ["WARNING: the subscriber is offline; nothing newer until it is back"]
+    assert log_lines == ["WARNING: the subscriber is offline: nothing newer is shown until it is back"]
 
 
 def test_a_cleared_series_is_gone(clock: Clock, inbox: Inbox) -> None:
@@ -181,20 +192,20 @@ def test_a_filter_is_one_of_mqtt(clock: Clock, inbox: Inbox) -> None:
 
 
 def test_json_has_every_digit_and_only_what_has_changed(capsys: pytest.CaptureFixture[str]) -> None:
-    board = Board(Order("name"))
+    series_table = SeriesTable(Order("name"))
     for series in "ba":
-        board.put(parse_series(payload(series), series))
+        series_table.put(parse_series(payload(series), series))
     display = JsonLines()
-    display.show(board, AT)
-    display.show(board, AT)
+    display.show(series_table, AT)
+    display.show(series_table, AT)
     assert [json.loads(line) for line in capsys.readouterr().out.splitlines()] == [content("a"), content("b")]
 
 
 def test_a_table_has_its_numbers_in_line(capsys: pytest.CaptureFixture[str]) -> None:
-    board = Board(Order("name"))
+    series_table = SeriesTable(Order("name"))
     for series in ("a", "long"):
-        board.put(parse_series(payload(series), series))
-    Tables("simple").show(board, AT)
+        series_table.put(parse_series(payload(series), series))
+    Tables("simple").show(series_table, AT)
     assert capsys.readouterr().out == (
         "series      last    age    count    avg_1min    avg_5min\n"
         "--------  ------  -----  -------  ----------  ----------\n"
@@ -214,16 +225,16 @@ class FakeScreen:
 
 
 def test_a_live_page_holds_what_there_is_room_for_and_the_end_of_the_log() -> None:
-    board = Board(Order("name"))
+    series_table = SeriesTable(Order("name"))
     screen: Any = FakeScreen()
     log: list[str] = []
     display = Live(screen, "simple", "STATS/#", log)
-    display.show(board, AT)
+    display.show(series_table, AT)
     assert screen.page == ["STATS/# at 2023-11-14 22:13:20 UTC: 0 series. Ctrl-C ends.", ""]
     for number in range(1000):
-        board.put(parse_series(payload(f"{number:04}"), f"{number:04}"))
+        series_table.put(parse_series(payload(f"{number:04}"), f"{number:04}"))
     log += ["one", "two\nTraceback"]
-    display.show(board, AT)
+    display.show(series_table, AT)
     assert len(screen.page) == 8
     assert "1,000 series" in screen.page[0]
     assert [line.split()[0] for line in screen.page[4:]] == ["0000", "0001", "0002", "two"]

@@ -149,57 +149,63 @@ def test_the_shipped_file_is_named_in_its_own_first_lines() -> None:
 @pytest.mark.parametrize(
     ("mistake", "said"),
     [
-        ('topic = "a/#/b"', "topic = a/#/b is not allowed: + alone between slashes"),
-        ('topic = ""', "topic =  is not allowed: 1 to 65535 bytes of UTF-8"),
-        ("topic = 5", "topic = 5 is not allowed: an MQTT topic filter"),
-        ('topic = ["a"]', "topic = ['a'] is not allowed: an MQTT topic filter"),
+        ('topic = "a/#/b"', "topic = a/#/b must have + alone between slashes"),
+        ('topic = ""', "topic =  must be 1 to 65535 bytes of UTF-8"),
+        ("topic = 5", "topic = 5 must be an MQTT topic filter"),
+        ('topic = ["a"]', "topic = ['a'] must be an MQTT topic filter"),
         (
             'topic = "STATS"',
-            "topic = STATS is not allowed: a topic that is not at or below STATS_TOPIC=STATS",
+            "topic = STATS must not be at or below STATS_TOPIC=STATS",
         ),
-        ('topic = "STATS/x"', "topic = STATS/x is not allowed: a topic that is not at or below STATS_TOPIC"),
-        ('topic = "STATS/#"', "topic = STATS/# is not allowed: a topic that is not at or below STATS_TOPIC"),
-        ('topic = "STATS/\\nx"', "topic = STATS/\\nx is not allowed: a topic that is not at or below STATS"),
-        ("value = []", "value = [] is not allowed: one path or more, each once"),
-        ('value = ["a", "a"]', "value = ['a', 'a'] is not allowed: one path or more, each once"),
-        ('value = ["a.b", "/a/b"]', "is not allowed: one path or more, each once"),
-        ('value = ""', "value =  is not allowed: a dotted path such as ENERGY.Power, or a JSON Pointer"),
-        ('value = "a..b"', "value = a..b is not allowed: a dotted path"),
-        ('value = ".a"', "value = .a is not allowed: a dotted path"),
-        ('value = "/"', "value = / is not allowed: a dotted path"),
-        ('value = "/a//b"', "value = /a//b is not allowed: a dotted path"),
-        ("value = [1]", "value = [1] is not allowed: a dotted path such as ENERGY.Power, or a JSON Pointer "),
-        ("value = {a = 1}", "value = {'a': 1} is not allowed: a dotted path"),
-        ("value = true", "value = True is not allowed: a dotted path"),
-        ("time = 3", "time = 3 is not allowed: a dotted path"),
-        ('time = ["a"]', "time = ['a'] is not allowed: a dotted path"),
-        ('time = "a."', "time = a. is not allowed: a dotted path"),
-        ('time_format = "min"', "time_format = min is not allowed: s, ms, us, ns, iso8601"),
-        ("time_format = 1", "time_format = 1 is not allowed: s, ms, us, ns, iso8601"),
-        ('time_format = ["s"]', "time_format = ['s'] is not allowed: s, ms, us, ns, iso8601"),
-        ('time_format = "ms"', "time_format is not allowed without time"),
-        ("windows = []", "windows = [] is not allowed: one window or more, each once"),
-        ('windows = ["1min", "1 min"]', "is not allowed: one window or more, each once"),
-        ('windows = ["soon"]', "windows = ['soon'] is not allowed: a number with a unit"),
-        ('windows = "500ms"', "windows = 500ms is not allowed: a window lasts from 1s to 366d"),
-        ("windows = 60", "windows = 60 is not allowed: a window such as 5min, or a list"),
-        ("statistics = []", "statistics = [] is not allowed: count, sum, avg"),
-        ('statistics = ["average"]', "statistics = ['average'] is not allowed: count, sum, avg"),
-        ('statistics = ["p100"]', "statistics = ['p100'] is not allowed: count, sum, avg"),
+        ('topic = "STATS/x"', "topic = STATS/x must not be at or below STATS_TOPIC"),
+        ('topic = "STATS/#"', "topic = STATS/# must not be at or below STATS_TOPIC"),
+        ('topic = "STATS/\\nx"', "topic = STATS/\\nx must not be at or below STATS"),
+        ("value = []", "value = [] must name at least one path, and each only once"),
+        ('value = ["a", "a"]', "value = ['a', 'a'] must name at least one path, and each only once"),
+        ('value = ["a.b", "/a/b"]', "must name at least one path, and each only once"),
+        ('value = ""', "value =  must be a dotted path such as ENERGY.Power, or a JSON Pointer"),
+        ('value = "a..b"', "value = a..b must be a dotted path"),
+        ('value = ".a"', "value = .a must be a dotted path"),
+        ('value = "/"', "value = / must be a dotted path"),
+        ('value = "/a//b"', "value = /a//b must be a dotted path"),
+        ("value = [1]", "value = [1] must be a dotted path such as ENERGY.Power, or a JSON Pointer "),
+        ("value = {a = 1}", "value = {'a': 1} must be a dotted path"),
+        ("value = true", "value = True must be a dotted path"),
+        ("time = 3", "time = 3 must be a dotted path"),
+        ('time = ["a"]', "time = ['a'] must be a dotted path"),
+        ('time = "a."', "time = a. must be a dotted path"),
+        ('time_format = "min"', "time_format = min must be one of s, ms, us, ns, iso8601"),
+        ("time_format = 1", "time_format = 1 must be one of s, ms, us, ns, iso8601"),
+        ('time_format = ["s"]', "time_format = ['s'] must be one of s, ms, us, ns, iso8601"),
+        ('time_format = "ms"', "time_format needs time, which says where"),
+        ("windows = []", "windows = [] must name at least one window, and each only once"),
+        ('windows = ["1min", "1 min"]', "must name at least one window, and each only once"),
+        ('windows = ["soon"]', "windows = ['soon'] must be a number with a unit"),
+        ('windows = "500ms"', "windows = 500ms must be a window from 1s to 366d"),
+        ("windows = 60", "windows = 60 must be a window such as 5min, or a list of windows"),
+        ("statistics = []", "statistics = [] must be count, sum, avg"),
+        ('statistics = ["average"]', "statistics = ['average'] must be count, sum, avg"),
+        ('statistics = ["p100"]', "statistics = ['p100'] must be count, sum, avg"),
         ('statistics = ["p"]', "or pNN such as p95 or p99.9, each once"),
         ('statistics = ["avg", "avg"]', "each once"),
-        ("statistics = [[]]", "statistics = [[]] is not allowed: count, sum, avg"),
+        ("statistics = [[]]", "statistics = [[]] must be count, sum, avg"),
         (
             'colour = "red"',
-            "colour is not allowed: topic, value, time, time_format, windows, statistics, and",
+            "colour is no key of a stream: its keys are topic, value, time, time_format, windows, statistics",
         ),
-        ('time-format = "s"', "time-format is not allowed: topic, value, time, time_format"),
-        ('"windows " = "5min"', "windows  is not allowed: topic, value"),
-        ('"a\\nb" = 1', "a\\nb is not allowed: topic, value"),
-        ("windows.longest = 5", "windows = {'longest': 5} is not allowed: a window such as 5min, or a list"),
-        ('"windows" = 5', "windows = 5 is not allowed"),
-        ("'windows' = 5", "windows = 5 is not allowed"),
-        ("[stream.extra]", "extra is not allowed: topic, value"),
+        (
+            'time-format = "s"',
+            "time-format is no key of a stream: its keys are topic, value, time, time_format",
+        ),
+        ('"windows " = "5min"', "windows  is no key of a stream: its keys are topic, value"),
+        ('"a\\nb" = 1', "a\\nb is no key of a stream: its keys are topic, value"),
+        (
+            "windows.longest = 5",
+            "windows = {'longest': 5} must be a window such as 5min, or a list of windows",
+        ),
+        ('"windows" = 5', "windows = 5 must be a window"),
+        ("'windows' = 5", "windows = 5 must be a window"),
+        ("[stream.extra]", "extra is no key of a stream: its keys are topic, value"),
     ],
 )
 @pytest.mark.parametrize("topic_first", [True, False])
@@ -240,21 +246,27 @@ def test_each_mistake_is_told_with_its_line_and_what_is_allowed(
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ('[[stream]]\ntopic = "a"\n\n[[stream]]\nwindows = "5min"', ", line 4: this stream has no topic"),
-        ('# one\n\n[[stream]]\n[[stream]]\ntopic = "a"', ", line 3: this stream has no topic"),
-        ('[[stream]]\ntopic = "a"\n[other]\nx = 1', ", line 3: other is not allowed: [[stream]] tables only"),
-        ('[[stream]]\ntopic = "a"\n[[streams]]', ", line 3: streams is not allowed: [[stream]] tables only"),
-        ('\ntopic = "a"', ", line 2: topic is not allowed: [[stream]] tables only"),
+        ('[[stream]]\ntopic = "a"\n\n[[stream]]\nwindows = "5min"', ", line 4: this stream needs a topic"),
+        ('# one\n\n[[stream]]\n[[stream]]\ntopic = "a"', ", line 3: this stream needs a topic"),
+        (
+            '[[stream]]\ntopic = "a"\n[other]\nx = 1',
+            ", line 3: other must not stand here: a stream file holds [[stream]] tables only",
+        ),
+        (
+            '[[stream]]\ntopic = "a"\n[[streams]]',
+            ", line 3: streams must not stand here: a stream file holds [[stream]] tables only",
+        ),
+        ('\ntopic = "a"', ", line 2: topic must not stand here: a stream file holds [[stream]] tables only"),
         (
             'topic = "a"\n[[stream]]\ntopic = "a"',
-            ", line 1: topic is not allowed: [[stream]] tables only",
+            ", line 1: topic must not stand here: a stream file holds [[stream]] tables only",
         ),
-        ("", ": at least one [[stream]] table is needed"),
-        ("# nothing\n", ": at least one [[stream]] table is needed"),
-        ('[stream]\ntopic = "a"', ": at least one [[stream]] table is needed"),
-        ("stream = 3", ": at least one [[stream]] table is needed"),
-        ("stream = []", ": at least one [[stream]] table is needed"),
-        ('stream = ["a"]', ": at least one [[stream]] table is needed"),
+        ("", " needs at least one [[stream]] table"),
+        ("# nothing\n", " needs at least one [[stream]] table"),
+        ('[stream]\ntopic = "a"', " needs at least one [[stream]] table"),
+        ("stream = 3", " needs at least one [[stream]] table"),
+        ("stream = []", " needs at least one [[stream]] table"),
+        ('stream = ["a"]', " needs at least one [[stream]] table"),
     ],
 )
 def test_what_is_no_list_of_streams_is_refused(path: Path, text: str, said: str) -> None:
@@ -271,7 +283,7 @@ def test_lines_are_counted_as_an_editor_does(path: Path, end: str) -> None:
 
 def test_what_looks_like_a_key_inside_a_text_is_none(path: Path) -> None:
     text = '[[stream]]\ntopic = """\nwindows = 1\n[[stream]]\n"""\n\nwindows = 5'
-    assert refusal(path, text).startswith(", line 7: windows = 5 is not allowed")
+    assert refusal(path, text).startswith(", line 7: windows = 5 must be a window")
 
 
 @pytest.mark.parametrize(
@@ -291,7 +303,7 @@ def test_what_looks_like_a_key_inside_a_text_is_none(path: Path) -> None:
     ids=range(10),
 )
 def test_what_is_no_toml_is_told_in_one_line(path: Path, text: str) -> None:
-    assert refusal(path, text).startswith(" is no TOML: ")
+    assert refusal(path, text).startswith(" is not valid TOML: ")
 
 
 def test_toml_says_itself_where_it_is_wrong(path: Path) -> None:
@@ -312,14 +324,14 @@ def test_a_mistake_in_the_file_is_a_mistake_of_the_settings(path: Path) -> None:
     path.write_text("[[stream]]\ntopic = 3")
     with pytest.raises(InvalidSettings) as caught:
         load_settings({"streams_file": str(path)})
-    assert str(caught.value) == f"{path}, line 2: topic = 3 is not allowed: an MQTT topic filter"
+    assert str(caught.value) == f"{path}, line 2: topic = 3 must be an MQTT topic filter"
 
 
 def test_the_file_takes_the_place_of_the_topics(path: Path) -> None:
     path.write_text('[[stream]]\ntopic = "a"')
     settings = load_settings({"streams_file": str(path), "topic": "STATS", "stats_topic": "b"})
     assert [stream.topic for stream in settings.streams] == ["a"]
-    with pytest.raises(InvalidSettings, match="STATS_TOPIC=a, whose messages are never input"):
+    with pytest.raises(InvalidSettings, match="must not be at or below STATS_TOPIC=a: what is published"):
         load_settings({"streams_file": str(path), "stats_topic": "a"})
 
 
@@ -455,10 +467,10 @@ def test_the_line_that_is_named_is_where_the_key_stands(tables: list[list[tuple[
     except InvalidStreams as error:
         found = re.fullmatch(r"any\.toml, line (\d+): (\w+)( .*)", str(error))
         if found is None:
-            assert str(error) == "any.toml: at least one [[stream]] table is needed"  # noqa: PT017
+            assert str(error) == "any.toml needs at least one [[stream]] table"  # noqa: PT017
         else:
             line = text.split("\n")[int(found[1]) - 1]
-            assert line.startswith("[[stream]]" if found[3] == " stream has no topic" else f"{found[2]} = ")
+            assert line.startswith("[[stream]]" if found[3] == " stream needs a topic" else f"{found[2]} = ")
 
 
 def test_the_default_statistics_are_among_those_that_are_allowed(path: Path) -> None:

@@ -244,7 +244,7 @@ def test_a_locked_file_is_left_as_it_is(path: Path) -> None:
 def test_a_file_that_is_in_use_is_left_as_it_is(path: Path) -> None:
     """An earlier version that runs on it would find other tables."""
     before = content(path)
-    with sole_owner(path), pytest.raises(UnusableDatabase, match="is in use by another one of us"):
+    with sole_owner(path), pytest.raises(UnusableDatabase, match="is in use by another subscriber"):
         prepare(path)
     assert content(path) == before
     prepare(path)

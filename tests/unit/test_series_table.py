@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from scheduler_app.console.order import Order
-from scheduler_app.console.series_table import Board
+from scheduler_app.console.series_table import SeriesTable
 from scheduler_app.publishing.records import SeriesMessage
 from tests.unit.series_messages import AT
 
@@ -13,27 +13,27 @@ def message(series: str, avg: float | None = 1.0, **changes: Any) -> SeriesMessa
     return SeriesMessage(series, AT, 1, 2.0, AT - 5, {"1min": statistics})._replace(**changes)
 
 
-def board(*messages: SeriesMessage, order: str = "name", descending: bool = False) -> Board:
-    made = Board(Order(order, descending))
+def series_table(*messages: SeriesMessage, order: str = "name", descending: bool = False) -> SeriesTable:
+    made = SeriesTable(Order(order, descending))
     for each in messages:
         made.put(each)
     return made
 
 
-def names(made: Board) -> list[str]:
+def names(made: SeriesTable) -> list[str]:
     return [row[0] for row in made.table(AT).rows]
 
 
 def test_a_row_tells_name_last_age_count_and_a_value_of_each_window() -> None:
     windows = {"5min": {"count": 9, "avg": None}, "1min": {"count": 2, "avg": 1.5}}
-    table = board(message("a", windows=windows)).table(AT + 1)
+    table = series_table(message("a", windows=windows)).table(AT + 1)
     assert table.headings == ["series", "last", "age", "count", "avg_1min", "avg_5min"]
     assert table.rows == [["a", "2", "6s", "9", "1.5", "-"]]
     assert table.right == {1, 2, 3, 4, 5}
 
 
 def test_where_the_statistics_differ_each_cell_tells_which() -> None:
-    table = board(
+    table = series_table(
         message("a", windows={"1min": {"count": 1, "avg": 1.5}, "1h": {"count": 1, "max": 7}}),
         message("b", windows={"1min": {"count": 1, "max": 9.0, "min": 1.0}}),
     ).table(AT)
@@ -58,20 +58,20 @@ def test_rows_are_sorted_and_what_has_no_value_is_last(order: str, expected: str
         message("a", 4, last=7, last_time=AT - 1, windows={"1min": {"count": 3, "avg": 4}}),
         message("b", None, last=5, last_time=AT - 2, windows={"1min": {"count": 2, "avg": None}}),
     )
-    assert "".join(names(board(*messages, order=order))) == expected
-    backwards = "".join(names(board(*messages, order=order, descending=True)))
+    assert "".join(names(series_table(*messages, order=order))) == expected
+    backwards = "".join(names(series_table(*messages, order=order, descending=True)))
     assert backwards == {"1min": "cab", "7min": "abc"}.get(order, expected[::-1])
 
 
 def test_the_newest_message_counts_and_a_cleared_series_is_gone() -> None:
-    made = board(message("a"), message("b"), message("a", last=9.0))
+    made = series_table(message("a"), message("b"), message("a", last=9.0))
     made.clear("b")
     made.clear("never there")
     assert [row[:2] for row in made.table(AT).rows] == [["a", "9"]]
 
 
 def test_changes_are_told_once() -> None:
-    made = board(message("b"), message("a"))
+    made = series_table(message("b"), message("a"))
     assert [each.series for each in made.changed(AT)] == ["a", "b"]
     made.put(message("b"))  # as it was
     assert list(made.changed(AT)) == []
@@ -85,12 +85,12 @@ def test_a_trend_follows_the_column_that_is_sorted_by_or_the_shortest_window() -
 
     values = [(1, 3), (2, 2), (3, 1)]
     for order, trend in (("name", "▁▅█"), ("5min", "█▅▁")):
-        made = board(*(message("a", windows=windows(*pair)) for pair in values), order=order)
+        made = series_table(*(message("a", windows=windows(*pair)) for pair in values), order=order)
         table = made.table(AT, trends=True)
         assert (table.headings[-1], table.rows[0][-1]) == ("trend", trend)
 
 
 def test_the_first_rows_are_returned_and_no_name_reaches_the_terminal_as_it_is() -> None:
-    made = board(*(message(f"{number:05}\x1b[2J") for number in range(10_000)))
+    made = series_table(*(message(f"{number:05}\x1b[2J") for number in range(10_000)))
     assert [row[0] for row in made.table(AT, 2).rows] == ["00000\\x1b[2J", "00001\\x1b[2J"]
     assert len(made) == 10_000

@@ -1,0 +1,48 @@
+import io
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from scheduler_app.runtime.lifecycle import StopSignal
+from scheduler_app.runtime.supervisor import Supervisor
+
+ROOT = Path(__file__).parents[2]
+
+
+class Child:
+    """Stands in for a process; is at work at once."""
+
+    def __init__(
+        self, arguments: list[str], stdin: int, env: dict[str, str], start_new_session: bool
+    ) -> None:
+        self.arguments = arguments
+        self.stdin = io.BytesIO()
+        Path(env["HEALTH_FILE"]).touch()
+
+    def poll(self) -> None:
+        return None
+
+    def terminate(self) -> None:
+        pass
+
+    def wait(self, timeout: float | None = None) -> int:
+        return 0
+
+
+def test_a_child_runs_the_command_line_of_this_folder(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    started: list[Child] = []
+
+    def start(*arguments: object, **keywords: object) -> Child:
+        started.append(Child(*arguments, **keywords))  # type: ignore[arg-type]
+        return started[-1]
+
+    monkeypatch.setattr(subprocess, "Popen", start)
+    with Supervisor(StopSignal(), tmp_path, {}) as children:
+        assert children.start("subscriber", "--topic", "DATA")
+    [child] = started
+    assert child.arguments[1:] == [
+        *(str(ROOT / "manage.py"), "subscriber", "--topic", "DATA", "--stop-at-eof"),
+    ]
