@@ -53,7 +53,7 @@ class Command(BaseCommand):
         with stored_readings(settings.db_file) as stored:
             series = {row.name: row.id for row in stored.series()}
             if name not in series:
-                raise CommandError(f"there is no series {printable(name)!r}. {suggestion(name, series)}")
+                raise CommandError(f"there is no series '{printable(name)}'. {suggestion(name, series)}")
             # the first average that is shown needs what its window holds
             readings = stored.readings_of(series[name], after=since - window.seconds)
         averages = rolling_averages(readings, window.seconds)

@@ -127,6 +127,8 @@ class Ingest:
         self.session_lost_since: float | None = None
         # Since when the database has failed, or been busy, with what it was given (monotonic time).
         self._failing = False
+        # Whether the user was told so, and not yet that it is over.
+        self._complained = False
         self._storing_since: float | None = None
 
     @property
@@ -289,6 +291,9 @@ class Ingest:
             self._complain(error)
             return False
         self._failing = False
+        if self._complained:
+            self._complained = False
+            logger.info("the database can be written again; what was held is stored")
         return True
 
     def _run_task(self) -> None:
@@ -308,6 +313,7 @@ class Ingest:
     def _complain(self, error: StoreUnavailable) -> None:
         if self._errors.allows("store") is None:
             return
+        self._complained = True
         if isinstance(error, DamagedStore):
             logger.error("{}; until then what arrives is neither stored nor acknowledged", error)
         else:

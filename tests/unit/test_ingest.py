@@ -358,16 +358,34 @@ def test_a_task_that_the_database_refuses_is_dropped_until_its_job_is_due_again(
     ingest.run()
     assert session.events.count("task") == 1
     assert "store b" in session.events
-    assert len(log_lines) == 1
-    assert "disk full" in log_lines[0]
+    assert log_lines == [
+        "ERROR: the database cannot be written (disk full); holding what arrives, trying again",
+        "INFO: the database can be written again; what was held is stored",
+    ]
 
 
-def test_a_long_outage_of_the_store_is_one_line_in_the_log(log_lines: list[str]) -> None:
+def test_a_long_outage_of_the_store_is_one_line_in_the_log_and_one_when_it_is_over(
+    log_lines: list[str],
+) -> None:
     session = FakeSession([A], [B])
     ingest_of(session, failures=50).run()
     assert log_lines == [
-        "ERROR: the database cannot be written (database is locked); holding what arrives, trying again"
+        "ERROR: the database cannot be written (database is locked); holding what arrives, trying again",
+        "INFO: the database can be written again; what was held is stored",
     ]
+
+
+def test_a_store_that_fails_again_within_a_minute_is_told_once(log_lines: list[str]) -> None:
+    """Neither that it fails nor that it is over is told each time."""
+    ingest = ingest_of(FakeSession())
+
+    def fail() -> None:
+        raise StoreUnavailable("disk full")
+
+    for _ in range(3):
+        assert not ingest._try(fail)
+        assert ingest._try(lambda: None)
+    assert [line.partition(":")[0] for line in log_lines] == ["ERROR", "INFO"]
 
 
 def unconnected_session(tries: int) -> FakeSession:
