@@ -26,6 +26,8 @@ _FAREWELL_TIMEOUT = 1.0
 _LEAVE_PAUSE = 0.01
 # Seconds.
 _LOOP_TIMEOUT = 0.5
+# Seconds of silence after which a request for proof is not going to be answered.
+_PROOF_TIMEOUT = 10.0
 
 
 class IngestSession:
@@ -74,6 +76,7 @@ class IngestSession:
         self._session_lost = False
         # The packet id of the request for proof that waits for its answer.
         self._proof_id: int | None = None
+        self._proof_asked_at = 0.0
         self._proof_here = False
         # How we leave this connection; None: we stay.
         self._farewell: Farewell | None = None
@@ -170,13 +173,18 @@ class IngestSession:
 
         A broker works off our packets in order, so any answer to a later packet is the proof. A
         ping would do, but paho tells nobody of its answer; unsubscribing from nothing is answered
-        too (MQTT-3.10.4-5).
+        too (MQTT-3.10.4-5). A broker that has been silent since is asked again: the embedded one has
+        been seen to leave a request without an answer.
         """
-        if self._client is None or not self.connected or self._proof_id is not None:
+        if self._client is None or not self.connected:
+            return False
+        waits = self._proof_id is not None
+        if waits and min(self._client.silent_for, self._monotonic() - self._proof_asked_at) < _PROOF_TIMEOUT:
             return False
         if self._client.want_write():
             return False  # it would only wait behind them
         _, self._proof_id = self._client.unsubscribe(f"{self._settings.stats_topic}/$proof")
+        self._proof_asked_at = self._monotonic()
         self.maintain()
         return True
 

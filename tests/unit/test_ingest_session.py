@@ -4,6 +4,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 
@@ -167,6 +168,30 @@ def test_a_proof_is_the_answer_to_the_request_and_to_nothing_else() -> None:
             assert broker.session.take_proof() == proof
         assert not broker.session.take_proof()
         assert broker.session.request_proof()
+
+
+@pytest.mark.parametrize(
+    ("silent", "asked", "again"), [(10.1, 10.1, True), (9.0, 10.1, False), (10.1, 9.0, False)]
+)
+def test_proof_is_asked_for_again_when_the_broker_has_been_silent_since(
+    silent: float, asked: float, *, again: bool
+) -> None:
+    """Else a request that the broker leaves without an answer would be the last one."""
+    with listening() as broker:
+        broker.connect()
+        broker.read(13)
+        assert broker.session.request_proof()
+        first = broker.read(6 + len("STATS/$proof"))
+        client: Any = broker.session._client
+        client._last_bytes_received -= silent
+        broker.session._proof_asked_at -= asked
+        assert broker.session.request_proof() == again
+        if again:
+            second = broker.read(6 + len("STATS/$proof"))
+            for packet, proof in ((first, False), (second, True)):
+                broker.send(b"\xb0\2" + packet[2:4])
+                broker.session.receive(1000, 10)
+                assert broker.session.take_proof() == proof
 
 
 def test_a_request_for_proof_ends_with_its_connection() -> None:
