@@ -10,7 +10,7 @@ import signal
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, NoReturn
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from config.settings import Settings
 
 PROGRAM = "manage.py"
+_STOP_SIGNALS = {signal.SIGINT, signal.SIGTERM}
 _ROOT = Path(__file__).resolve().parents[1]
 # The settings that every command uses that connects to the broker.
 BROKER_SETTINGS = (
@@ -68,6 +69,7 @@ class BaseCommand(ABC):
 
 def main(argv: Sequence[str]) -> int:
     """Run the command that `argv` (program name first) asks for; return the exit status."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOP_SIGNALS)  # which manage.py has held back until here
     return exit_status(lambda: _run(list(argv[1:])))
 
 
@@ -168,7 +170,7 @@ def _uninterrupted() -> Iterator[None]:
 
     In the middle of importing an extension module, the exception from a handler may turn into any other.
     """
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _STOP_SIGNALS)
     try:
         yield
     finally:
@@ -228,7 +230,8 @@ def _run_command(name: str, arguments: list[str]) -> None:
     # a role with this flag was started by another, which has given the warning already
     if command.is_role and not options.stop_at_eof and "broker" in command.settings:
         _warn_of_clear_password(settings)
-    command.handle(options, settings)
+    with _uninterrupted() if command.is_role else nullcontext():  # until it handles them by itself
+        command.handle(options, settings)
 
 
 def _warn_of_clear_password(settings: "Settings") -> None:

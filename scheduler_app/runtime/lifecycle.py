@@ -48,6 +48,8 @@ class StopSignal:
     def __enter__(self) -> Self:
         for number in _SIGNALS:
             self._former[number] = signal.signal(number, self._on_signal)
+        # the command line holds them back while a role is imported
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
         return self
 
     def __exit__(
