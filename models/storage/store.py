@@ -1,7 +1,6 @@
 """What is written, all through one connection."""
 
 import sqlite3
-from collections import Counter as Tally
 from collections.abc import Iterable, Sequence
 
 from peewee import Tuple, fn
@@ -77,9 +76,11 @@ class Store:
             connection.executemany(self._insert_reading, rows)
             rejected = self._rejected.insert(connection, batch.rejected) if batch.rejected else None
             self._member.change_deliveries(connection, batch.deliveries, batch.forgotten)
-            counts = batch.counts + Tally(
-                stored=len(readings), duplicates=len(duplicates), sequence=len(batch.readings)
-            )
+            counts = dict(batch.counts)
+            if batch.readings:
+                counts |= {"stored": len(readings), "sequence": len(batch.readings)}
+            if duplicates:
+                counts["duplicates"] = counts.get("duplicates", 0) + len(duplicates)
             self._member.count(connection, counts)
         # only now is it certain that these are stored
         self._sequence = first + len(batch.readings) - 1
