@@ -109,7 +109,7 @@ class Catalog:
         self.add(rows)
         # Event time of the newest reading (UTC epoch seconds), as far as it is known.
         self.newest: dict[int, float] = {}
-        # By retention: the event time up to which the readings of series kept so long are deleted.
+        # By retention in seconds: the event time up to which readings of series with it are deleted.
         self._pruned: dict[float, float] = {}
         self._pruned_most = _NEVER
 
@@ -197,11 +197,11 @@ class Catalog:
                 self._saw(series, time)
 
     def pruned(self, retention: float) -> float:
-        """Return up to which event time the readings of series kept so long (seconds) are deleted."""
+        """Return up to which event time readings are deleted of series with this `retention` (seconds)."""
         return self._pruned.get(retention, _NEVER)
 
     def set_pruned(self, retention: float, until: float) -> None:
-        """Note up to which event time the readings of series kept so long (seconds) are deleted."""
+        """Note up to which event time readings are deleted of series with this `retention` (seconds)."""
         self._pruned[retention] = until
         self._pruned_most = max(self._pruned.values())
 

@@ -40,9 +40,9 @@ class WritingStore(Protocol):
         """Forget the member's deliveries with these numbers, and what `rewritten` leaves out of others."""
 
     def delete_readings(self, after: Place, until: float, limit: int, retention: float) -> Deleted:
-        """Delete the oldest readings behind `after` with time <= `until`, of series so long kept.
+        """Delete the oldest readings behind `after` whose time is `until` (UTC epoch seconds) or earlier.
 
-        Looks at `limit` readings at most.
+        Only those of series that are kept for `retention` seconds. Looks at `limit` readings at most.
         """
 
     def delete_rejected(self, until: float, limit: int) -> int:

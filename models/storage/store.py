@@ -127,7 +127,7 @@ class Store:
             self._member.change_deliveries(connection, rewritten, numbers)
 
     def delete_readings(self, after: Place, until: float, limit: int, retention: float) -> Deleted:
-        """Delete the oldest readings behind `after` with time <= `until`, of series so long kept.
+        """Delete the oldest readings behind `after` whose time is `until` (UTC epoch seconds) or earlier.
 
         Looks at `limit` readings at most, and deletes those among them whose series are kept for
         `retention` seconds.

@@ -81,20 +81,20 @@ class Audit:
                     try:
                         result = recompute(statistic, message.at, times, values)
                     except UnknownStatistic:
-                        self.skipped["values of what is no statistic"] += 1
+                        self.skipped["values under a name that is not a statistic"] += 1
                         continue
                 self._compare(statistic, value, result, where, message.at)
 
     def check_overall(self, averages: Mapping[str, float | None], at: float, sequence: int) -> None:
         """Compare the averages of all readings at the tick `at`, up to `sequence`."""
         if sequence > self._stored.sequence:
-            self.skipped["overall averages of another DB_FILE"] += 1
+            self.skipped["overall averages that belong to another DB_FILE"] += 1
             return
         horizon = self._read_at - self._shortest_retention
         for key, value in averages.items():
             window = key.removeprefix(AVERAGE_PREFIX)
             if window_length(window) is None:
-                self.skipped["overall averages that are of no window"] += 1
+                self.skipped["overall averages under a name that is not a window"] += 1
                 continue
             inside = self._inside(self._stored.overall, at, window, sequence, horizon)
             if inside is not None:
@@ -110,7 +110,7 @@ class Audit:
         milliseconds = round(at * 1000)
         after = (milliseconds - Window.parse(window).milliseconds) / 1000
         if after < horizon:
-            self.skipped["windows of which a part may be pruned since"] += 1
+            self.skipped["windows that may have lost readings to pruning since then"] += 1
             return None
         begin = bisect_right(readings.times, after)
         end = bisect_right(readings.times, (milliseconds + self._ahead) / 1000)
@@ -119,7 +119,7 @@ class Audit:
 
     def _check_latest(self, message: SeriesMessage, readings: Columns, horizon: float) -> None:
         if message.last_time < horizon:
-            self.skipped["latest readings that may be pruned since"] += 1
+            self.skipped["latest readings that may have been pruned since then"] += 1
             return
         place = len(readings.times) - 1
         while place >= 0 and readings.sequences[place] > message.sequence:

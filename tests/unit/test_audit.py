@@ -101,7 +101,7 @@ def test_what_may_be_pruned_is_skipped_and_counted(make_audit: Callable[..., Aud
     audit = make_audit(read_at=NOW + 41, retention=100)
     audit.check_series(of_a(count=99))
     assert list(audit.findings) == ["latest reading"]
-    assert audit.skipped == {"windows of which a part may be pruned since": 1}
+    assert audit.skipped == {"windows that may have lost readings to pruning since then": 1}
     audit = make_audit(read_at=NOW + 40, retention=100)
     audit.check_series(of_a())
     assert (audit.skipped, audit.off) == ({}, 0)
@@ -121,7 +121,7 @@ def test_what_is_of_another_database_is_skipped_and_counted(make_audit: Callable
 def test_unknown_statistics_are_skipped_and_counted(make_audit: Callable[..., Audit]) -> None:
     audit = make_audit()
     audit.check_series(of_a(**{"\x1b[2J": 1.0}))
-    assert audit.skipped == {"values of what is no statistic": 1}
+    assert audit.skipped == {"values under a name that is not a statistic": 1}
 
 
 def published(payload: object, topic: str, *, retained: bool = False) -> Message:
@@ -144,7 +144,7 @@ def test_averages_belong_to_the_tick_that_is_told_right_after_them(make_audit: C
     check(audit, [*old, metrics, averages, metrics, metrics], load_settings())
     assert audit.findings[OVERALL].compared == 1
     assert audit.off == 0
-    assert audit.skipped == {"windows of which a part may be pruned since": 1}
+    assert audit.skipped == {"windows that may have lost readings to pruning since then": 1}
 
 
 def test_a_wrong_overall_average_is_off(make_audit: Callable[..., Audit]) -> None:
@@ -174,7 +174,7 @@ def test_rubbish_is_skipped_and_counted(make_audit: Callable[..., Audit]) -> Non
         "messages that hold no averages": 1,
         "messages that hold no metrics": 3,
         "messages that hold no statistics of a series": 1,
-        "overall averages that are of no window": 1,
+        "overall averages under a name that is not a window": 1,
     }
     assert (audit.compared, audit.off) == (8, 0)
     assert COVERAGE in audit.findings
