@@ -88,7 +88,9 @@ def test_after_a_restart_it_is_known_how_much_is_kept(
     monkeypatch.setattr(module, "MOST_ROWS", 3)
     add(store, 1, 2, 3)
     store.close()
-    add(Store(writing_database(path), "me"), 4)
+    other = Store(writing_database(path), "me")
+    add(other, 4)
+    other.close()
     assert kept(path) == [2, 3, 4]
     monkeypatch.setattr(module, "MOST_BYTES", 2 * len("ü/x") + 2 * 1000 + len("DATA") + 1)
     again = Store(writing_database(path), "me")
