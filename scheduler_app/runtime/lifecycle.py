@@ -18,11 +18,16 @@ from loguru import logger
 
 from scheduler_app.errors import CommandError
 from scheduler_app.log import LogLimit
+from scheduler_app.runtime.service_manager import ServiceManager
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 # Seconds between two touches of the health file, and between two looks while there is no health.
 _HEALTH_INTERVAL = 2.0
 _HEALTH_POLL = 0.1
+# What `systemctl status` shows of us.
+_AT_WORK = "connected and working"
+_NOT_AT_WORK = "not connected, or what arrives cannot be stored: see the log"
+_ENDING = "ending"
 # Seconds between two looks at a condition.
 _POLL = 0.02
 # Seconds that a thread may take to end. A role ends within 5 s of being told to, even if a thread waits for
@@ -93,25 +98,35 @@ def stop_at_end_of_input(stop: StopSignal) -> None:
 
 
 def serve(stop: StopSignal, healthy: Callable[[], bool], health_file: Path | None) -> None:
-    """Wait until `stop`, touching `health_file` every few seconds while `healthy()`.
+    """Wait until `stop`; while `healthy()`, say so every few seconds: to `health_file`, and to systemd.
 
     If the file cannot be touched, the log says so, and the role goes on.
     """
-    if health_file is None:
+    manager = ServiceManager()
+    if health_file is None and not manager:
         stop.wait()
         return
-    with suppress(OSError):  # touching it below will fail in the same way, and say so
-        health_file.unlink(missing_ok=True)
+    if health_file is not None:
+        with suppress(OSError):  # touching it below will fail in the same way, and say so
+            health_file.unlink(missing_ok=True)
     complaints = LogLimit()
+    was_healthy = None
     while not stop.requested:
         is_healthy = healthy()
         if is_healthy:
+            # READY=1 again each time: it does nothing the second time, and the first may not have arrived
+            manager.tell("READY=1", "WATCHDOG=1", f"STATUS={_AT_WORK}")
             try:
-                _touch(health_file)
+                if health_file is not None:
+                    _touch(health_file)
             except OSError as error:
                 if complaints.allows("health") is not None:
                     logger.error("HEALTH_FILE={} cannot be written: {}", health_file, error.strerror)
+        elif was_healthy is not False:
+            manager.tell(f"STATUS={_NOT_AT_WORK}")
+        was_healthy = is_healthy
         stop.wait(_HEALTH_INTERVAL if is_healthy else _HEALTH_POLL)
+    manager.tell("STOPPING=1", f"STATUS={_ENDING}")
 
 
 def _touch(path: Path) -> None:
