@@ -40,7 +40,7 @@ def prepare(path: Path, schema: Schema = READINGS, now: Callable[[], float] = ti
         if not _create_file(path):
             # before anything is changed: even the journal mode is another program's, if the file is
             with reader.connection_context():
-                _check(reader, name, schema)
+                check_ours(reader, name, schema)
         with writer.connection_context():
             if 0 < writer.user_version < schema.version:
                 # or an earlier version of us would find other tables under its hands
@@ -92,7 +92,8 @@ def _create_file(path: Path) -> bool:
     return True
 
 
-def _check(database: peewee.SqliteDatabase, name: str, schema: Schema) -> None:
+def check_ours(database: peewee.SqliteDatabase, name: str, schema: Schema) -> None:
+    """Raise UnusableDatabase if the file called `name` is another program's, or of a newer version of us."""
     owner, version = database.application_id, database.user_version
     unmarked = owner == 0 and version == 0 and set(database.get_tables()) <= _LEFT_ALONE
     if owner != schema.application_id and not unmarked:

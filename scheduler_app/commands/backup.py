@@ -1,0 +1,33 @@
+"""`manage.py backup`: copies the database while the subscriber runs."""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from config.text import printable
+from scheduler_app.errors import CommandError
+from scheduler_app.management import BaseCommand
+
+if TYPE_CHECKING:
+    from config.settings import Settings
+
+
+class Command(BaseCommand):
+    help = "Copy the database to a new file, also while the subscriber runs."
+    settings = ("db_file",)
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        parser.add_argument("file", metavar="FILE", type=Path, help="the new file; it must not exist yet")
+
+    def handle(self, options: argparse.Namespace, settings: "Settings") -> None:
+        from models.storage.backup import BackupFailed, back_up
+        from models.storage.errors import UnreadableDatabase, UnusableDatabase
+
+        if not settings.db_file.exists():
+            raise CommandError(f"DB_FILE={settings.db_file} does not exist: there is nothing to copy")
+        try:
+            readings = back_up(settings.db_file, options.file)
+        except (BackupFailed, UnreadableDatabase, UnusableDatabase) as error:
+            raise CommandError(str(error)) from None
+        size = options.file.stat().st_size
+        print(f"{printable(str(options.file))}: {readings:,} readings, {size / 1000:,.0f} kB, checked")
