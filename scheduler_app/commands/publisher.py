@@ -52,9 +52,24 @@ class Command(BaseCommand):
             metavar="N",
             help="end when N readings in total are published and acknowledged (default: never)",
         )
+        parser.add_argument(
+            "--if-one-topic",
+            action="store_true",
+            help="end at once, with exit status 0, where there is no single topic to publish to: TOPIC has "
+            "wildcards or is a list, or a stream file says what is read",
+        )
         parser.add_argument("--seed", type=int, help="make numbers and pauses repeatable (default: random)")
 
     def handle(self, options: argparse.Namespace, settings: "Settings") -> None:
+        from loguru import logger
+
+        if options.if_one_topic and (set_by := meant_for_a_subscriber(settings)):
+            logger.warning("{} is for sensors of your own: no random numbers are published", set_by)
+            return
+        check_call(options, settings.topic)
+        self._run(options, settings)
+
+    def _run(self, options: argparse.Namespace, settings: "Settings") -> None:
         from loguru import logger
 
         from models.storage.connection import writing_database
@@ -68,8 +83,6 @@ class Command(BaseCommand):
         from scheduler_app.runtime.lifecycle import background, role, serve, wait_until
         from scheduler_app.runtime.locked_database import when_unlocked
         from scheduler_app.runtime.scheduler import Scheduler
-
-        check_call(options, settings.topic)
 
         with ExitStack() as stack:
             stop = stack.enter_context(role(options))
@@ -115,6 +128,17 @@ class Command(BaseCommand):
                 serve(stop, lambda: connection.connected, settings.health_file)
             else:
                 wait_until(lambda: stop.requested or (published == options.count and sender.waiting == 0))
+
+
+def meant_for_a_subscriber(settings: "Settings") -> str | None:
+    """Return the setting that names more than one topic, as a subscriber takes it; None if there is none."""
+    from config.text import printable
+
+    if settings.streams_file is not None:
+        return f"STREAMS_FILE={printable(str(settings.streams_file))}"
+    if any(sign in settings.topic for sign in "+#,"):
+        return f"TOPIC={printable(settings.topic)}"
+    return None
 
 
 def check_call(options: argparse.Namespace, topic: str) -> None:

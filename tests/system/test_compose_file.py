@@ -4,12 +4,14 @@ import re
 import shutil
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 
 import pytest
 
+from scheduler_app.publishing import outbox_sender
 from tests.support.brokers import Access, Broker, find_program, missing
 from tests.support.mqtt_client import Peer
 from tests.support.ports import HOST, free_port
@@ -72,6 +74,12 @@ class ShippedMosquitto(Broker):
         super().__init__(Access(free_port()))
         self._folder = folder
 
+    @property
+    def saved_at(self) -> float:
+        """When it saved last, UTC epoch seconds; 0 if it never has."""
+        path = self._folder / "mosquitto.db"
+        return path.stat().st_mtime if path.exists() else 0.0
+
     def _process(self) -> Process:
         text = MOSQUITTO_CONF.read_text()
         for shipped, ours in (
@@ -86,7 +94,7 @@ class ShippedMosquitto(Broker):
 
 
 @pytest.fixture
-def mosquitto() -> Iterator[Broker]:
+def mosquitto() -> Iterator[ShippedMosquitto]:
     """Mosquitto as we ship it, not started yet."""
     # not below tmp_path: started by root, Mosquitto becomes a user who may not enter that
     with tempfile.TemporaryDirectory() as name:
@@ -122,6 +130,29 @@ def test_log_levels(compose: Compose) -> None:
     assert compose.config(files=DEBUG, LOG_LEVEL="INFO").count("LOG_LEVEL: DEBUG") == 3
 
 
+def test_what_a_container_may_do(compose: Compose) -> None:
+    """Each writes to its volumes and to memory alone, with none of root's rights and no way to get them."""
+    text = compose.config()
+    for line in (r"read_only: true", r"cap_drop:\n *- ALL", r"security_opt:\n *- no-new-privileges:true"):
+        assert len(re.findall(rf"^    {line}$", text, re.MULTILINE)) == 4, text
+
+
+def test_the_roles_connect_where_they_are_told(compose: Compose) -> None:
+    """As the steps for more than one machine in mosquitto.conf tell them to."""
+    url = "mqtt://averages:pa%40ss@mosquitto:1884"
+    assert f"CONTAINERS_CONNECT_TO={url.replace('pa%40ss', 'PASSWORD')}\n" in MOSQUITTO_CONF.read_text()
+    assert compose.config(CONTAINERS_CONNECT_TO=url).count(f"BROKER: {url}\n") == 3
+
+
+def test_the_publisher_ends_by_itself_where_there_is_nothing_to_publish_to(compose: Compose) -> None:
+    """It is not started again then, as all others are when they end."""
+    text = compose.config()
+    assert len(re.findall(r"^    restart: unless-stopped$", text, re.MULTILINE)) == 3
+    [publisher] = re.findall(r"^  publisher:\n((?:    .*\n)+)", text, re.MULTILINE)
+    assert "    restart: on-failure\n" in publisher
+    assert "--if-one-topic" in publisher
+
+
 def test_published_port() -> None:
     """Mosquitto asks for no password, so nobody but this machine may reach it."""
     ports = re.findall(r"^\s*-\s*\"?([\w.:\[\]]*:1883)\"?\s*$", (ROOT / NORMAL[0]).read_text(), re.MULTILINE)
@@ -138,20 +169,31 @@ def test_mosquitto_takes_its_configuration(mosquitto: Broker) -> None:
     assert mosquitto.log == ""
 
 
-def test_killed_mosquitto_delivers_what_it_acknowledged(mosquitto: Broker) -> None:
-    """More messages than Mosquitto would keep by default wait through SIGKILL; none is lost."""
+def test_killed_mosquitto_delivers_what_it_has_saved(mosquitto: ShippedMosquitto) -> None:
+    """More messages than it would keep by default wait through SIGKILL: it saves them without being told."""
     payloads = [b"%d" % number for number in range(1100)]
     mosquitto.start()
     with Peer(mosquitto.access, "subscriber", keep_session=True) as subscriber:
         subscriber.subscribe("DATA")
     with Peer(mosquitto.access) as sensor:
         sensor.publish("DATA", *payloads)
-        # it acknowledges first and saves then, so that the very last one may be lost
-        sensor.publish("DATA", "one more")
+        acknowledged = time.time()
+        wait_for(lambda: mosquitto.saved_at > acknowledged, "Mosquitto saves")
         mosquitto.kill()
     mosquitto.start()
     with Peer(mosquitto.access, "subscriber", keep_session=True) as subscriber:
         wait_for(
             lambda: len(subscriber.messages) >= len(payloads), lambda: f"{len(subscriber.messages)} came"
         )
-    assert [message.payload for message in subscriber.messages[: len(payloads)]] == payloads
+    assert [message.payload for message in subscriber.messages] == payloads
+
+
+def test_mosquitto_saves_more_often_than_the_publisher_forgets() -> None:
+    """So that what Mosquitto had acknowledged and not saved when it was killed is sent again.
+
+    It saves when more than `autosave_interval` seconds have passed, by a clock of whole seconds.
+    """
+    text = MOSQUITTO_CONF.read_text()
+    [shipped] = re.findall(r"^autosave_interval (\d+)$", text, re.MULTILINE)
+    [for_a_memory_card] = re.findall(r"For a memory card: autosave_interval (\d+)", text)
+    assert 0 < int(shipped) < int(for_a_memory_card) < outbox_sender._SETTLING - 2

@@ -11,6 +11,7 @@ from config import settings
 from config.settings import Settings, default_text
 from scheduler_app import commands
 from scheduler_app.arguments import port_number
+from scheduler_app.commands.publisher import meant_for_a_subscriber
 from scheduler_app.console.order import Order
 from scheduler_app.errors import CommandError
 from scheduler_app.management import BaseCommand, build_parser, command_names, load_command, main
@@ -283,6 +284,32 @@ def test_the_publisher_needs_a_topic_without_wildcards(
 ) -> None:
     line = refused(capsys, "publisher", "--topic", topic)
     assert line.startswith(f"Error: TOPIC={topic} cannot be published to: ")
+
+
+@pytest.mark.parametrize("topic", ["#", "sensors/+", "a,b"])
+@pytest.mark.usefixtures("restored_log")
+def test_the_publisher_ends_by_itself_if_told_to_where_a_topic_is_meant_for_a_subscriber(
+    capsys: pytest.CaptureFixture[str], topic: str
+) -> None:
+    assert run("publisher", "--if-one-topic", "--topic", topic) == 0
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.endswith(
+        f"| WARNING | publisher: TOPIC={topic} is for sensors of your own: no random numbers are published\n"
+    )
+
+
+@pytest.mark.usefixtures("restored_log")
+def test_it_does_so_where_a_stream_file_says_what_is_read(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    path = tmp_path / "streams.toml"
+    path.write_text('[[stream]]\ntopic = "home/#"\n')
+    monkeypatch.setenv("STREAMS_FILE", str(path))
+    assert run("publisher", "--if-one-topic") == 0
+    assert f"STREAMS_FILE={path} is for sensors of your own" in capsys.readouterr().err
+    monkeypatch.delenv("STREAMS_FILE")
+    assert meant_for_a_subscriber(Settings(topic="a/b")) is None
 
 
 @pytest.mark.parametrize(("text", "number"), [("1", 1), ("1883", 1883), ("65535", 65535)])
