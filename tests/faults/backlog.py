@@ -24,10 +24,10 @@ class ShippedMosquitto(Mosquitto):
     """Mosquitto with `config/mosquitto/mosquitto.conf`, at a port and in a folder of ours."""
 
     def __init__(self, folder: Path, *, port: int | None = None, saves: str | None = None) -> None:
-        """Build it; `saves` takes the place of `true` in `autosave_on_changes true`, which the file has.
+        """Build it; `saves` takes the place of `false` in `autosave_on_changes false`, which the file has.
 
-        With that, each save writes all that waits. So hundreds of thousands of messages would take
-        hours to get in, and to be acknowledged.
+        With `true`, all that waits is written for each change. So hundreds of thousands of messages would
+        take hours to get in, and to be acknowledged.
         """
         super().__init__(folder, port=port)
         self._saves = saves
@@ -39,7 +39,7 @@ class ShippedMosquitto(Mosquitto):
             ("persistence_location /mosquitto/data/", f"persistence_location {self._folder}/"),
         ]
         if self._saves is not None:
-            changed.append(("\nautosave_on_changes true", f"\nautosave_on_changes {self._saves}"))
+            changed.append(("\nautosave_on_changes false", f"\nautosave_on_changes {self._saves}"))
         for ours, here in changed:
             assert shipped.count(ours) == 1, f"{SHIPPED} has another {ours!r} than the tests know"
             shipped = shipped.replace(ours, here)

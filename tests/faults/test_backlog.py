@@ -59,32 +59,32 @@ def test_killed_with_a_backlog(
 ) -> None:
     """Every reading is stored once, with an id or without; as many identical ones as were sent.
 
-    With a save for each acknowledgement a broker is far behind. What does not fit into MOST_UNPROVEN
-    then has to wait for it, for longer than a test can: the second half of the kills, and the end,
-    come with the other choice that the shipped file names.
+    With a save for each acknowledgement a broker is far behind; the shipped file names that as the other
+    choice. What does not fit into MOST_UNPROVEN then has to wait for it, for longer than a test can: the
+    second half of the kills, and the end, come with the choice that is shipped.
     """
     random = Random(SEED + count)
     folder = tmp_path / "broker"
     folder.mkdir()
-    broker = ShippedMosquitto(folder, saves="false")
+    broker = ShippedMosquitto(folder)
     try:
         broker.start()
         subscriber = make_subscriber(broker).start_and_wait()
         subscriber.stop()
         fill(broker.port, numbered(kind, range(count)))
         half = kills if count < MOST_UNPROVEN else kills // 2
-        for saves, times in ((None, half), ("false", kills - half)):
+        for saves, times in (("true", half), (None, kills - half)):
             if not times:
                 break
             broker.stop()  # it saves all
             broker = ShippedMosquitto(folder, port=broker.port, saves=saves)
             broker.start()
-            if saves is None:  # as much as can be had while the broker is far behind
+            if saves is not None:  # as much as can be had while the broker is far behind
                 subscriber.start()
                 _stored(database, min(count, MOST_UNPROVEN))
                 time.sleep(random.uniform(1.0, 2.0))
                 subscriber.kill()
-            most = count if saves or count < MOST_UNPROVEN else MOST_UNPROVEN
+            most = count if saves is None or count < MOST_UNPROVEN else MOST_UNPROVEN
             for _ in range(times):
                 subscriber.start()
                 _taking_in(database, count)
