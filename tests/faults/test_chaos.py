@@ -35,7 +35,7 @@ CHAOS_SECONDS = float(os.environ.get("CHAOS_SECONDS", "90"))
 RATE = 40.0
 # Of so many seconds at most, on average, Mosquitto forgets what it has taken and delivered when it is
 # killed: as it is shipped it saves every two seconds, and what the subscriber has by then it cannot lose.
-# Measured: less than half of it.
+# Measured: about half of it.
 UNSAVED = 2.0
 # And where it saves at each change, a little later than it acknowledges. Measured: less than a tenth of it.
 UNSAVED_CHANGE = 0.25
