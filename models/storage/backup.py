@@ -39,9 +39,8 @@ def back_up(path: Path, copy: Path, elapsed: Callable[[], float] = time.monotoni
     `elapsed` tells seconds by a clock that never jumps. Raises BackupFailed, and UnreadableDatabase or
     UnusableDatabase if `path` is no database of ours.
     """
+    _check_new(copy)
     part = copy.with_name(f"{copy.name}.part")
-    if copy.exists() or copy.is_symlink():
-        raise BackupFailed(f"{copy} exists already: name a new file")
     database = reading_database(path)
     with reading(database):
         check_ours(database, database.name, READINGS)
@@ -59,8 +58,7 @@ def back_up(path: Path, copy: Path, elapsed: Callable[[], float] = time.monotoni
             _copy(database, part, descriptor, elapsed)
             count = _complete(database.name, part)
             os.fsync(descriptor)
-            if copy.exists():
-                raise BackupFailed(f"{copy} exists already: name a new file")
+            _check_new(copy)
             part.rename(copy)
         except OSError as error:
             raise BackupFailed(f"{copy} cannot be written: {error.strerror}") from None
@@ -71,6 +69,12 @@ def back_up(path: Path, copy: Path, elapsed: Callable[[], float] = time.monotoni
                     left.unlink(missing_ok=True)
     _sync_folder(copy.absolute().parent)
     return count
+
+
+def _check_new(copy: Path) -> None:
+    """Raise BackupFailed if there is anything at `copy`, and be it a symbolic link that leads nowhere."""
+    if os.path.lexists(copy):
+        raise BackupFailed(f"{copy} exists already: name a new file")
 
 
 def _copy(database: Database, part: Path, descriptor: int, elapsed: Callable[[], float]) -> None:
@@ -127,9 +131,8 @@ def _forget_deliveries(database: Database) -> None:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Write out that a file has its name now."""
+    """Write out that a file has its name now, where the file system can do that."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
+    with suppress(OSError):
         os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    os.close(descriptor)

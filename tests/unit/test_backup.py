@@ -146,6 +146,17 @@ def test_another_backup_is_left_alone(path: Path, store: Store, copy: Path) -> N
     assert list(copy.parent.iterdir()) == [part]
 
 
+@pytest.mark.parametrize("name", [".", "..", "/", ""])
+def test_a_folder_is_no_new_file(path: Path, store: Store, name: str) -> None:
+    with pytest.raises(BackupFailed, match=r"exists already: name a new file$"):
+        back_up(path, Path(name))
+
+
+def test_a_name_that_no_file_can_have_is_told(path: Path, store: Store, tmp_path: Path) -> None:
+    with pytest.raises(BackupFailed, match=r"cannot be created: File name too long$"):
+        back_up(path, tmp_path / ("x" * 300))
+
+
 def test_a_folder_that_is_not_there_is_named(path: Path, store: Store, tmp_path: Path) -> None:
     copy = tmp_path / "missing" / "copy.db"
     with pytest.raises(BackupFailed, match=f"^{copy} cannot be created: No such file or directory$"):
