@@ -199,10 +199,14 @@ class Store:
         ids = [(series, packed) for _, _, series, _, packed in rows if packed is not None]
         if not ids:
             return set()
-        with self._database.savepoint() as savepoint:
-            if connection.executemany(self._insert_id, ids).rowcount == len(ids):
-                return set()  # as nearly always, and quicker
-            savepoint.rollback()
+        if len(ids) > 1:  # all at once, which is quicker and nearly always right
+            connection.execute("SAVEPOINT ids")
+            new = connection.executemany(self._insert_id, ids).rowcount
+            if new < len(ids):
+                connection.execute("ROLLBACK TO ids")
+            connection.execute("RELEASE ids")
+            if new == len(ids):
+                return set()
         return {
             place
             for place, (_, _, series, _, packed) in enumerate(rows)
