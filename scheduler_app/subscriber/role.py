@@ -17,6 +17,7 @@ from models.storage.ownership import sole_owner
 from models.storage.store import Store
 from scheduler_app.errors import CommandError
 from scheduler_app.intake.ingest import Ingest
+from scheduler_app.intake.pace import CommitPace
 from scheduler_app.intake.redelivery import Redeliveries
 from scheduler_app.intake.writer import Writer
 from scheduler_app.log import LogLimit, attempt, log_unexpected
@@ -58,7 +59,8 @@ def run_subscriber(options: argparse.Namespace, settings: Settings) -> None:
         hand_over = HandOver()
         session = IngestSession(settings, subscriptions.wanted, unsubscribe=subscriptions.unwanted)
         writer = Writer(settings, store, redeliveries, catalog, hand_over.feed)
-        ingest = Ingest(session, writer, present_until=present_until)
+        pace = CommitPace(settings.commit_interval)
+        ingest = Ingest(session, writer, pace=pace, present_until=present_until)
         session.when_subscribed = partial(ingest.submit, subscriptions.settle)
         errors = LogLimit()
         statistics = rolling_statistics(
