@@ -1,6 +1,7 @@
 """The subscriber: how its parts are put together, and run until it is told to stop."""
 
 import argparse
+import sys
 import time
 from contextlib import ExitStack, closing
 from functools import partial
@@ -33,6 +34,9 @@ from scheduler_app.subscriber.plans import open_catalog, rolling_statistics
 from scheduler_app.subscriber.retention import Retention
 from scheduler_app.subscriber.subscriptions import Subscriptions
 
+# Seconds after which a thread that computes lets another go on. SQLite lets go of the interpreter some ten
+# times in a commit, and would each time wait for a tick or a publication as long as this: 5 ms by default.
+SWITCH_INTERVAL = 0.0005
 # What becomes of readings whose file is gone.
 _WHAT_THEN = (
     "What has come since then is not acknowledged, and comes again; what was stored before is in the file "
@@ -42,6 +46,7 @@ _WHAT_THEN = (
 
 def run_subscriber(options: argparse.Namespace, settings: Settings) -> None:
     """Store readings, publish statistics and prune. Raises CommandError."""
+    sys.setswitchinterval(SWITCH_INTERVAL)
     with ExitStack() as stack:
         stop = stack.enter_context(role(options))
         store = Store(writing_database(settings.db_file), settings.client_id)
