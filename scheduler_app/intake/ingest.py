@@ -4,8 +4,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from loguru import logger
 
@@ -73,8 +72,7 @@ class BatchWriter(Protocol):
     def forget_all_deliveries(self) -> None: ...
 
 
-@dataclass(frozen=True)
-class Held:
+class Held(NamedTuple):
     """What has been received and not acknowledged yet: how many, and since when (epoch seconds)."""
 
     count: int = 0
