@@ -4,7 +4,8 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import NamedTuple, Protocol
+from dataclasses import dataclass
+from typing import Protocol
 
 from loguru import logger
 
@@ -72,7 +73,8 @@ class BatchWriter(Protocol):
     def forget_all_deliveries(self) -> None: ...
 
 
-class Held(NamedTuple):
+@dataclass(frozen=True)
+class Held:
     """What has been received and not acknowledged yet: how many, and since when (epoch seconds)."""
 
     count: int = 0

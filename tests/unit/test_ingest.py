@@ -238,9 +238,20 @@ def test_a_short_wait_is_not_ended_by_what_comes() -> None:
 def test_in_a_long_wait_each_message_is_received_when_it_comes() -> None:
     """The time of its arrival may be that of the reading. And the connection is kept up."""
     session = FakeSession([A], [], [B], [C])
+    maintained: list[int] = []
+    session.maintain = lambda: maintained.append(len(session.timeouts))  # type: ignore[method-assign]
     spaced(session, interval=5.0).run()
     assert session.sleeps == []
     assert session.timeouts[1:4] == [1.0, 1.0, 1.0]
+    assert maintained[:3] == [2, 3, 4]
+
+
+def test_a_commit_is_taken_note_of_so_that_the_next_one_waits() -> None:
+    session = FakeSession([A], [B], [C])
+    ingest = Ingest(session, FakeWriter(session), pace=CommitPace(5.0), monotonic=FakeClock(session).now)
+    session.when_empty = ingest.stop
+    ingest.run()
+    assert session.events == ["store a", "acknowledge a", "store b c", "acknowledge b c", "disconnect"]
 
 
 def test_no_more_is_received_in_a_wait_than_shares_a_commit() -> None:
@@ -284,6 +295,7 @@ def test_what_waits_is_told_as_held_and_tasks_are_done_meanwhile() -> None:
     ingest.submit(task)
     ingest.run()
     assert held == [Held(1, A.arrived), Held(2, A.arrived), Held()]
+    assert session.timeouts == [0.0, 0.0, 0.0]  # the tasks need not wait for a message
 
 
 def test_a_batch_is_held_while_the_store_fails_and_acknowledged_once() -> None:

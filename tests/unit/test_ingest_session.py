@@ -164,6 +164,25 @@ def test_a_connection_with_messages_all_the_time_is_maintained_too(seconds: floa
         assert len(asked) == 1 + pings
 
 
+def test_a_message_that_comes_alone_is_looked_for_once() -> None:
+    with listening() as broker:
+        broker.connect()
+        broker.take_one(1)
+        client = broker.session._client
+        assert client is not None
+        assert client.buffered_socket is not None
+        fill = client.buffered_socket.fill
+        looks: list[int] = []
+
+        def look() -> None:
+            looks.append(1)
+            fill()
+
+        client.buffered_socket.fill = look  # type: ignore[method-assign]
+        broker.take_one(2)
+        assert len(looks) == 1
+
+
 @contextmanager
 def listening() -> Iterator[Listener]:
     with socket.create_server(("127.0.0.1", 0)) as listener:

@@ -82,6 +82,14 @@ def test_a_reading_that_is_alone_and_has_not_waited_ends_nothing() -> None:
     assert pace.pause(1, NOW + 2 * SPACING) > 0
 
 
+def test_a_wait_that_was_worth_it_is_over_with_its_commit() -> None:
+    pace = pace_after(0.001)
+    assert pace.pause(1, NOW) > 0
+    pace.begin(3, NOW + SPACING)
+    pace.begin(1, NOW + 2 * SPACING)
+    assert pace.pause(1, NOW + 2 * SPACING) > 0
+
+
 @pytest.mark.parametrize(("later", "pause"), [(0.0, 5.0), (4.5, 0.5), (5.0, 0.0), (60.0, 0.0)])
 def test_an_interval_that_the_user_wants_is_kept_at_any_rate(later: float, pause: float) -> None:
     assert pace_after(60.0, interval=5.0).pause(1, NOW + later) == pytest.approx(pause)
@@ -93,6 +101,10 @@ def test_an_interval_is_kept_also_if_nothing_else_comes() -> None:
     assert pace.pause(1, NOW + 1) == 4
     pace.begin(1, NOW + 5)
     assert pace.pause(1, NOW + 6) == 4
+
+
+def test_an_interval_that_is_longer_than_the_spacing_is_kept_where_commits_are_spaced() -> None:
+    assert pace_after(0.001, interval=5.0).pause(1, NOW) == pytest.approx(5.0)
 
 
 def test_an_interval_shorter_than_the_spacing_does_not_shorten_it() -> None:
