@@ -159,6 +159,12 @@ class Settings(BaseSettings):
         description="how far ahead of this machine's clock the time of a reading may be",
         json_schema_extra={"default": "30s"},
     )
+    commit_interval: Annotated[float, BeforeValidator(_duration(0, 10))] = Field(
+        default=0.0,
+        description="time from one commit to the next at the least, unless 10 messages wait; it spares a "
+        "memory card, and what waits is acknowledged only then",
+        json_schema_extra={"default": "0s"},
+    )
     client_id: Annotated[str, BeforeValidator(_client_id)] = Field(
         default="averages", description="prefix of the MQTT client ids"
     )

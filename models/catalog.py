@@ -39,7 +39,7 @@ class NewSeries:
     def __init__(self) -> None:
         self._rows: dict[tuple[str, str], SeriesRow] = {}
         self._names: set[str] = set()
-        self._in_branch: Counter[str] = Counter()
+        self._in_branch: dict[str, int] = {}
 
     def __iter__(self) -> Iterator[SeriesRow]:
         return iter(self._rows.values())
@@ -56,7 +56,7 @@ class NewSeries:
         return name in self._names
 
     def in_branch(self, branch: str) -> int:
-        return self._in_branch[branch]
+        return self._in_branch.get(branch, 0)
 
     @property
     def next_id(self) -> int:
@@ -67,7 +67,7 @@ class NewSeries:
         """Put a series of a branch of topics among them, under the `next_id`."""
         self._rows[row.topic, row.field] = row
         self._names.add(row.name)
-        self._in_branch[branch] += 1
+        self._in_branch[branch] = self.in_branch(branch) + 1
 
 
 class NoSuchSeries(Exception):

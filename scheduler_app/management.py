@@ -45,6 +45,7 @@ SUBSCRIBER_SETTINGS = (
     "retention",
     "windows",
     "max_clock_skew",
+    "commit_interval",
 )
 # The settings that every command has.
 _COMMON_SETTINGS = ("log_level",)

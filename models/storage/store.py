@@ -18,6 +18,8 @@ from models.storage.series_queries import all_series
 from models.storage.tables import ReadingId, Series
 from models.storage.transaction import close, insert_sql, sql, transaction
 
+# Behind all sequences of one event time.
+_LAST = 2**62
 # A reading as a row of its table: time, sequence, series, value, packed id.
 _Row = tuple[float, int, int, float, Packed | None]
 
@@ -45,6 +47,17 @@ class Store:
         )
         one_id = (ReadingId.series == 0) & (ReadingId.reading_id == b"")
         self._delete_id = sql(database, ReadingId.delete().where(one_id))
+        place = Tuple(table.time, table.sequence)
+        # up to a time also by itself, or SQLite would look at all rows up to a place
+        behind = (place > Tuple(0.0, 0)) & (table.time <= 0.0)
+        ordered = table.select(table.time, table.sequence).where(behind)
+        ordered = ordered.order_by(table.time, table.sequence).limit(1).offset(0)
+        self._select_place = sql(database, ordered)
+        of_such = table.series.in_(Series.select(Series.id).where(Series.retention == 0.0))
+        old = behind & (place <= Tuple(0.0, 0)) & of_such
+        ids = table.select(table.series, table.reading_id).where(old, table.reading_id.is_null(False))
+        self._select_ids = sql(database, ids)
+        self._delete_readings = sql(database, table.delete().where(old))
         self._insert_series = insert_sql(
             database, Series, *(getattr(Series, name) for name in SeriesRow._fields)
         )
@@ -132,21 +145,15 @@ class Store:
         Looks at `limit` readings at most, and deletes those among them whose series are kept for
         `retention` seconds.
         """
-        table = tables.Reading
-        place = Tuple(table.time, table.sequence)
-        behind = place > Tuple(*after)
         with transaction(self._database) as connection:
-            ordered = table.select(table.time, table.sequence).where(behind, table.time <= until)
-            ordered = ordered.order_by(table.time, table.sequence).limit(1).offset(limit - 1)
-            last: Place | None = self._database.execute(ordered).fetchone()
-            of_such = Series.select(Series.id).where(Series.retention == retention)
-            end = table.time <= until
-            if last is not None:  # also by time alone, or SQLite would look at all rows up to `until`
-                end = (table.time <= last[0]) & (place <= Tuple(*last))
-            wanted = behind & end & table.series.in_(of_such)
-            ids = table.select(table.series, table.reading_id).where(wanted, table.reading_id.is_null(False))
-            connection.executemany(self._delete_id, self._database.execute(ids).fetchall())
-            deleted = int(table.delete().where(wanted).execute(self._database))
+            last: Place | None = connection.execute(
+                self._select_place, (*after, until, 1, limit - 1)
+            ).fetchone()
+            end = last or (until, _LAST)
+            wanted = (*after, end[0], *end, retention)
+            ids = connection.execute(self._select_ids, wanted).fetchall()
+            connection.executemany(self._delete_id, ids)
+            deleted = connection.execute(self._delete_readings, wanted).rowcount
             if deleted:
                 self._member.count(connection, {"pruned": deleted})
         return Deleted(deleted, last)
@@ -199,10 +206,14 @@ class Store:
         ids = [(series, packed) for _, _, series, _, packed in rows if packed is not None]
         if not ids:
             return set()
-        with self._database.savepoint() as savepoint:
-            if connection.executemany(self._insert_id, ids).rowcount == len(ids):
-                return set()  # as nearly always, and quicker
-            savepoint.rollback()
+        if len(ids) > 1:  # all at once, which is quicker and nearly always right
+            connection.execute("SAVEPOINT ids")
+            new = connection.executemany(self._insert_id, ids).rowcount
+            if new < len(ids):
+                connection.execute("ROLLBACK TO ids")
+            connection.execute("RELEASE ids")
+            if new == len(ids):
+                return set()
         return {
             place
             for place, (_, _, series, _, packed) in enumerate(rows)

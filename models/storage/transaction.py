@@ -22,9 +22,13 @@ def transaction(database: WritingDatabase) -> Iterator[sqlite3.Connection]:
     Raises DatabaseGone if the file is not at its path any more: what was committed may be lost.
     """
     try:
-        database.connect(reuse_if_open=True)
-        with database.atomic():
-            yield database.connection()
+        if database.is_closed():
+            database.connect()
+        connection: sqlite3.Connection = database.connection()
+        # by the driver, which commits or rolls back on leaving: peewee takes longer than SQLite itself
+        with connection:
+            connection.execute("BEGIN IMMEDIATE")
+            yield connection
         database.check_files()
     except DatabaseGone:
         with suppress(*_ERRORS):

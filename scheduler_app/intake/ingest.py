@@ -12,6 +12,7 @@ from loguru import logger
 from models.storage.batch import Batch
 from models.storage.errors import DamagedStore, DatabaseGone, NotStored, StoreUnavailable
 from scheduler_app.formatting import time_text
+from scheduler_app.intake.pace import SPACING, CommitPace
 from scheduler_app.intake.redelivery import MOST_UNPROVEN
 from scheduler_app.log import LogLimit, log_unexpected
 from scheduler_app.mqtt.dialer import RECEIVE_MAXIMUM
@@ -92,6 +93,7 @@ class Ingest:
         session: Session,
         writer: BatchWriter,
         *,
+        pace: CommitPace | None = None,
         present_until: float | None = None,
         worth_a_proof: int = WORTH_A_PROOF,
         most_unproven: int = MOST_UNPROVEN,
@@ -113,6 +115,7 @@ class Ingest:
         self._renewals = Backoff()
         self._session = session
         self._writer = writer
+        self._pace = pace or CommitPace()
         self._tasks: deque[Task] = deque()
         self._stopping = threading.Event()
         self._backoff = Backoff()
@@ -151,7 +154,7 @@ class Ingest:
                     self._present_until = self._now()
                 messages = self._session.receive(MAX_BATCH, 0 if self._tasks else _IDLE_WAIT)
                 if messages:
-                    self._take_in(messages)
+                    self._take_in(self._gathered(messages))
                     self._bound_unproven()
                 else:
                     self._tidy()
@@ -178,6 +181,24 @@ class Ingest:
             return False
         self._writer.begin_connection()
         return True
+
+    def _gathered(self, messages: list[Message]) -> list[Message]:
+        """Return `messages` with those that come while they are to wait for more."""
+        while pause := self._pace.pause(len(messages), self._monotonic()):
+            if self._stopping.is_set() or not self._session.connected:
+                break
+            self.held = Held(len(messages), messages[0].arrived)
+            self._run_task()
+            room = MAX_BATCH - len(messages)
+            if pause > SPACING:  # each as it comes, since the time of its arrival may be that of the reading
+                pause = 0.0 if self._tasks else min(pause, _IDLE_WAIT)
+                messages += self._session.receive(room, pause)
+                self._session.maintain()
+            else:
+                self._session.sleep(pause)
+                messages += self._session.receive(room, 0)
+        self._pace.begin(len(messages), self._monotonic())
+        return messages
 
     def _take_in(self, messages: Sequence[Message]) -> None:
         self.held = Held(len(messages), messages[0].arrived)

@@ -31,6 +31,8 @@ class BufferedSocket:
         # What was read and not handed out yet is what follows `_start`.
         self._read = b""
         self._start = 0
+        # Whether the last look found less than there was room for: then no more had come.
+        self._all_had_come = False
         self._unsent = bytearray()
 
     def fill(self) -> None:
@@ -47,7 +49,9 @@ class BufferedSocket:
                 room -= len(piece)
                 if not self._in_records:
                     break
+            self._all_had_come = room > 0
         except OSError:
+            self._all_had_come = True
             if len(pieces) == bool(rest):  # otherwise it is raised again when the next is wanted
                 raise
         self._read, self._start = b"".join(pieces), 0
@@ -55,6 +59,11 @@ class BufferedSocket:
     def peek(self) -> bytes:
         """Return what was read ahead and not handed out yet."""
         return self._read[self._start :]
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether all is handed out that had come when it was looked last, as far as it was read ahead."""
+        return self._all_had_come and self._start == len(self._read)
 
     def skip(self, size: int) -> None:
         """Take the first `size` bytes of it as handed out."""

@@ -27,16 +27,15 @@ class FastPath:
         sock = self._client.buffered_socket
         if sock is None or not (sock.reads_ahead and self._client.between_packets):
             return None
-        messages = self._take(sock, limit)
-        if not messages:
-            try:
-                sock.fill()
-            except BlockingIOError:
-                return None if sock.pending() else []
-            except OSError:
-                return None  # paho finds it too, and knows what to do
-            messages = self._take(sock, limit)
-        return messages or None
+        if not sock.exhausted and (messages := self._take(sock, limit)):
+            return messages
+        try:
+            sock.fill()
+        except BlockingIOError:
+            return None if sock.pending() else []
+        except OSError:
+            return None  # paho finds it too, and knows what to do
+        return self._take(sock, limit) or None
 
     def acknowledge(self, packet_ids: Iterable[int]) -> None:
         """Send a PUBACK for each, in this order."""

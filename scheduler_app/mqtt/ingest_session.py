@@ -28,6 +28,8 @@ _LEAVE_PAUSE = 0.01
 _LOOP_TIMEOUT = 0.5
 # Seconds of silence after which a request for proof is not going to be answered.
 _PROOF_TIMEOUT = 10.0
+# Seconds. While acknowledgements are sent, the connection is maintained so often, and not with each.
+MAINTENANCE = 1.0
 
 
 class IngestSession:
@@ -78,6 +80,8 @@ class IngestSession:
         self._proof_id: int | None = None
         self._proof_asked_at = 0.0
         self._proof_here = False
+        # When the connection was last maintained (monotonic time).
+        self._maintained = 0.0
         # How we leave this connection; None: we stay.
         self._farewell: Farewell | None = None
         self._told = LogLimit(clock=monotonic)
@@ -119,8 +123,8 @@ class IngestSession:
     def receive(self, limit: int, timeout: float) -> list[Message]:
         """Wait up to `timeout` seconds; return all messages that are there, about `limit` at most.
 
-        Reads until a read brings no message: one wait is paid for many packets. What comes before
-        and after a CONNACK is never in one batch.
+        Reads until no more is there: one wait is paid for many packets. What comes before and after a
+        CONNACK is never in one batch.
         """
         client = self._client
         if client is None:
@@ -144,10 +148,12 @@ class IngestSession:
         self._write()  # first what paho has queued before
         if self._fast_path is not None and self.connected:
             self._fast_path.acknowledge([message.packet_id for message in batch if message.qos == 1])
-        self.maintain()
+        if self._monotonic() - self._maintained >= MAINTENANCE:
+            self.maintain()
 
     def maintain(self) -> None:
         """Write what waits, ping when it is time; call it at least every few seconds."""
+        self._maintained = self._monotonic()
         self._write()
         if self._client is not None:
             self._client.loop_misc()
@@ -257,7 +263,8 @@ class IngestSession:
             elif not self._dialer.survives(client, client.loop_read):
                 self._client = None
                 break
-            if len(self._inbox) == before:
+            sock = client.buffered_socket
+            if len(self._inbox) == before or (sock is not None and sock.exhausted):
                 self._subscribing.tend(client)
                 break
 

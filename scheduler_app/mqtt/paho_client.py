@@ -58,7 +58,7 @@ class PahoClient(Client):
     @property
     def buffered_socket(self) -> BufferedSocket | None:
         """The socket while there is a connection."""
-        sock = self.socket()
+        sock = self._sock
         return sock if isinstance(sock, BufferedSocket) else None
 
     @property

@@ -1,6 +1,7 @@
 """The subscriber: how its parts are put together, and run until it is told to stop."""
 
 import argparse
+import sys
 import time
 from contextlib import ExitStack, closing
 from functools import partial
@@ -17,6 +18,7 @@ from models.storage.ownership import sole_owner
 from models.storage.store import Store
 from scheduler_app.errors import CommandError
 from scheduler_app.intake.ingest import Ingest
+from scheduler_app.intake.pace import CommitPace
 from scheduler_app.intake.redelivery import Redeliveries
 from scheduler_app.intake.writer import Writer
 from scheduler_app.log import LogLimit, attempt, log_unexpected
@@ -32,6 +34,9 @@ from scheduler_app.subscriber.plans import open_catalog, rolling_statistics
 from scheduler_app.subscriber.retention import Retention
 from scheduler_app.subscriber.subscriptions import Subscriptions
 
+# Seconds after which a thread that computes lets another go on. SQLite lets go of the interpreter some ten
+# times in a commit, and would each time wait for a tick or a publication as long as this: 5 ms by default.
+SWITCH_INTERVAL = 0.0005
 # What becomes of readings whose file is gone.
 _WHAT_THEN = (
     "What has come since then is not acknowledged, and comes again; what was stored before is in the file "
@@ -41,6 +46,7 @@ _WHAT_THEN = (
 
 def run_subscriber(options: argparse.Namespace, settings: Settings) -> None:
     """Store readings, publish statistics and prune. Raises CommandError."""
+    sys.setswitchinterval(SWITCH_INTERVAL)
     with ExitStack() as stack:
         stop = stack.enter_context(role(options))
         store = Store(writing_database(settings.db_file), settings.client_id)
@@ -58,7 +64,8 @@ def run_subscriber(options: argparse.Namespace, settings: Settings) -> None:
         hand_over = HandOver()
         session = IngestSession(settings, subscriptions.wanted, unsubscribe=subscriptions.unwanted)
         writer = Writer(settings, store, redeliveries, catalog, hand_over.feed)
-        ingest = Ingest(session, writer, present_until=present_until)
+        pace = CommitPace(settings.commit_interval)
+        ingest = Ingest(session, writer, pace=pace, present_until=present_until)
         session.when_subscribed = partial(ingest.submit, subscriptions.settle)
         errors = LogLimit()
         statistics = rolling_statistics(

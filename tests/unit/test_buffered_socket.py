@@ -65,6 +65,36 @@ def test_what_comes_later_is_behind_what_is_kept(ends: tuple[BufferedSocket, soc
     assert ours.peek() == b"bcdef"
 
 
+def test_it_is_known_when_no_more_had_come(ends: tuple[BufferedSocket, socket.socket]) -> None:
+    """So that nobody looks once more for nothing."""
+    ours, theirs = ends
+    assert not ours.exhausted
+    theirs.sendall(b"ab")
+    await_bytes(ours)
+    ours.fill()
+    assert not ours.exhausted  # before all of it is handed out
+    ours.skip(1)
+    assert not ours.exhausted
+    ours.skip(1)
+    assert ours.exhausted
+
+
+@pytest.mark.parametrize(("size", "exhausted"), [(ROOM - 1, True), (ROOM, False)])
+def test_more_may_have_come_than_there_was_room_for(
+    ends: tuple[BufferedSocket, socket.socket], monkeypatch: pytest.MonkeyPatch, size: int, exhausted: bool
+) -> None:
+    monkeypatch.setattr(buffered_socket, "READ_SIZE", ROOM)
+    ours, theirs = ends
+    theirs.sendall(bytes(size))
+    await_bytes(ours)
+    ours.fill()
+    ours.skip(size)
+    assert ours.exhausted == exhausted
+    with pytest.raises(BlockingIOError):
+        ours.fill()
+    assert ours.exhausted
+
+
 @pytest.mark.parametrize("more", [0, 1])
 def test_no_more_is_read_ahead_than_there_is_room_for(
     ends: tuple[BufferedSocket, socket.socket], monkeypatch: pytest.MonkeyPatch, more: int

@@ -4,6 +4,7 @@ Packet ids are few here, and the bounds on what is remembered are as small, so t
 met in a few hundred messages.
 """
 
+import itertools
 from collections import Counter
 from pathlib import Path
 from random import Random
@@ -72,6 +73,7 @@ class Run:
             writer_on(store, redeliveries),
             worth_a_proof=self._random.choice([1, 4, 8]),
             most_unproven=self._most_unproven,
+            monotonic=itertools.count().__next__,  # commits are a second apart, so that none waits for more
         )
 
         def step() -> bool:

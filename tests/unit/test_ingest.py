@@ -5,7 +5,8 @@ import pytest
 
 from models.storage.batch import Batch
 from models.storage.errors import DamagedStore, DatabaseGone, NotStored, StoreUnavailable
-from scheduler_app.intake.ingest import MAX_BATCH, Ingest
+from scheduler_app.intake.ingest import MAX_BATCH, Held, Ingest
+from scheduler_app.intake.pace import IN_A_ROW, SPACING, CommitPace
 from scheduler_app.mqtt.message import Message
 from tests.unit.messages import message
 
@@ -184,6 +185,117 @@ def test_no_more_is_received_at_a_time_than_shares_a_commit() -> None:
     session = FakeSession([A])
     ingest_of(session).run()
     assert set(session.limits) == {MAX_BATCH}
+
+
+class FakeClock:
+    """Seconds that go on only while the loop waits: by sleeping, or for messages that do not come."""
+
+    def __init__(self, session: FakeSession) -> None:
+        self.seconds = 1000.0
+        receive, session.when_sleeping = session.receive, lambda: self.wait(session.sleeps[-1])
+
+        def receive_slowly(limit: int, timeout: float) -> list[Message]:
+            batch = receive(limit, timeout)
+            self.wait(0.0 if batch else timeout)
+            return batch
+
+        session.receive = receive_slowly  # type: ignore[method-assign]
+
+    def wait(self, seconds: float) -> None:
+        self.seconds += seconds
+
+    def now(self) -> float:
+        return self.seconds
+
+
+def spaced(session: FakeSession, interval: float = 0.0) -> Ingest:
+    """Return an ingest loop by a fake clock. At an `interval` of 0 its commits are close together already."""
+    clock = FakeClock(session)
+    pace = CommitPace(interval)
+    for number in range(IN_A_ROW if not interval else 1):
+        pace.begin(1, clock.now() - SPACING / 2 * (IN_A_ROW - number))
+    ingest = Ingest(session, FakeWriter(session), pace=pace, monotonic=clock.now)
+    session.when_empty = ingest.stop
+    return ingest
+
+
+@pytest.mark.parametrize("interval", [0.0, 5.0])
+def test_a_reading_that_is_to_wait_shares_its_commit_with_those_that_come_meanwhile(interval: float) -> None:
+    session = FakeSession([A], [B], [C])
+    spaced(session, interval).run()
+    together = "a b" if not interval else "a b c"
+    assert session.events[:2] == [f"store {together}", f"acknowledge {together}"]
+
+
+def test_a_short_wait_is_not_ended_by_what_comes() -> None:
+    """Or the processor would wake up for each."""
+    session = FakeSession([A], [B])
+    spaced(session).run()
+    assert session.sleeps == [pytest.approx(SPACING / 2)]
+    assert session.timeouts[1] == 0
+
+
+def test_in_a_long_wait_each_message_is_received_when_it_comes() -> None:
+    """The time of its arrival may be that of the reading. And the connection is kept up."""
+    session = FakeSession([A], [], [B], [C])
+    maintained: list[int] = []
+    session.maintain = lambda: maintained.append(len(session.timeouts))  # type: ignore[method-assign]
+    spaced(session, interval=5.0).run()
+    assert session.sleeps == []
+    assert session.timeouts[1:4] == [1.0, 1.0, 1.0]
+    assert maintained[:3] == [2, 3, 4]
+
+
+def test_a_commit_is_taken_note_of_so_that_the_next_one_waits() -> None:
+    session = FakeSession([A], [B], [C])
+    ingest = Ingest(session, FakeWriter(session), pace=CommitPace(5.0), monotonic=FakeClock(session).now)
+    session.when_empty = ingest.stop
+    ingest.run()
+    assert session.events == ["store a", "acknowledge a", "store b c", "acknowledge b c", "disconnect"]
+
+
+def test_no_more_is_received_in_a_wait_than_shares_a_commit() -> None:
+    session = FakeSession([A, B], [C])
+    spaced(session, interval=5.0).run()
+    assert session.limits[:2] == [MAX_BATCH, MAX_BATCH - 2]
+
+
+def test_what_waits_is_stored_and_acknowledged_when_we_are_stopped() -> None:
+    session = FakeSession([A], [B], [])
+    ingest = spaced(session, interval=10.0)
+    ingest.run()
+    assert session.events == ["store a b", "acknowledge a b", "disconnect"]
+
+
+def test_what_waits_is_stored_when_the_connection_is_lost() -> None:
+    session = FakeSession([A], [])
+    ingest = spaced(session, interval=10.0)
+
+    def lose() -> None:
+        session.connected = False
+
+    def stop() -> bool:
+        ingest.stop()
+        return False
+
+    session.when_empty, session.when_connecting = lose, stop
+    ingest.run()
+    assert session.events == ["store a", "acknowledge a", "connect", "disconnect"]
+
+
+def test_what_waits_is_told_as_held_and_tasks_are_done_meanwhile() -> None:
+    session = FakeSession([A], [B], [])
+    ingest = spaced(session, interval=10.0)
+    held: list[Held] = []
+
+    def task() -> bool:
+        held.append(ingest.held)
+        return len(held) < 3
+
+    ingest.submit(task)
+    ingest.run()
+    assert held == [Held(1, A.arrived), Held(2, A.arrived), Held()]
+    assert session.timeouts == [0.0, 0.0, 0.0]  # the tasks need not wait for a message
 
 
 def test_a_batch_is_held_while_the_store_fails_and_acknowledged_once() -> None:

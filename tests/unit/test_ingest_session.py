@@ -7,9 +7,10 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from paho.mqtt.enums import MQTTErrorCode
 
 from config.settings import load_settings
-from scheduler_app.mqtt.ingest_session import IngestSession
+from scheduler_app.mqtt.ingest_session import MAINTENANCE, IngestSession
 from tests.support.waiting import TIMEOUT
 from tests.unit.scripted_broker import scripted_broker
 
@@ -138,6 +139,48 @@ class Listener:
         self.send(PUBLISH % packet_id)
         [message] = self.session.receive(1000, 10)
         self.session.acknowledge([message])
+
+
+@pytest.mark.parametrize(("seconds", "pings"), [(MAINTENANCE - 0.1, 0), (MAINTENANCE, 1)])
+def test_a_connection_with_messages_all_the_time_is_maintained_too(seconds: float, pings: int) -> None:
+    """Or no ping would be sent, and a broker may leave those who send none."""
+    with listening() as broker:
+        broker.connect()
+        client = broker.session._client
+        assert client is not None
+        asked: list[float] = []
+        now = 1000.0
+
+        def note() -> MQTTErrorCode:
+            asked.append(now)
+            return MQTTErrorCode.MQTT_ERR_SUCCESS
+
+        client.loop_misc = note  # type: ignore[method-assign]
+        broker.session._monotonic = lambda: now
+        broker.session.maintain()
+        for number in range(4):
+            now += seconds / 4
+            broker.take_one(number + 1)
+        assert len(asked) == 1 + pings
+
+
+def test_a_message_that_comes_alone_is_looked_for_once() -> None:
+    with listening() as broker:
+        broker.connect()
+        broker.take_one(1)
+        client = broker.session._client
+        assert client is not None
+        assert client.buffered_socket is not None
+        fill = client.buffered_socket.fill
+        looks: list[int] = []
+
+        def look() -> None:
+            looks.append(1)
+            fill()
+
+        client.buffered_socket.fill = look  # type: ignore[method-assign]
+        broker.take_one(2)
+        assert len(looks) == 1
 
 
 @contextmanager

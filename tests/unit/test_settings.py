@@ -27,6 +27,7 @@ def test_the_defaults_are_those_of_the_original_project() -> None:
     assert settings.broker_cafile is settings.broker_certfile is settings.broker_keyfile is None
     assert settings.health_file is settings.streams_file is None
     assert settings.max_series == 20_000
+    assert settings.commit_interval == 0
 
 
 def test_a_flag_wins_over_the_environment_which_wins_over_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -48,6 +49,7 @@ def test_each_setting_is_taken_from_the_environment(monkeypatch: pytest.MonkeyPa
         "RETENTION": "2h",
         "WINDOWS": "10s, 1h",
         "MAX_CLOCK_SKEW": "1min",
+        "COMMIT_INTERVAL": "2s",
         "CLIENT_ID": "kitchen",
         "LOG_LEVEL": "debug",
         "HEALTH_FILE": "health",
@@ -58,6 +60,7 @@ def test_each_setting_is_taken_from_the_environment(monkeypatch: pytest.MonkeyPa
     assert (settings.topic, settings.stats_topic) == ("sensors/#", "averages")
     assert (settings.db_file, settings.health_file) == (Path("a.db"), Path("health"))
     assert (settings.stats_interval, settings.retention, settings.max_clock_skew) == (0.5, 7200, 60)
+    assert settings.commit_interval == 2
     assert settings.windows == (Window("10s", 10), Window("1h", 3600))
     assert (settings.client_id, settings.log_level) == ("kitchen", "DEBUG")
 
@@ -107,6 +110,8 @@ def test_other_variables_are_none_of_our_business(monkeypatch: pytest.MonkeyPatc
         ("windows", "367d", "must be a window from 1s to 366d, in whole milliseconds"),
         ("max_clock_skew", "-1s", "must be a number with a unit"),
         ("max_clock_skew", "2d", "must be a duration from 0s to 1d"),
+        ("commit_interval", "-1s", "must be a number with a unit"),
+        ("commit_interval", "11s", "must be a duration from 0s to 10s"),
         ("streams_file", "/missing.toml", "must be an existing file"),
         ("streams_file", "/", "must be an existing file"),
         ("max_series", "0", "must be a whole number from 1 to 1000000"),
@@ -136,6 +141,8 @@ def test_a_wrong_setting_is_told_in_one_line(name: str, value: str, wrong: str) 
         ("retention", "366d", 366 * 86400),
         ("max_clock_skew", "0s", 0),
         ("max_clock_skew", "24h", 86400),
+        ("commit_interval", "0s", 0),
+        ("commit_interval", "10s", 10),
     ],
 )
 def test_the_bounds_of_a_duration_are_allowed(name: str, value: str, seconds: float) -> None:
