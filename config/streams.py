@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from config.quantities import Window, each_of
-from config.statistics import STATISTICS_FORM, is_statistic
 from config.text import complaint, printable
 from config.topics import NOT_IN_TOPICS, check_topic_filter, is_at_or_below, matches
+from models.statistics.registry import STATISTICS_FORM, is_statistic
 
 TIME_FORMATS = ("s", "ms", "us", "ns", "iso8601")
 DEFAULT_STATISTICS = ("avg",)

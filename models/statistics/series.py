@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from models.statistics.accumulators import At
+from models.statistics.content import Content, Number, compute
 from models.statistics.exact import expansion
-from models.statistics.formulas import Content, Number, compute
 from models.statistics.grid import Edges, Frame
 from models.statistics.ordered import Ordered, TimeEdges
 from models.statistics.plan import Plan
@@ -113,7 +113,7 @@ class SeriesStatistics:
             numbers += (counts[window], 1.0 if covered >= 1.0 else max(0.0, covered))
             if counts[window]:
                 content = self._content(window, at)
-                numbers += [compute(formula, content) for formula in plan.compute]
+                numbers += [compute(formula, content) for formula in plan.formulas]
             else:
                 numbers += plan.nothing
         return SeriesResult(self._known.name, self.newest, plan, tuple(numbers))

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from models.statistics.accumulators import At
-from models.statistics.formulas import Number
+from models.statistics.content import Number
 from models.statistics.plan import Plan
 
 

@@ -1,6 +1,6 @@
 """Each statistic of a window in the plain way, from all its readings. It shares no code with what it audits.
 
-The definitions are those of config/statistics.py. `times` are UTC epoch seconds, in order; readings of the
+The definitions are those of docs/statistics.md. `times` are UTC epoch seconds, in order; readings of the
 same time are in the order in which they were taken in.
 """
 
@@ -11,9 +11,9 @@ from fractions import Fraction
 from itertools import pairwise
 from typing import NamedTuple
 
-from config.statistics import is_exact
-
-# Statistics that are not exact must be right within so much of their size.
+# These must be right to the last bit.
+EXACT = frozenset(("count", "sum", "avg", "min", "max", "range", "first", "last"))
+# The others must be right within so much of their size.
 TOLERANCE = 1e-12
 
 Floats = Sequence[float]
@@ -60,13 +60,13 @@ def difference(name: str, published: float | None, result: Result) -> float:
     distance = abs(published - expected)
     if distance == 0:
         return 0.0
-    size = abs(expected) if is_exact(name) else max(abs(expected), scale)
+    size = abs(expected) if name in EXACT else max(abs(expected), scale)
     return distance / size if size else math.inf
 
 
 def is_off(name: str, difference: float) -> bool:
     """Whether a difference is larger than it may be."""
-    return difference > (0.0 if is_exact(name) else TOLERANCE)
+    return difference > (0.0 if name in EXACT else TOLERANCE)
 
 
 def _average(at: float, times: Floats, values: Floats) -> Result:

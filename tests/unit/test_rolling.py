@@ -12,13 +12,13 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
-from config.statistics import NAMES
 from models.catalog import Catalog, SeriesRow
 from models.reading import Reading
 from models.statistics.grid import Grid
 from models.statistics.hand_over import HandOver
 from models.statistics.loading import UnknownSeries
 from models.statistics.plan import Plan
+from models.statistics.registry import NAMES
 from models.statistics.series import SeriesStatistics
 from models.statistics.tick import Tick, WindowAverage
 from models.storage.batch import Batch

@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from config.quantities import Window
 from config.settings import InvalidSettings, load_settings
-from config.statistics import NAMES
 from config.streams import (
     DEFAULT_STATISTICS,
     FieldPath,
@@ -18,6 +17,7 @@ from config.streams import (
     stream_of,
 )
 from config.topics import matches
+from models.statistics.registry import NAMES
 
 ROOT = Path(__file__).parents[2]
 WINDOWS = (Window("1min", 60.0), Window("30min", 1800.0))
