@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from config.field_path import PATH_FORM, FieldPath
-from config.quantities import Window, each_of
+from config.quantities import DURATION_FORM, LONGEST_DURATION, Window, each_of, parse_duration
 from config.topics import check_topic_filter
 from models.statistics.registry import STATISTICS_FORM, is_statistic
 
@@ -23,6 +23,8 @@ class Key(NamedTuple):
     # Another key, without which this one says nothing, and what that says.
     needs: str | None = None
     for_what: str = ""
+    # The statistic that it changes, without which it says nothing either.
+    statistic: str | None = None
 
 
 def read_windows(texts: Iterable[str]) -> tuple[Window, ...]:
@@ -69,6 +71,26 @@ def _statistics(value: object) -> tuple[str, ...]:
     return tuple(names)
 
 
+def _duration(value: object) -> float:
+    """Read a duration that is not 0, in seconds."""
+    seconds = parse_duration(_text(value, DURATION_FORM))
+    if not 0.001 <= seconds <= LONGEST_DURATION:
+        raise ValueError("must be a duration from 1ms to 366d, for example 1h")
+    return seconds
+
+
+def _share(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+        raise ValueError("must be a number from 0 to 1: the share of the reading before")
+    return float(value)
+
+
+def _switch(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError("must be true or false")
+    return value
+
+
 def _text(value: object, allowed: str) -> str:
     if not isinstance(value, str):
         raise ValueError(allowed)
@@ -89,5 +111,9 @@ KEYS = {
         Key("time_format", _time_format, needs="time", for_what="which says where the time stands"),
         Key("windows", _windows),
         Key("statistics", _statistics),
+        Key("hold", _duration),
+        Key("reset_below", _share, statistic="rate"),
+        Key("per", _duration, statistic="rate"),
+        Key("overall", _switch),
     )
 }

@@ -13,6 +13,7 @@ from config.stream_keys import KEYS, TIME_FORMATS, read_windows
 from config.text import complaint, printable
 from config.toml_lines import lines_of_keys
 from config.topics import is_at_or_below, matches
+from models.statistics.registry import looks_before
 
 __all__ = [
     "DEFAULT_STATISTICS",
@@ -100,12 +101,16 @@ def _stream(
     for key in map(KEYS.__getitem__, read):
         if key.needs is not None and key.needs not in read:
             raise InvalidStreams(f"{where(key.name)}: {key.name} needs {key.needs}, {key.for_what}")
+        if key.statistic is not None and key.statistic not in read.get("statistics", DEFAULT_STATISTICS):
+            raise InvalidStreams(f"{where(key.name)}: {key.name} needs {key.statistic} among the statistics")
     if "value" in read:
         fields = read.pop("value")
         read |= {"every_number": True} if fields is None else {"fields": fields}
     read.setdefault("windows", windows)
     longest = max(window.seconds for window in read["windows"])
-    return Stream(**read, retention=max(retention, longest + RETENTION_MARGIN))
+    # what was there when the longest window began must be known
+    hold = read.get("hold", RETENTION_MARGIN if looks_before(read.get("statistics", ())) else 0.0)
+    return Stream(**read, retention=max(retention, longest + hold + RETENTION_MARGIN))
 
 
 def _where(path: Path, lines: Mapping[tuple[int, str], int], table: int, name: str) -> str:

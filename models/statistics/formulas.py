@@ -1,8 +1,22 @@
 """How those statistics of the readings in a window are computed that take more than a line."""
 
-from models.statistics.accumulators import Area, Increase, Ranks, Squares, add_product, percentile
+import math
+
+from models.statistics.accumulators import (
+    Area,
+    Directions,
+    Ranks,
+    Resets,
+    Squares,
+    is_drop,
+    percentile,
+)
 from models.statistics.content import Content, Formula
 from models.statistics.exact import ExactSum, square_root
+from models.statistics.integral import Integral
+
+# Directions cancel out if the mean of their unit vectors is shorter: what is left of it is rounding.
+_CANCELLED = 1e-9
 
 
 def percentile_of(share: float) -> Formula:
@@ -29,18 +43,52 @@ def standard_deviation(content: Content) -> float | None:
 
 
 def rate(content: Content) -> float | None:
-    """Return the increase per second from the first reading to the last."""
-    seconds = content.last.time - content.first.time
-    return content.of(Increase).total.rounded() / seconds if seconds else None
+    """Return the increase from the first reading to the last, by the unit of time of the stream.
+
+    A first reading that is an outlier is left out: that shows the one before the window.
+    """
+    first, last = content.first, content.last
+    before, share = content.before, content.rules.reset_below
+    if before is not None and content.count > 1 and is_drop(before.value, first.value, share):
+        second = content.span.at(content.span.start + 1)
+        if not is_drop(before.value, second.value, share):
+            first = second
+    if last.time == first.time:
+        return None
+    increase = ExactSum()
+    increase.add(*content.of(Resets).total.ratio())
+    increase.add_float(last.value)
+    increase.add_float(first.value, -1)
+    return increase.rounded() * content.rules.per / (last.time - first.time)
 
 
 def time_weighted_average(content: Content) -> float:
-    """Return the average over time: each value holds until the next reading, the last until `at`."""
-    first, last = content.first, content.last
-    end = max(content.at, last.time)
-    if end == first.time:
-        return last.value
-    area = ExactSum()
-    area.add(*content.of(Area).total.ratio())
-    add_product(area, last.value, last.time, end)
-    return area.rounded() / (end - first.time)
+    """Return the average over the time in which a value is known.
+
+    Each holds until the next reading, the last until `at`, but none longer than `hold`; at the beginning of
+    the window that of the reading before it.
+    """
+    first, last, before = content.first, content.last, content.before
+    hold = math.inf if content.rules.hold is None else content.rules.hold
+    integral = Integral()
+    integral.add_all(content.of(Area).integral)
+    integral.add(last.value, last.time, min(max(content.at, last.time), last.time + hold))
+    if before is not None and (end := min(first.time, before.time + hold)) > content.begin:
+        integral.add(before.value, content.begin, end)
+    mean = integral.mean()
+    return last.value if mean is None else mean
+
+
+def circular_average(content: Content) -> float | None:
+    """Return the direction, in degrees from 0 to below 360, of the sum of the values' unit vectors."""
+    directions = content.of(Directions)
+    sine, cosine = directions.sines.rounded(), directions.cosines.rounded()
+    if math.hypot(sine, cosine) < _CANCELLED * content.count:
+        return None
+    return direction(math.degrees(math.atan2(sine, cosine)))
+
+
+def direction(degrees: float) -> float:
+    """Return the same direction, from 0 to below 360 degrees."""
+    turned = degrees % 360.0
+    return turned if turned < 360.0 else 0.0  # what is just below 0 is rounded up to 360

@@ -7,11 +7,24 @@ definitions with an example each. Tests hold them together.
 
 # ruff: noqa: RUF001 - formulas are written with the minus sign
 import re
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from models.statistics.accumulators import Accumulator, Area, Increase, Ranks, Squares
+from models.statistics.accumulators import Accumulator, Area, Directions, Ranks, Resets, Squares
 from models.statistics.content import Formula
-from models.statistics.formulas import percentile_of, rate, spread, standard_deviation, time_weighted_average
+from models.statistics.formulas import (
+    circular_average,
+    direction,
+    percentile_of,
+    rate,
+    spread,
+    standard_deviation,
+    time_weighted_average,
+)
+
+
+def _itself(value: float) -> float:
+    return value
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,15 +36,18 @@ class Statistic:
     formula: Formula
     # What is carried along for it beside counts and sums.
     accumulator: type[Accumulator] | None = None
-    # Whether it takes the first or the last reading.
+    # Whether it takes the first or the last reading, and the one before the window.
     ends: bool = False
+    before: bool = False
     # It is right to the last bit; the others are to 1e-12 of their size.
     exact: bool = False
+    # What it is in an empty window of a value that is held there; None: it is not defined.
+    of_held: Callable[[float], float] | None = None
 
     @property
     def needs_order(self) -> bool:
         """Whether the readings are kept in memory in the order of time for it: sums do not tell it."""
-        return self.ends or self.accumulator is not None
+        return self.ends or self.before or self.accumulator is not None
 
     @property
     def examples(self) -> tuple[str, ...]:
@@ -56,40 +72,61 @@ class Percentiles:
         percentage = re.fullmatch(r"p(\d{1,2}(?:\.\d{1,6})?)", name, re.ASCII)
         if percentage is None:
             return None
-        return Statistic(name, self.definition, percentile_of(float(percentage[1]) / 100), Ranks)
+        formula = percentile_of(float(percentage[1]) / 100)
+        return Statistic(name, self.definition, formula, Ranks, of_held=_itself)
 
 
 STATISTICS = (
     Statistic("count", "n", lambda content: content.count, exact=True),
     Statistic("sum", "Σ vᵢ, rounded once", lambda content: content.total.rounded(), exact=True),
-    Statistic("avg", "Σ vᵢ / n", lambda content: content.total.mean(content.count), exact=True),
-    Statistic("min", "the smallest", lambda content: content.of(Ranks).values[0], Ranks, exact=True),
-    Statistic("max", "the largest", lambda content: content.of(Ranks).values[-1], Ranks, exact=True),
+    Statistic(
+        "avg", "Σ vᵢ / n", lambda content: content.total.mean(content.count), exact=True, of_held=_itself
+    ),
+    Statistic(
+        *("min", "the smallest", lambda content: content.of(Ranks).values[0], Ranks),
+        exact=True,
+        of_held=_itself,
+    ),
+    Statistic(
+        *("max", "the largest", lambda content: content.of(Ranks).values[-1], Ranks),
+        exact=True,
+        of_held=_itself,
+    ),
     Statistic("range", "max − min", spread, Ranks, exact=True),
     Statistic(
-        "stddev",
-        "of a sample: √(Σ (vᵢ − avg)² / (n − 1)), from 2 readings on",
-        standard_deviation,
-        Squares,
+        *("stddev", "of a sample: √(Σ (vᵢ − avg)² / (n − 1)), from 2 readings on"),
+        *(standard_deviation, Squares),
     ),
-    Statistic("median", "the same as `p50`", percentile_of(0.5), Ranks),
-    Statistic("first", "v₁", lambda content: content.first.value, ends=True, exact=True),
-    Statistic("last", "vₙ", lambda content: content.last.value, ends=True, exact=True),
+    Statistic("median", "the same as `p50`", percentile_of(0.5), Ranks, of_held=_itself),
+    Statistic("first", "v₁", lambda content: content.first.value, ends=True, exact=True, of_held=_itself),
+    Statistic("last", "vₙ", lambda content: content.last.value, ends=True, exact=True, of_held=_itself),
     Statistic(
         "rate",
-        "per second: Σᵢ₌₂ (vᵢ − vᵢ₋₁) / (tₙ − t₁); where a counter has become smaller it began again at 0, "
-        "and vᵢ takes the place of the difference",
+        "by how much a counter grows a second, or in the time that `per` names: "
+        "(vₙ − v₁ + Σ vᵢ₋₁ over all resets vᵢ) / (tₙ − t₁); see [counters](#counters)",
         rate,
-        Increase,
+        Resets,
         ends=True,
+        before=True,
     ),
     Statistic(
         "time_weighted_avg",
-        "each value holds until the next, the last until `at`: Σ vᵢ · (tᵢ₊₁ − tᵢ) / (tₙ₊₁ − t₁), with "
-        "tₙ₊₁ = max(at, tₙ)",
+        "the average over the time in which the value is known: each holds until the next, the last until "
+        "max(at, tₙ), and that of the reading before the window from `at − W`; see [values that hold]"
+        "(#values-that-hold)",
         time_weighted_average,
         Area,
         ends=True,
+        before=True,
+        of_held=_itself,
+    ),
+    Statistic(
+        "circular_avg",
+        "of directions in degrees: the direction of Σ (cos vᵢ, sin vᵢ), from 0 to below 360; `null` if they "
+        "cancel out, that is, if the length of the sum is less than 1e-9 · n",
+        circular_average,
+        Directions,
+        of_held=direction,
     ),
     Percentiles(
         "pNN",
@@ -107,6 +144,11 @@ def find_statistic(name: str) -> Statistic | None:
 def is_statistic(name: str) -> bool:
     """Whether there is a statistic of that name."""
     return find_statistic(name) is not None
+
+
+def looks_before(names: Iterable[str]) -> bool:
+    """Whether one of the statistics of these names takes the reading before the window."""
+    return any((found := find_statistic(name)) is not None and found.before for name in names)
 
 
 def _form() -> str:

@@ -14,7 +14,7 @@ from models.statistics.registry import (
     is_statistic,
 )
 from scheduler_app.checks import recomputation
-from scheduler_app.checks.recomputation import recompute
+from scheduler_app.checks.recomputation import Given, recompute
 from scheduler_app.publishing.messages import parse_series
 from tests.support.reference import EXACT, agrees, reference
 
@@ -28,7 +28,7 @@ def test_each_is_computed_recomputed_and_read_from_a_message(name: str) -> None:
     """docs/statistics.md is held against the same list in test_documentation."""
     assert Plan([("1min", 60_000)], [name]).names[-1] in (name, "coverage")
     expected = reference(name, 60.0, list(zip(TIMES, VALUES, strict=True)))
-    assert agrees(name, recompute(name, 60.0, TIMES, VALUES).value, expected, 26.0)
+    assert agrees(name, recompute(name, Given(60.0, TIMES, VALUES)).value, expected, 26.0)
     window = {"count": 4, name: 1.5} if name != "count" else {"count": 4}
     message = {
         "series": "a",
@@ -68,7 +68,7 @@ def test_any_percentile_is_a_statistic(name: str) -> None:
 def test_the_list_reads_like_a_sentence() -> None:
     assert STATISTICS_FORM == (
         "count, sum, avg, min, max, range, stddev, median, first, last, rate, time_weighted_avg, "
-        "or pNN such as p95 or p99.9, each once"
+        "circular_avg, or pNN such as p95 or p99.9, each once"
     )
     assert all(statistic.definition for statistic in STATISTICS)
 

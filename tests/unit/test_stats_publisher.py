@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from config.settings import load_settings
-from models.statistics.accumulators import At
 from models.statistics.grid import Grid
 from models.statistics.hand_over import HandOver
 from models.statistics.plan import Plan
+from models.statistics.span import At
 from models.statistics.tick import SeriesResult, Tick, WindowAverage
 from models.storage.connection import writing_database
 from models.storage.opening import prepare
