@@ -72,13 +72,15 @@ def _take_sums(everything: AllSeries, stored: StoredReadings) -> dict[int, tuple
         slot = everything.grid.slot(time)
         span = after, everything.grid.edge(slot)
         for by_series in stored.values(*span):
-            count, parts = 0, list[float]()
+            parts: list[float] = []
+            count = sum(map(len, by_series.values()))
             for number, values in by_series.items():
                 series = _known(everything, number)
                 of_series = series.remember(slot, values)
-                if series.plan.overall:
-                    count += len(values)
+                if series.plan.overall:  # as nearly always
                     parts += of_series
+                else:
+                    count -= len(values)
             everything.overall.remember(slot, count, parts)
             spans.update(dict.fromkeys(by_series, span))
         _, after = span

@@ -30,11 +30,11 @@ class KnownSeries(Protocol):
 class SeriesStatistics:
     """The windows of one series at the latest tick."""
 
-    __slots__ = ("_known", "_ordered", "_plan", "_sums", "frame", "newest")
+    __slots__ = ("_known", "_ordered", "_sums", "frame", "newest", "plan")
 
     def __init__(self, known: KnownSeries, plan: Plan, frame: Frame) -> None:
         self._known = known
-        self._plan = plan
+        self.plan = plan
         # The latest of all its readings, also if it is in no window any more.
         self.newest = At(float("-inf"), 0.0)
         self.frame = frame
@@ -47,10 +47,6 @@ class SeriesStatistics:
     @property
     def name(self) -> str:
         return self._known.name
-
-    @property
-    def plan(self) -> Plan:
-        return self._plan
 
     @property
     def in_order(self) -> bool:
@@ -111,13 +107,14 @@ class SeriesStatistics:
         """
         if self.newest.time <= at - self._known.retention:
             return None
-        plan, counts = self._plan, self._sums.counts
+        plan, counts = self.plan, self._sums.counts
+        holds = plan.rules.hold is not None
         age = at - self._known.since
         numbers: list[Number] = []
         for window, seconds in enumerate(plan.seconds):
             covered = age / seconds
             numbers += (counts[window], 1.0 if covered >= 1.0 else max(0.0, covered))
-            if plan.rules.hold is not None:
+            if holds:
                 numbers += self._held(window, at)
             elif counts[window]:
                 content = self._content(window, at)
@@ -132,14 +129,14 @@ class SeriesStatistics:
             return Content(at, count, total)
         after, until = self.frame.times.afters[window], self.frame.times.until
         span = self._ordered.inside(after, until)
-        return Content(at, count, total, after, span, self._ordered.windows[window], self._plan.rules)
+        return Content(at, count, total, after, span, self._ordered.windows[window], self.plan.rules)
 
     def _held(self, window: int, at: float) -> Sequence[Number]:
         """Return the age of the value that is held in an empty window, and the statistics.
 
         The age is None where none is held.
         """
-        plan, content = self._plan, self._content(window, at)
+        plan, content = self.plan, self._content(window, at)
         if content.count:
             return None, *(compute(formula, content) for formula in plan.formulas)
         held = content.held
