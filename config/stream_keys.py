@@ -87,7 +87,7 @@ def _share(value: object) -> float:
 
 def _switch(value: object) -> bool:
     if not isinstance(value, bool):
-        raise ValueError("must be true or false")
+        raise ValueError("must be true or false, without quotation marks")
     return value
 
 

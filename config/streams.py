@@ -109,8 +109,8 @@ def _stream(
     read.setdefault("windows", windows)
     longest = max(window.seconds for window in read["windows"])
     # what was there when the longest window began must be known
-    hold = read.get("hold", RETENTION_MARGIN if looks_before(read.get("statistics", ())) else 0.0)
-    return Stream(**read, retention=max(retention, longest + hold + RETENTION_MARGIN))
+    before = max(read.get("hold", 0.0), RETENTION_MARGIN if looks_before(read.get("statistics", ())) else 0.0)
+    return Stream(**read, retention=max(retention, longest + before + RETENTION_MARGIN))
 
 
 def _where(path: Path, lines: Mapping[tuple[int, str], int], table: int, name: str) -> str:
