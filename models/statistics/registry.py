@@ -103,7 +103,7 @@ STATISTICS = (
     Statistic(
         "rate",
         "by how much a counter grows a second, or in the time that `per` names: "
-        "(vₙ − v₁ + Σ vᵢ₋₁ over all resets vᵢ) / (tₙ − t₁); see [counters](#counters)",
+        "(vₙ − v₁ + Σ vᵢ₋₁ over all resets vᵢ) / (tₙ − t₁); see [Counters](#counters)",
         rate,
         Resets,
         ends=True,
@@ -112,7 +112,7 @@ STATISTICS = (
     Statistic(
         "time_weighted_avg",
         "the average over the time in which the value is known: each holds until the next, the last until "
-        "max(at, tₙ), and that of the reading before the window from `at − W`; see [values that hold]"
+        "max(at, tₙ), and that of the reading before the window from at − W; see [Values that hold]"
         "(#values-that-hold)",
         time_weighted_average,
         Area,
@@ -122,8 +122,8 @@ STATISTICS = (
     ),
     Statistic(
         "circular_avg",
-        "of directions in degrees: the direction of Σ (cos vᵢ, sin vᵢ), from 0 to below 360; `null` if they "
-        "cancel out, that is, if the length of the sum is less than 1e-9 · n",
+        "of directions in degrees: the direction of Σ (cos vᵢ, sin vᵢ), from 0 to below 360; `null` where "
+        "they cancel out, that is, where the sum is shorter than 1e-9 · n",
         circular_average,
         Directions,
         of_held=direction,
