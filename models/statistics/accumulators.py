@@ -4,10 +4,9 @@ import math
 from abc import ABC, abstractmethod
 from array import array
 from bisect import bisect_left, insort
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from models.statistics.exact import ExactSum, ratio
-from models.statistics.integral import Integral
 from models.statistics.rules import Rules
 from models.statistics.span import Span
 
@@ -107,7 +106,7 @@ class Resets(Accumulator):
         self._change(span, place, -1)
 
     def fill(self, span: Span) -> None:
-        for value in read_before_resets(span.values[span.start : span.end], self._share):
+        for value in read_before_resets(span.values[span.start : span.end].tolist(), self._share):
             self.total.add_float(value)
 
     def _change(self, span: Span, place: int, sign: int) -> None:
@@ -116,7 +115,7 @@ class Resets(Accumulator):
         Both among the two readings on each side of it: whether one is a reset say its two neighbours.
         """
         begin = max(span.start, place - 2)
-        near = list(span.values[begin : min(span.end, place + 3)])
+        near = span.values[begin : min(span.end, place + 3)].tolist()
         for value in read_before_resets(near, self._share):
             self.total.add_float(value, sign)
         del near[place - begin]
@@ -124,13 +123,15 @@ class Resets(Accumulator):
             self.total.add_float(value, -sign)
 
 
-def read_before_resets(values: Sequence[float], share: float) -> Iterator[float]:
-    """Yield each value with a reset behind it. A reset is a drop that is no outlier."""
+def read_before_resets(values: list[float], share: float) -> list[float]:
+    """Return each value with a reset behind it. A reset is a drop that is no outlier."""
+    found = []
     for place in range(1, len(values)):
-        behind = values[place + 1] if place + 1 < len(values) else None
-        before = values[place - 1]
-        if is_drop(before, values[place], share) and (behind is None or is_drop(before, behind, share)):
-            yield before
+        line = share * values[place - 1]
+        # most readings of a counter are no drops, so that is asked first
+        if values[place] < line and line > 0 and (place + 1 == len(values) or values[place + 1] < line):
+            found.append(values[place - 1])
+    return found
 
 
 def is_drop(before: float, value: float, share: float) -> bool:
@@ -141,11 +142,13 @@ def is_drop(before: float, value: float, share: float) -> bool:
 class Area(Accumulator):
     """The integral from the first reading to the last, each value holding until the next."""
 
-    __slots__ = ("_hold", "integral")
+    __slots__ = ("_hold", "gaps", "total")
 
     def __init__(self, rules: Rules) -> None:
-        self._hold = math.inf if rules.hold is None else rules.hold
-        self.integral = Integral()
+        self._hold = rules.longest_hold
+        self.total = ExactSum()
+        # For how many seconds no value held.
+        self.gaps = ExactSum()
 
     def enter(self, span: Span, place: int) -> None:
         self._change(span, place, 1)
@@ -164,8 +167,25 @@ class Area(Accumulator):
 
     def _add(self, span: Span, place: int, behind: int, sign: int) -> None:
         """Add the value at a place, which holds until the reading at another, but not longer than it may."""
-        time = span.times[place]
-        self.integral.add(span.values[place], time, min(span.times[behind], time + self._hold), sign)
+        time, until = span.times[place], span.times[behind]
+        end = min(until, time + self._hold)
+        add_product(self.total, span.values[place], time, end, sign)
+        if end < until:
+            add_time(self.gaps, end, until, sign)
+
+
+def add_product(total: ExactSum, value: float, begin: float, end: float, sign: int = 1) -> None:
+    """Add `sign * value * (end - begin)` exactly."""
+    value_numerator, value_bits = ratio(value)
+    for time, direction in ((end, sign), (begin, -sign)):
+        numerator, bits = ratio(time)
+        total.add(direction * value_numerator * numerator, value_bits + bits)
+
+
+def add_time(total: ExactSum, begin: float, end: float, sign: int = 1) -> None:
+    """Add `sign * (end - begin)` exactly."""
+    total.add_float(end, sign)
+    total.add_float(begin, -sign)
 
 
 def percentile(ranked: Sequence[float], share: float) -> float:

@@ -8,7 +8,7 @@ from typing import TypeVar
 from models.statistics.accumulators import Accumulator
 from models.statistics.exact import ExactSum
 from models.statistics.rules import DEFAULT_RULES, Rules
-from models.statistics.span import At, Span
+from models.statistics.span import EMPTY, At, Span
 
 Kind = TypeVar("Kind", bound=Accumulator)
 # A statistic; None where it is not defined.
@@ -25,7 +25,7 @@ class Content:
     # The rest is there if a statistic of the plan needs the order of time: the time after which the window
     # begins, its readings, and each accumulator that a statistic names.
     begin: float = 0.0
-    span: Span = Span((), (), 0, 0)  # noqa: RUF009 - it never changes
+    span: Span = EMPTY
     accumulated: Sequence[Accumulator] = ()
     rules: Rules = DEFAULT_RULES
 
@@ -49,7 +49,9 @@ class Content:
     def held(self) -> At | None:
         """The reading before the window whose value still holds now, None if there is none."""
         before, hold = self.before, self.rules.hold
-        return before if before is not None and hold is not None and self.at <= before.time + hold else None
+        if before is None or hold is None or self.at > before.time + hold:
+            return None
+        return before
 
     def of(self, kind: type[Kind]) -> Kind:
         """Return what has been accumulated of a kind."""

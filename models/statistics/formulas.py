@@ -8,12 +8,13 @@ from models.statistics.accumulators import (
     Ranks,
     Resets,
     Squares,
+    add_product,
+    add_time,
     is_drop,
     percentile,
 )
 from models.statistics.content import Content, Formula
 from models.statistics.exact import ExactSum, square_root
-from models.statistics.integral import Integral
 
 # Directions cancel out if the mean of their unit vectors is shorter: what is left of it is rounding.
 _CANCELLED = 1e-9
@@ -69,14 +70,19 @@ def time_weighted_average(content: Content) -> float:
     the window that of the reading before it.
     """
     first, last, before = content.first, content.last, content.before
-    hold = math.inf if content.rules.hold is None else content.rules.hold
-    integral = Integral()
-    integral.add_all(content.of(Area).integral)
-    integral.add(last.value, last.time, min(max(content.at, last.time), last.time + hold))
+    hold, area = content.rules.longest_hold, content.of(Area)
+    total, seconds = ExactSum(), ExactSum()
+    total.add(*area.total.ratio())
+    gaps, bits = area.gaps.ratio()
+    seconds.add(-gaps, bits)
+    end = min(max(content.at, last.time), last.time + hold)
+    add_product(total, last.value, last.time, end)
+    add_time(seconds, first.time, end)
     if before is not None and (end := min(first.time, before.time + hold)) > content.begin:
-        integral.add(before.value, content.begin, end)
-    mean = integral.mean()
-    return last.value if mean is None else mean
+        add_product(total, before.value, content.begin, end)
+        add_time(seconds, content.begin, end)
+    known = seconds.rounded()
+    return total.rounded() / known if known else last.value
 
 
 def circular_average(content: Content) -> float | None:

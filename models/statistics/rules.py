@@ -1,5 +1,6 @@
 """What a stream says about how its statistics are computed."""
 
+import math
 from typing import NamedTuple
 
 
@@ -15,6 +16,11 @@ class Rules(NamedTuple):
     per: float = 1.0
     # How many seconds before a tick the reading before a window may be and is still known.
     reach: float = 0.0
+
+    @property
+    def longest_hold(self) -> float:
+        """For how many seconds a value holds at most."""
+        return math.inf if self.hold is None else self.hold
 
 
 DEFAULT_RULES = Rules()

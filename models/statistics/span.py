@@ -1,6 +1,6 @@
 """The readings of a window, in the order of time."""
 
-from collections.abc import Sequence
+from array import array
 from typing import NamedTuple
 
 
@@ -14,10 +14,13 @@ class At(NamedTuple):
 class Span(NamedTuple):
     """The readings of a window: those with `start` <= place < `end` among all that are kept of a series."""
 
-    times: Sequence[float]
-    values: Sequence[float]
+    times: "array[float]"
+    values: "array[float]"
     start: int
     end: int
 
     def at(self, place: int) -> At:
         return At(self.times[place], self.values[place])
+
+
+EMPTY = Span(array("d"), array("d"), 0, 0)

@@ -222,6 +222,29 @@ def test_the_first_tick_after_a_restart_is_right(service: Service) -> None:
     }
 
 
+def test_after_a_restart_it_is_known_what_was_before_the_windows(service: Service) -> None:
+    """Also where the last reading before a window came late. What is left out of the whole stays left out."""
+    service.tick(NOW - 100)
+    service.add(("c", NOW - 50, 100), ("c", NOW - 10, 0), ("e", NOW, 5), ("a", NOW, 1))
+    service.add(("e", NOW - 62, 8), ("e", NOW - 61, 4))
+    before = service.tick(NOW), [service.windows(name) for name in "ce"]
+    assert service.windows("c")["20s"]["time_weighted_avg"] == 50.0
+    assert service.windows("e")["1min"]["time_weighted_avg"] == 4.0
+    service.start_again()
+    assert (service.tick(NOW), [service.windows(name) for name in "ce"]) == before
+
+
+def test_a_value_holds_after_a_restart_and_when_older_readings_are_deleted(service: Service) -> None:
+    service.add(("e", NOW - 500, 1), ("e", NOW - 45, 2))
+    retention = RETENTIONS["e"]
+    assert service.store.delete_readings((-math.inf, 0), NOW - retention, 1000, retention).rows == 1
+    service.start_again()
+    service.tick(NOW)
+    assert (service.windows("e")["20s"]["age"], service.windows("e")["20s"]["avg"]) == (45.0, 2.0)
+    service.tick(NOW + 10)
+    assert (service.windows("e")["20s"]["age"], service.windows("e")["20s"]["avg"]) == (None, None)
+
+
 def test_after_a_restart_the_newest_reading_of_each_series_is_known(service: Service) -> None:
     """Also of one that has none in any window, and where many have the same time."""
     service.add(("b", NOW - 2000, 1), ("b", NOW - 1900, 2), ("b", NOW - 1900, 1), ("a", NOW - 100, 3))
