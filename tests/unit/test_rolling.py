@@ -225,7 +225,7 @@ def test_the_first_tick_after_a_restart_is_right(service: Service) -> None:
 def test_after_a_restart_it_is_known_what_was_before_the_windows(service: Service) -> None:
     """Also where the last reading before a window came late. What is left out of the whole stays left out."""
     service.tick(NOW - 100)
-    service.add(("c", NOW - 50, 100), ("c", NOW - 10, 0), ("e", NOW, 5), ("a", NOW, 1))
+    service.add(("c", NOW - 1000, 100), ("c", NOW - 10, 0), ("e", NOW, 5), ("a", NOW, 1))
     service.add(("e", NOW - 62, 8), ("e", NOW - 61, 4))
     before = service.tick(NOW), [service.windows(name) for name in "ce"]
     assert service.windows("c")["20s"]["time_weighted_avg"] == 50.0

@@ -77,12 +77,15 @@ def test_readings_that_are_left_out_of_the_whole_have_their_own_statistics() -> 
     for number, value in ((1, 20.0), (2, 900.0)):
         series = everything.find(number)
         assert series is not None
-        everything.add(series, [NOW - 30], [value])
+        everything.add(series, [NOW - 30], [value])  # late
+        everything.add(series, [NOW + 5], [value + 1.0])
     everything.overall.add_gathered()
     assert everything.overall.averages() == (WindowAverage("1min", 20.0, 1),)
+    everything.move(everything.slot + 1)
+    assert everything.overall.averages() == (WindowAverage("1min", 20.5, 2),)
     result = everything.by_id[2].result(everything.grid.edge(everything.slot))
     assert result is not None
-    assert result.windows()["1min"]["avg"] == 900.0
+    assert result.windows()["1min"]["avg"] == 900.5
 
 
 def rate(values: Sequence[float], rules: Rules | None = None, window: float = 60.0) -> float | None:
@@ -170,6 +173,10 @@ def test_directions_have_the_average_of_their_arrows(degrees: Sequence[float], e
     assert found is not None
     assert 0 <= found < 360
     assert found == pytest.approx(expected, abs=1e-12)
+
+
+def test_directions_on_both_sides_of_north_have_no_other_average_by_rounding() -> None:
+    assert circular(355, 5) == circular(350, 10) == circular(359.25, 0.75) == 0.0
 
 
 @pytest.mark.parametrize("degrees", [(0, 180), (90, 270), (0, 120, 240), (10, 190, 100, 280), (-30, 150)])
