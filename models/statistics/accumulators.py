@@ -84,7 +84,7 @@ class Directions(Accumulator):
         self._add(span.values[place], -1)
 
     def _add(self, value: float, sign: int) -> None:
-        # from -180 to 180, which is exact: so the sines of 355 and 5 cancel out to the last bit
+        # From -180 to 180, which is exact: in radians, what has turned around many times would not be.
         angle = math.radians(math.remainder(value, 360.0))
         self.sines.add_float(math.sin(angle), sign)
         self.cosines.add_float(math.cos(angle), sign)

@@ -65,9 +65,7 @@ def test_a_series_is_computed_by_what_its_stream_says(tmp_path: Path) -> None:
     """One that no stream names any more has its average, and is in the averages over all readings."""
     path = tmp_path / "streams.toml"
     path.write_text(RULED)
-    settings = load_settings(
-        {"streams_file": str(path), "windows": "5min", "db_file": str(tmp_path / "x.db")}
-    )
+    settings = load_settings({"streams_file": str(path), "windows": "5min"})
     rows = [SeriesRow(number, name, name, "", NOW, 2100.0) for number, name in enumerate("abc", start=1)]
     statistics = rolling_statistics(
         *(settings, Catalog(rows, 10), HandOver()),
@@ -77,8 +75,8 @@ def test_a_series_is_computed_by_what_its_stream_says(tmp_path: Path) -> None:
     found = [statistics._layout.look_up(number) for number in (1, 2, 3)]
     a, b, c = [plan for _, plan in filter(None, found)]
     assert (a.names, a.windows) == (("count", "coverage", "age", "rate", "avg"), (("1min", 60_000),))
-    # as far back as readings are certain to be kept: RETENTION without five minutes
-    assert a.rules == Rules(hold=600.0, reset_below=0.5, per=3600.0, reach=1800.0)
+    # back to what may hold when the window begins
+    assert a.rules == Rules(hold=600.0, reset_below=0.5, per=3600.0, reach=60.0 + 600.0)
     assert not a.overall
     for plan in (b, c):
         assert (plan.names, plan.windows) == (("count", "coverage", "avg"), (("5min", 300_000),))
