@@ -4,39 +4,33 @@ import math
 from abc import ABC, abstractmethod
 from array import array
 from bisect import bisect_left, insort
-from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from collections.abc import Sequence
 
 from models.statistics.exact import ExactSum, ratio
-
-
-class At(NamedTuple):
-    """A value at a time (UTC epoch seconds)."""
-
-    time: float
-    value: float
+from models.statistics.rules import Rules
+from models.statistics.span import Span
 
 
 class Accumulator(ABC):
-    """Something of a window that is carried along as readings come into it and leave it.
-
-    A reading is given with those beside it in the window, None where there is none.
-    """
+    """Something of a window that is carried along as readings come into it and leave it."""
 
     __slots__ = ()
 
-    @abstractmethod
-    def enter(self, before: At | None, reading: At, behind: At | None) -> None: ...
+    def __init__(self, rules: Rules) -> None:  # noqa: B027 - most go by no rules
+        """Begin with an empty window."""
 
     @abstractmethod
-    def leave(self, before: At | None, reading: At, behind: At | None) -> None: ...
+    def enter(self, span: Span, place: int) -> None:
+        """Take in the reading at a place of the window, which is there already."""
 
-    def fill(self, readings: Iterable[At]) -> None:
-        """Take in all readings of a window that is empty, in order."""
-        before = None
-        for reading in readings:
-            self.enter(before, reading, None)
-            before = reading
+    @abstractmethod
+    def leave(self, span: Span, place: int) -> None:
+        """Take out the reading at a place of the window, which is still there."""
+
+    def fill(self, span: Span) -> None:
+        """Take in all readings of a window that is empty."""
+        for place in range(span.start, span.end):
+            self.enter(span._replace(end=place + 1), place)
 
 
 class Ranks(Accumulator):
@@ -44,17 +38,17 @@ class Ranks(Accumulator):
 
     __slots__ = ("values",)
 
-    def __init__(self) -> None:
+    def __init__(self, rules: Rules) -> None:
         self.values = array("d")
 
-    def enter(self, before: At | None, reading: At, behind: At | None) -> None:
-        insort(self.values, reading.value)
+    def enter(self, span: Span, place: int) -> None:
+        insort(self.values, span.values[place])
 
-    def leave(self, before: At | None, reading: At, behind: At | None) -> None:
-        del self.values[bisect_left(self.values, reading.value)]
+    def leave(self, span: Span, place: int) -> None:
+        del self.values[bisect_left(self.values, span.values[place])]
 
-    def fill(self, readings: Iterable[At]) -> None:
-        self.values.extend(sorted(reading.value for reading in readings))
+    def fill(self, span: Span) -> None:
+        self.values.extend(sorted(span.values[span.start : span.end]))
 
 
 class Squares(Accumulator):
@@ -62,65 +56,122 @@ class Squares(Accumulator):
 
     __slots__ = ("total",)
 
-    def __init__(self) -> None:
+    def __init__(self, rules: Rules) -> None:
         self.total = ExactSum()
 
-    def enter(self, before: At | None, reading: At, behind: At | None) -> None:
-        numerator, bits = ratio(reading.value)
+    def enter(self, span: Span, place: int) -> None:
+        numerator, bits = ratio(span.values[place])
         self.total.add(numerator * numerator, 2 * bits)
 
-    def leave(self, before: At | None, reading: At, behind: At | None) -> None:
-        numerator, bits = ratio(reading.value)
+    def leave(self, span: Span, place: int) -> None:
+        numerator, bits = ratio(span.values[place])
         self.total.add(-numerator * numerator, 2 * bits)
 
 
-class _Pairs(Accumulator):
-    """A sum over each two readings that follow one another."""
+class Directions(Accumulator):
+    """The sums of the sines and cosines of values in degrees."""
 
-    __slots__ = ("total",)
+    __slots__ = ("cosines", "sines")
 
-    def __init__(self) -> None:
+    def __init__(self, rules: Rules) -> None:
+        self.sines = ExactSum()
+        self.cosines = ExactSum()
+
+    def enter(self, span: Span, place: int) -> None:
+        self._add(span.values[place], 1)
+
+    def leave(self, span: Span, place: int) -> None:
+        self._add(span.values[place], -1)
+
+    def _add(self, value: float, sign: int) -> None:
+        # From -180 to 180, which is exact: in radians, what has turned around many times would not be.
+        angle = math.radians(math.remainder(value, 360.0))
+        self.sines.add_float(math.sin(angle), sign)
+        self.cosines.add_float(math.cos(angle), sign)
+
+
+class Resets(Accumulator):
+    """The sum of what a counter read each time before it began again at 0."""
+
+    __slots__ = ("_share", "total")
+
+    def __init__(self, rules: Rules) -> None:
+        self._share = rules.reset_below
         self.total = ExactSum()
 
-    def enter(self, before: At | None, reading: At, behind: At | None) -> None:
-        self._between(before, reading, behind, 1)
+    def enter(self, span: Span, place: int) -> None:
+        self._change(span, place, 1)
 
-    def leave(self, before: At | None, reading: At, behind: At | None) -> None:
-        self._between(before, reading, behind, -1)
+    def leave(self, span: Span, place: int) -> None:
+        self._change(span, place, -1)
 
-    def _between(self, before: At | None, reading: At, behind: At | None, sign: int) -> None:
-        if before is not None:
-            self._add(before, reading, sign)
-        if behind is not None:
-            self._add(reading, behind, sign)
-        if before is not None and behind is not None:
-            self._add(before, behind, -sign)
+    def fill(self, span: Span) -> None:
+        for value in read_before_resets(span.values[span.start : span.end].tolist(), self._share):
+            self.total.add_float(value)
 
-    @abstractmethod
-    def _add(self, one: At, other: At, sign: int) -> None:
-        """Add what two neighbours amount to, `sign` times."""
+    def _change(self, span: Span, place: int, sign: int) -> None:
+        """Add what there is with the reading at a place, and take away what there is without it.
 
-
-class Increase(_Pairs):
-    """By how much a counter has grown. One that is smaller than before has begun again at 0."""
-
-    __slots__ = ()
-
-    def _add(self, one: At, other: At, sign: int) -> None:
-        numerator, bits = ratio(other.value)
-        self.total.add(sign * numerator, bits)
-        if other.value >= one.value:
-            numerator, bits = ratio(one.value)
-            self.total.add(-sign * numerator, bits)
+        Both among the two readings on each side of it: whether one is a reset say its two neighbours.
+        """
+        begin = max(span.start, place - 2)
+        near = span.values[begin : min(span.end, place + 3)].tolist()
+        for value in read_before_resets(near, self._share):
+            self.total.add_float(value, sign)
+        del near[place - begin]
+        for value in read_before_resets(near, self._share):
+            self.total.add_float(value, -sign)
 
 
-class Area(_Pairs):
-    """The integral of the value over time, each value holding until the next, up to the last reading."""
+def read_before_resets(values: list[float], share: float) -> list[float]:
+    """Return each value with a reset behind it. A reset is a drop that is no outlier."""
+    found = []
+    for place in range(1, len(values)):
+        line = share * values[place - 1]
+        # most readings of a counter are no drops, so that is asked first
+        if values[place] < line and line > 0 and (place + 1 == len(values) or values[place + 1] < line):
+            found.append(values[place - 1])
+    return found
 
-    __slots__ = ()
 
-    def _add(self, one: At, other: At, sign: int) -> None:
-        add_product(self.total, one.value, one.time, other.time, sign)
+def is_drop(before: float, value: float, share: float) -> bool:
+    """Whether a counter reads less than a share of what it read before."""
+    return max(0.0, value) < share * before
+
+
+class Area(Accumulator):
+    """The integral from the first reading to the last, each value holding until the next."""
+
+    __slots__ = ("_hold", "gaps", "total")
+
+    def __init__(self, rules: Rules) -> None:
+        self._hold = rules.longest_hold
+        self.total = ExactSum()
+        # For how many seconds no value held.
+        self.gaps = ExactSum()
+
+    def enter(self, span: Span, place: int) -> None:
+        self._change(span, place, 1)
+
+    def leave(self, span: Span, place: int) -> None:
+        self._change(span, place, -1)
+
+    def _change(self, span: Span, place: int, sign: int) -> None:
+        before, behind = place > span.start, place + 1 < span.end
+        if before:
+            self._add(span, place - 1, place, sign)
+        if behind:
+            self._add(span, place, place + 1, sign)
+        if before and behind:
+            self._add(span, place - 1, place + 1, -sign)
+
+    def _add(self, span: Span, place: int, behind: int, sign: int) -> None:
+        """Add the value at a place, which holds until the reading at another, but not longer than it may."""
+        time, until = span.times[place], span.times[behind]
+        end = min(until, time + self._hold)
+        add_product(self.total, span.values[place], time, end, sign)
+        if end < until:
+            add_time(self.gaps, end, until, sign)
 
 
 def add_product(total: ExactSum, value: float, begin: float, end: float, sign: int = 1) -> None:
@@ -129,6 +180,12 @@ def add_product(total: ExactSum, value: float, begin: float, end: float, sign: i
     for time, direction in ((end, sign), (begin, -sign)):
         numerator, bits = ratio(time)
         total.add(direction * value_numerator * numerator, value_bits + bits)
+
+
+def add_time(total: ExactSum, begin: float, end: float, sign: int = 1) -> None:
+    """Add `sign * (end - begin)` exactly."""
+    total.add_float(end, sign)
+    total.add_float(begin, -sign)
 
 
 def percentile(ranked: Sequence[float], share: float) -> float:

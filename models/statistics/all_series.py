@@ -57,10 +57,14 @@ class AllSeries:
         in_order = sorted(times)  # quicker than min and max, as nearly always they are in order
         present = self.slot + 1  # the slot that ends with this tick, in which nearly all lie
         if self.grid.edge(self.slot) < in_order[0] and in_order[-1] <= self.grid.edge(present):
-            self.overall.gather(present, len(values), series.add(present, values))
+            parts = series.add(present, values)
+            if series.plan.overall:
+                self.overall.gather(present, len(values), parts)
         else:
             for slot, some in self._by_slot(in_order, times, values):
-                self.overall.gather(slot, len(some), series.add(slot, some))
+                parts = series.add(slot, some)
+                if series.plan.overall:
+                    self.overall.gather(slot, len(some), parts)
         series.insert(times, values, in_order[-1])
 
     def move(self, slot: int) -> None:

@@ -1,98 +1,37 @@
-"""How each statistic of the readings in a window is computed, and what has to be kept for it."""
+"""How those statistics of the readings in a window are computed that take more than a line."""
 
 import math
-import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import NamedTuple, TypeVar
 
 from models.statistics.accumulators import (
-    Accumulator,
     Area,
-    At,
-    Increase,
+    Directions,
     Ranks,
+    Resets,
     Squares,
     add_product,
+    add_time,
+    is_drop,
     percentile,
 )
+from models.statistics.content import Content, Formula
 from models.statistics.exact import ExactSum, square_root
 
-Kind = TypeVar("Kind", bound=Accumulator)
-# A statistic; None where it is not defined.
-Number = float | int | None
+# Directions cancel out if the mean of their unit vectors is shorter: what is left of it is rounding.
+_CANCELLED = 1e-9
 
 
-@dataclass(slots=True)
-class Content:
-    """What is known of the readings in one window; there is at least one. Times are UTC epoch seconds."""
-
-    at: float
-    count: int
-    total: ExactSum
-    # The rest is there if a formula of the plan needs the order of time: the first and the last reading,
-    # and each accumulator that one names.
-    ends: tuple[At, At] | None = None
-    accumulated: Sequence[Accumulator] = ()
-
-    @property
-    def first(self) -> At:
-        assert self.ends is not None
-        return self.ends[0]
-
-    @property
-    def last(self) -> At:
-        assert self.ends is not None
-        return self.ends[1]
-
-    def of(self, kind: type[Kind]) -> Kind:
-        """Return what has been accumulated of a kind."""
-        return next(each for each in self.accumulated if isinstance(each, kind))
+def percentile_of(share: float) -> Formula:
+    """Return the formula of the percentile below which `share` (0 to 1) of the values lie."""
+    return lambda content: percentile(content.of(Ranks).values, share)
 
 
-class Formula(NamedTuple):
-    """How a statistic is computed of a window that holds at least one reading, and what that takes."""
-
-    compute: Callable[[Content], Number]
-    # What is carried along for it beside counts and sums.
-    accumulator: type[Accumulator] | None = None
-    # Whether it takes the first or the last reading.
-    ends: bool = False
-
-    @property
-    def needs_order(self) -> bool:
-        """Whether the readings are kept in memory in the order of time for it: sums do not tell it."""
-        return self.ends or self.accumulator is not None
-
-
-def formula(name: str) -> Formula:
-    """Return how the statistic of that name is computed. Raises ValueError if there is none."""
-    if (found := FORMULAS.get(name)) is not None:
-        return found
-    if (percentage := _PERCENTILE.fullmatch(name)) is not None:
-        return _percentile(float(percentage[1]) / 100)
-    raise ValueError(f"there is no statistic {name!r}")
-
-
-def compute(formula: Callable[[Content], Number], content: Content) -> Number:
-    """Return a statistic of a window; None where it is not defined, or is no finite float."""
-    try:
-        value = formula(content)
-    except OverflowError:
-        return None
-    return value if value is not None and math.isfinite(value) else None
-
-
-def _percentile(share: float) -> Formula:
-    return Formula(lambda content: percentile(content.of(Ranks).values, share), Ranks)
-
-
-def _range(content: Content) -> float:
+def spread(content: Content) -> float:
+    """Return the largest value minus the smallest."""
     ranked = content.of(Ranks).values
     return ranked[-1] - ranked[0]
 
 
-def _stddev(content: Content) -> float | None:
+def standard_deviation(content: Content) -> float | None:
     """Return the sample standard deviation: sqrt((n Σv² - (Σv)²) / (n (n - 1)))."""
     count = content.count
     if count < 2:
@@ -100,42 +39,62 @@ def _stddev(content: Content) -> float | None:
     squares, square_bits = content.of(Squares).total.ratio()
     total, bits = content.total.ratio()
     common = max(square_bits, 2 * bits)
-    spread = (count * squares << (common - square_bits)) - (total * total << (common - 2 * bits))
-    return square_root(spread, count * (count - 1) << common)
+    numerator = (count * squares << (common - square_bits)) - (total * total << (common - 2 * bits))
+    return square_root(numerator, count * (count - 1) << common)
 
 
-def _rate(content: Content) -> float | None:
-    """Return the increase per second from the first reading to the last."""
-    seconds = content.last.time - content.first.time
-    return content.of(Increase).total.rounded() / seconds if seconds else None
+def rate(content: Content) -> float | None:
+    """Return the increase from the first reading to the last, by the unit of time of the stream.
 
-
-def _time_weighted_avg(content: Content) -> float:
-    """Return the average over time: each value holds until the next reading, the last until `at`."""
+    A first reading that is an outlier is left out: that shows the one before the window.
+    """
     first, last = content.first, content.last
-    end = max(content.at, last.time)
-    if end == first.time:
-        return last.value
-    area = ExactSum()
-    area.add(*content.of(Area).total.ratio())
-    add_product(area, last.value, last.time, end)
-    return area.rounded() / (end - first.time)
+    before, share = content.before, content.rules.reset_below
+    if before is not None and content.count > 1 and is_drop(before.value, first.value, share):
+        second = content.span.at(content.span.start + 1)
+        if not is_drop(before.value, second.value, share):
+            first = second
+    if last.time == first.time:
+        return None
+    increase = ExactSum()
+    increase.add(*content.of(Resets).total.ratio())
+    increase.add_float(last.value)
+    increase.add_float(first.value, -1)
+    return increase.rounded() * content.rules.per / (last.time - first.time)
 
 
-# Every statistic that has a name of its own; config/statistics.py says what each is.
-FORMULAS: dict[str, Formula] = {
-    "count": Formula(lambda content: content.count),
-    "sum": Formula(lambda content: content.total.rounded()),
-    "avg": Formula(lambda content: content.total.mean(content.count)),
-    "min": Formula(lambda content: content.of(Ranks).values[0], Ranks),
-    "max": Formula(lambda content: content.of(Ranks).values[-1], Ranks),
-    "range": Formula(_range, Ranks),
-    "stddev": Formula(_stddev, Squares),
-    "median": _percentile(0.5),
-    "first": Formula(lambda content: content.first.value, ends=True),
-    "last": Formula(lambda content: content.last.value, ends=True),
-    "rate": Formula(_rate, Increase, ends=True),
-    "time_weighted_avg": Formula(_time_weighted_avg, Area, ends=True),
-}
-# Those named by a share of the values in percent: p95, p99.9.
-_PERCENTILE = re.compile(r"p(\d{1,2}(?:\.\d{1,6})?)", re.ASCII)
+def time_weighted_average(content: Content) -> float:
+    """Return the average over the time in which a value is known.
+
+    Each holds until the next reading, the last until `at`, but none longer than `hold`; at the beginning of
+    the window that of the reading before it.
+    """
+    first, last, before = content.first, content.last, content.before
+    hold, area = content.rules.longest_hold, content.of(Area)
+    total, seconds = ExactSum(), ExactSum()
+    total.add(*area.total.ratio())
+    gaps, bits = area.gaps.ratio()
+    seconds.add(-gaps, bits)
+    end = min(max(content.at, last.time), last.time + hold)
+    add_product(total, last.value, last.time, end)
+    add_time(seconds, first.time, end)
+    if before is not None and (end := min(first.time, before.time + hold)) > content.begin:
+        add_product(total, before.value, content.begin, end)
+        add_time(seconds, content.begin, end)
+    known = seconds.rounded()
+    return total.rounded() / known if known else last.value
+
+
+def circular_average(content: Content) -> float | None:
+    """Return the direction, in degrees from 0 to below 360, of the sum of the values' unit vectors."""
+    directions = content.of(Directions)
+    sine, cosine = directions.sines.rounded(), directions.cosines.rounded()
+    if math.hypot(sine, cosine) < _CANCELLED * content.count:
+        return None
+    return direction(math.degrees(math.atan2(sine, cosine)))
+
+
+def direction(degrees: float) -> float:
+    """Return the same direction, from 0 to below 360 degrees."""
+    turned = degrees % 360.0
+    return turned if turned < 360.0 else 0.0  # what is just below 0 is rounded up to 360

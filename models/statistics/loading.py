@@ -5,9 +5,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
-from models.statistics.accumulators import At
 from models.statistics.all_series import AllSeries
 from models.statistics.series import SeriesStatistics
+from models.statistics.span import At
 
 
 class StoredReadings(Protocol):
@@ -50,6 +50,7 @@ def load(everything: AllSeries, stored: StoredReadings) -> None:
         everything.find(number)  # or it has just been removed
     newest = _take_newest(stored, _take_sums(everything, stored))
     everything.by_id = {number: series for number, series in everything.by_id.items() if number in newest}
+    _take_readings_before(everything, stored)
     if any(series.in_order for series in everything.by_id.values()):
         for number, time, value in stored.timed(everything.grid.edge(everything.first)):
             everything.by_id[number].append(time, value)
@@ -72,12 +73,36 @@ def _take_sums(everything: AllSeries, stored: StoredReadings) -> dict[int, tuple
         span = after, everything.grid.edge(slot)
         for by_series in stored.values(*span):
             parts: list[float] = []
+            count = sum(map(len, by_series.values()))
             for number, values in by_series.items():
-                parts += _known(everything, number).remember(slot, values)
-            everything.overall.remember(slot, sum(map(len, by_series.values())), parts)
+                series = _known(everything, number)
+                of_series = series.remember(slot, values)
+                if series.plan.overall:  # as nearly always
+                    parts += of_series
+                else:
+                    count -= len(values)
+            everything.overall.remember(slot, count, parts)
             spans.update(dict.fromkeys(by_series, span))
         _, after = span
     return spans
+
+
+def _take_readings_before(everything: AllSeries, stored: StoredReadings) -> None:
+    """Take in of each series the last reading before all windows, where it is needed and still known."""
+    reaches = {
+        number: series.plan.rules.reach
+        for number, series in everything.by_id.items()
+        if series.plan.looks_before
+    }
+    if not reaches:
+        return
+    begin = everything.grid.edge(everything.slot) - max(reaches.values())
+    found: dict[int, tuple[float, float]] = {}
+    for number, time, value in stored.timed(begin, everything.grid.edge(everything.first)):
+        if number in reaches:
+            found[number] = time, value
+    for number, reading in found.items():
+        everything.by_id[number].append(*reading)
 
 
 def _take_newest(stored: StoredReadings, spans: Mapping[int, tuple[float, float]]) -> dict[int, At]:

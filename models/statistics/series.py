@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from models.statistics.accumulators import At
+from models.statistics.content import Content, Number, compute
 from models.statistics.exact import expansion
-from models.statistics.formulas import Content, Number, compute
 from models.statistics.grid import Edges, Frame
 from models.statistics.ordered import Ordered, TimeEdges
 from models.statistics.plan import Plan
+from models.statistics.span import At
 from models.statistics.sums import Sums
 from models.statistics.tick import SeriesResult
 
@@ -30,18 +30,19 @@ class KnownSeries(Protocol):
 class SeriesStatistics:
     """The windows of one series at the latest tick."""
 
-    __slots__ = ("_known", "_ordered", "_plan", "_sums", "frame", "newest")
+    __slots__ = ("_known", "_ordered", "_sums", "frame", "newest", "plan")
 
     def __init__(self, known: KnownSeries, plan: Plan, frame: Frame) -> None:
         self._known = known
-        self._plan = plan
+        self.plan = plan
         # The latest of all its readings, also if it is in no window any more.
         self.newest = At(float("-inf"), 0.0)
         self.frame = frame
         self._sums = Sums(len(plan.windows))
         self._ordered: Ordered | None = None
         if plan.in_order:
-            self._ordered = Ordered([plan.accumulators() for _ in plan.windows])
+            windows = [plan.accumulators() for _ in plan.windows]
+            self._ordered = Ordered(windows, before=plan.looks_before)
 
     @property
     def name(self) -> str:
@@ -101,19 +102,23 @@ class SeriesStatistics:
         """Return the statistics at the tick `at` (UTC epoch seconds); None if all readings are too old.
 
         Beside those of the plan each window has its `count`, and as `coverage` the part of it for
-        which there is history: 1 if the first reading of the series is older than the window.
+        which there is history: 1 if the first reading of the series is older than the window. If values
+        are held, there is an `age` too: the seconds since the reading whose value an empty window has.
         """
         if self.newest.time <= at - self._known.retention:
             return None
-        plan, counts = self._plan, self._sums.counts
+        plan, counts = self.plan, self._sums.counts
+        holds = plan.rules.hold is not None
         age = at - self._known.since
         numbers: list[Number] = []
         for window, seconds in enumerate(plan.seconds):
             covered = age / seconds
             numbers += (counts[window], 1.0 if covered >= 1.0 else max(0.0, covered))
-            if counts[window]:
+            if holds:
+                numbers += self._held(window, at)
+            elif counts[window]:
                 content = self._content(window, at)
-                numbers += [compute(formula, content) for formula in plan.compute]
+                numbers += [compute(formula, content) for formula in plan.formulas]
             else:
                 numbers += plan.nothing
         return SeriesResult(self._known.name, self.newest, plan, tuple(numbers))
@@ -122,6 +127,19 @@ class SeriesStatistics:
         total, count = self._sums.totals[window], self._sums.counts[window]
         if self._ordered is None:
             return Content(at, count, total)
-        times = self.frame.times
-        ends = self._ordered.inside(times.afters[window], times.until)
-        return Content(at, count, total, ends, self._ordered.windows[window])
+        after, until = self.frame.times.afters[window], self.frame.times.until
+        span = self._ordered.inside(after, until)
+        return Content(at, count, total, after, span, self._ordered.windows[window], self.plan.rules)
+
+    def _held(self, window: int, at: float) -> Sequence[Number]:
+        """Return the age of the value that is held in an empty window, and the statistics.
+
+        The age is None where none is held.
+        """
+        plan, content = self.plan, self._content(window, at)
+        if content.count:
+            return None, *(compute(formula, content) for formula in plan.formulas)
+        held = content.held
+        if held is None:
+            return None, *plan.nothing
+        return at - held.time, *(of_held and of_held(held.value) for of_held in plan.of_held)

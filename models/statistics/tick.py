@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from models.statistics.accumulators import At
-from models.statistics.formulas import Number
+from models.statistics.content import Number
 from models.statistics.plan import Plan
+from models.statistics.span import At
 
 
 @dataclass(frozen=True, slots=True)

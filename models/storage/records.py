@@ -52,12 +52,11 @@ class Columns:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """All that is stored at one moment: the series by name, their readings by id, and all readings as one.
+    """All that is stored at one moment: the series by name, and their readings by id.
 
     `sequence` is that of the newest reading there ever was.
     """
 
     series: dict[str, SeriesRow]
     readings: defaultdict[int, Columns]
-    overall: Columns
     sequence: int

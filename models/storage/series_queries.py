@@ -43,11 +43,10 @@ def snapshot(database: SqliteDatabase) -> Snapshot:
     )
     with database.atomic():  # all queries see the same rows
         rows = {row.name: row for row in all_series(database)}
-        taken = Snapshot(rows, defaultdict(Columns), Columns(), latest_sequence(database))
-        overall = taken.overall
+        taken = Snapshot(rows, defaultdict(Columns), latest_sequence(database))
         for series, time, sequence, value in database.execute(query):
-            for columns in (taken.readings[series], overall):
-                columns.times.append(time)
-                columns.sequences.append(sequence)
-                columns.values.append(value)
+            columns = taken.readings[series]
+            columns.times.append(time)
+            columns.sequences.append(sequence)
+            columns.values.append(value)
     return taken

@@ -1,22 +1,38 @@
 """Compares what was published with what is stored."""
 
+import math
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from config.quantities import Window
+from config.streams import RETENTION_MARGIN, Stream, stream_of
 from config.text import printable
+from models.catalog import SeriesRow
 from models.storage.records import Columns, Snapshot
-from scheduler_app.checks.recomputation import Result, UnknownStatistic, difference, is_off, recompute
+from scheduler_app.checks.recomputation import (
+    Given,
+    Result,
+    UnknownStatistic,
+    difference,
+    is_off,
+    recompute,
+    recompute_age,
+)
 from scheduler_app.formatting import time_text
 from scheduler_app.publishing.messages import AVERAGE_PREFIX, window_length
 from scheduler_app.publishing.records import SeriesMessage
 
 # What is audited beside the statistics.
 COVERAGE = "coverage"
+AGE = "age"
 OVERALL = "overall avg"
 _LATEST = "latest reading"
+# What is computed by the keys of the stream, and needs the reading before the window.
+_BY_THE_STREAM = frozenset(("rate", "time_weighted_avg"))
+_PRUNED = "windows that may have lost readings to pruning since then"
+_OTHER_STREAM = "values that need the subscriber's STREAMS_FILE, which is not this one"
 
 
 @dataclass
@@ -35,17 +51,18 @@ class Audit:
     Windows that may have lost readings since are skipped, and counted with the reason.
     """
 
-    def __init__(self, stored: Snapshot, read_at: float, ahead: int) -> None:
+    def __init__(self, stored: Snapshot, read_at: float, ahead: int, streams: Sequence[Stream] = ()) -> None:
         """Build it.
 
         `read_at`: when the snapshot was complete, in UTC epoch seconds. `ahead`: how far ahead of
-        the clock a window reaches, in milliseconds.
+        the clock a window reaches, in milliseconds. `streams`: those of the subscriber.
         """
         self.findings: dict[str, Finding] = {}
         self.skipped: Counter[str] = Counter()
         self._stored = stored
         self._read_at = read_at
         self._ahead = ahead
+        self._streams = {row.id: stream_of(streams, row.topic) for row in stored.series.values()}
         self._shortest_retention = min((row.retention for row in stored.series.values()), default=0.0)
 
     @property
@@ -67,23 +84,9 @@ class Audit:
         horizon = self._read_at - row.retention
         self._check_latest(message, readings, horizon)
         for name, published in message.windows.items():
-            seconds = Window.parse(name).seconds
-            where = f"{message.series} {name}"
-            inside = self._inside(readings, message.at, name, message.sequence, horizon)
-            if inside is None:
-                continue
-            times, values = inside
-            for statistic, value in published.items():
-                if statistic == COVERAGE:
-                    covered = (message.at - row.since) / seconds
-                    result = Result(min(1.0, max(0.0, covered)))
-                else:
-                    try:
-                        result = recompute(statistic, message.at, times, values)
-                    except UnknownStatistic:
-                        self.skipped["values under a name that is not a statistic"] += 1
-                        continue
-                self._compare(statistic, value, result, where, message.at)
+            given = self._given(message, name, readings, horizon)
+            if given is not None:
+                self._check_window(message, name, published, row, given)
 
     def check_overall(self, averages: Mapping[str, float | None], at: float, sequence: int) -> None:
         """Compare the averages of all readings at the tick `at`, up to `sequence`."""
@@ -91,40 +94,85 @@ class Audit:
             self.skipped["overall averages that belong to another DB_FILE"] += 1
             return
         horizon = self._read_at - self._shortest_retention
+        together = [
+            readings
+            for series, readings in self._stored.readings.items()
+            if (stream := self._streams.get(series)) is None or stream.overall
+        ]
         for key, value in averages.items():
             window = key.removeprefix(AVERAGE_PREFIX)
             if window_length(window) is None:
                 self.skipped["overall averages under a name that is not a window"] += 1
                 continue
-            inside = self._inside(self._stored.overall, at, window, sequence, horizon)
-            if inside is not None:
-                self._compare(OVERALL, value, recompute("avg", at, *inside), key, at)
+            begin, end = self._edges(at, window)
+            if begin < horizon:
+                self.skipped[_PRUNED] += 1
+                continue
+            values: list[float] = []
+            for readings in together:
+                values += _inside(readings, begin, end, sequence)[1]
+            self._compare(OVERALL, value, recompute("avg", Given(at, (), values)), key, at)
 
-    def _inside(
-        self, readings: Columns, at: float, window: str, sequence: int, horizon: float
-    ) -> tuple[Sequence[float], Sequence[float]] | None:
-        """Return times and values of a window, None if some of it may be pruned by now.
+    def _check_window(
+        self,
+        message: SeriesMessage,
+        name: str,
+        published: Mapping[str, float | None],
+        row: SeriesRow,
+        given: Given,
+    ) -> None:
+        stream = self._streams[row.id]
+        as_asked = stream is not None and set(stream.statistics) <= set(published)
+        if (AGE in published) != (given.hold is not None):
+            self.skipped[_OTHER_STREAM] += 1
+            return
+        for statistic, value in published.items():
+            if statistic in _BY_THE_STREAM and not as_asked:
+                self.skipped[_OTHER_STREAM] += 1
+                continue
+            if statistic == COVERAGE:
+                covered = (message.at - row.since) / Window.parse(name).seconds
+                result = Result(min(1.0, max(0.0, covered)))
+            elif statistic == AGE:
+                result = recompute_age(given)
+            else:
+                try:
+                    result = recompute(statistic, given)
+                except UnknownStatistic:
+                    self.skipped["values under a name that is not a statistic"] += 1
+                    continue
+            self._compare(statistic, value, result, f"{message.series} {name}", message.at)
 
-        A window of W holds at - W < time <= at + ahead; the edges are whole milliseconds.
-        """
-        milliseconds = round(at * 1000)
-        after = (milliseconds - Window.parse(window).milliseconds) / 1000
-        if after < horizon:
-            self.skipped["windows that may have lost readings to pruning since then"] += 1
+    def _given(self, message: SeriesMessage, window: str, readings: Columns, horizon: float) -> Given | None:
+        """Return what is known of a window, None if some of it may be pruned by now."""
+        begin, end = self._edges(message.at, window)
+        if begin < horizon:
+            self.skipped[_PRUNED] += 1
             return None
-        begin = bisect_right(readings.times, after)
-        end = bisect_right(readings.times, (milliseconds + self._ahead) / 1000)
-        known = [place for place in range(begin, end) if readings.sequences[place] <= sequence]
-        return [readings.times[place] for place in known], [readings.values[place] for place in known]
+        given = Given(message.at, *_inside(readings, begin, end, message.sequence), begin)
+        stream = self._streams[self._stored.series[message.series].id]
+        if stream is None:
+            return given
+        earliest = message.at - (stream.retention - RETENTION_MARGIN)
+        before = _last_until(readings, begin, message.sequence)
+        if before is not None and before[0] <= earliest:
+            before = None
+        if before is None and earliest < horizon and (stream.hold or _BY_THE_STREAM & set(stream.statistics)):
+            self.skipped[_PRUNED] += 1
+            return None
+        return given._replace(before=before, hold=stream.hold, reset_below=stream.reset_below, per=stream.per)
+
+    def _edges(self, at: float, window: str) -> tuple[float, float]:
+        """Return where a window of W is: it holds at - W < time <= at + ahead, in whole milliseconds."""
+        milliseconds = round(at * 1000)
+        begin = milliseconds - Window.parse(window).milliseconds
+        return begin / 1000, (milliseconds + self._ahead) / 1000
 
     def _check_latest(self, message: SeriesMessage, readings: Columns, horizon: float) -> None:
         if message.last_time < horizon:
             self.skipped["latest readings that may have been pruned since then"] += 1
             return
-        place = len(readings.times) - 1
-        while place >= 0 and readings.sequences[place] > message.sequence:
-            place -= 1
-        value, time = (readings.values[place], readings.times[place]) if place >= 0 else (None, None)
+        time, value = _last_until(readings, math.inf, message.sequence) or (None, None)
         where = f"{message.series} latest"
         self._compare(_LATEST, message.last, Result(value), where, message.at)
         self._compare(_LATEST, message.last_time, Result(time), where, message.at)
@@ -141,3 +189,18 @@ class Audit:
             finding.largest = distance
             finding.where = f"{printable(where)} at {time_text(at)}"
         finding.off += is_off(rule, distance)
+
+
+def _inside(readings: Columns, begin: float, end: float, sequence: int) -> tuple[list[float], list[float]]:
+    """Return times and values of the readings up to `sequence` with `begin` < time <= `end`."""
+    places = range(bisect_right(readings.times, begin), bisect_right(readings.times, end))
+    known = [place for place in places if readings.sequences[place] <= sequence]
+    return [readings.times[place] for place in known], [readings.values[place] for place in known]
+
+
+def _last_until(readings: Columns, end: float, sequence: int) -> tuple[float, float] | None:
+    """Return time and value of the last reading up to `sequence` with time <= `end`, None without one."""
+    for place in reversed(range(bisect_right(readings.times, end))):
+        if readings.sequences[place] <= sequence:
+            return readings.times[place], readings.values[place]
+    return None

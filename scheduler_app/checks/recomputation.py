@@ -1,22 +1,44 @@
 """Each statistic of a window in the plain way, from all its readings. It shares no code with what it audits.
 
-The definitions are those of config/statistics.py. `times` are UTC epoch seconds, in order; readings of the
-same time are in the order in which they were taken in.
+The definitions are those of docs/statistics.md. Times are UTC epoch seconds.
 """
 
+import cmath
 import math
 import statistics
 from collections.abc import Callable, Sequence
 from fractions import Fraction
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import NamedTuple
 
-from config.statistics import is_exact
-
-# Statistics that are not exact must be right within so much of their size.
+# These must be right to the last bit.
+EXACT = frozenset(("count", "sum", "avg", "min", "max", "range", "first", "last"))
+# The others must be right within so much of their size.
 TOLERANCE = 1e-12
+# Of these an empty window has none, also if a value is held there.
+_NEVER_HELD = frozenset(("sum", "range", "stddev", "rate"))
+_CIRCULAR = "circular_avg"
 
 Floats = Sequence[float]
+
+
+class Given(NamedTuple):
+    """A window at the moment `at`: its readings in the order of time and, where that is equal, of arrival.
+
+    The rest is what `rate` and `time_weighted_avg` need beside that.
+    """
+
+    at: float
+    times: Floats
+    values: Floats
+    # The window holds what is later than this.
+    begin: float = -math.inf
+    # Time and value of the last reading before the window, if there is one that must be known.
+    before: tuple[float, float] | None = None
+    # The keys of the stream.
+    hold: float | None = None
+    reset_below: float = 0.9
+    per: float = 1.0
 
 
 class Result(NamedTuple):
@@ -34,22 +56,33 @@ class UnknownStatistic(Exception):
     """There is no statistic of that name."""
 
 
-def recompute(name: str, at: float, times: Floats, values: Floats) -> Result:
-    """Return a statistic of a window at the moment `at`. Raises UnknownStatistic."""
+def recompute(name: str, given: Given) -> Result:
+    """Return a statistic of a window. Raises UnknownStatistic."""
     formula = _FORMULAS.get(name)
     if formula is None:
         if name[:1] != "p" or not name[1:].replace(".", "", 1).isdecimal():
             raise UnknownStatistic(name)
         formula = _percentile(Fraction(name[1:]))
     if name == "count":
-        return Result(len(values))
-    if not values:
-        return Result(None)
+        return Result(len(given.values))
+    if not given.values:
+        if recompute_age(given).value is None or given.before is None or name in _NEVER_HELD:
+            return Result(None)
+        _, value = given.before
+        return Result(_from_0_to_360(value) if name == _CIRCULAR else value)
     try:
-        result = formula(at, times, values)
+        result = formula(given)
     except OverflowError:
         return Result(None)
     return result if result.value is not None and math.isfinite(result.value) else Result(None)
+
+
+def recompute_age(given: Given) -> Result:
+    """Return how many seconds old the value is that is held in an empty window."""
+    if given.values or given.before is None or given.hold is None:
+        return Result(None)
+    time, _ = given.before
+    return Result(given.at - time if given.at <= time + given.hold else None)
 
 
 def difference(name: str, published: float | None, result: Result) -> float:
@@ -58,70 +91,116 @@ def difference(name: str, published: float | None, result: Result) -> float:
     if published is None or expected is None:
         return 0.0 if published == expected else math.inf
     distance = abs(published - expected)
+    if name == _CIRCULAR:
+        if not 0 <= published < 360:
+            return math.inf
+        distance = min(distance, 360 - distance)  # the shorter way round
     if distance == 0:
         return 0.0
-    size = abs(expected) if is_exact(name) else max(abs(expected), scale)
+    size = abs(expected) if name in EXACT else max(abs(expected), scale)
     return distance / size if size else math.inf
 
 
 def is_off(name: str, difference: float) -> bool:
     """Whether a difference is larger than it may be."""
-    return difference > (0.0 if is_exact(name) else TOLERANCE)
+    return difference > (0.0 if name in EXACT else TOLERANCE)
 
 
-def _average(at: float, times: Floats, values: Floats) -> Result:
+def _average(given: Given) -> Result:
+    values = given.values
     try:
         return Result(math.fsum(values) / len(values))
     except OverflowError:  # the sum is no float, but the average is
         return Result(float(sum(map(Fraction, values)) / len(values)))
 
 
-def _stddev(at: float, times: Floats, values: Floats) -> Result:
-    return Result(statistics.stdev(values) if len(values) > 1 else None)
+def _stddev(given: Given) -> Result:
+    return Result(statistics.stdev(given.values) if len(given.values) > 1 else None)
 
 
-def _percentile(percent: Fraction) -> "Callable[[float, Floats, Floats], Result]":
-    def percentile(at: float, times: Floats, values: Floats) -> Result:
-        ranked = sorted(values)
+def _percentile(percent: Fraction) -> "Callable[[Given], Result]":
+    def percentile(given: Given) -> Result:
+        ranked = sorted(given.values)
         place = (len(ranked) - 1) * percent / 100
         below = math.floor(place)
         low, high = ranked[below], ranked[min(below + 1, len(ranked) - 1)]
         share = float(place - below)
-        return Result(low * (1 - share) + high * share, max(map(abs, values)))
+        return Result(low * (1 - share) + high * share, max(map(abs, given.values)))
 
     return percentile
 
 
-def _rate(at: float, times: Floats, values: Floats) -> Result:
-    seconds = times[-1] - times[0]
+def _rate(given: Given) -> Result:
+    """Return the increase. Each drop is looked at, and outliers are taken out, before anything is added."""
+    readings = list(zip(given.times, given.values, strict=True))
+    known = readings if given.before is None else [given.before, *readings]
+    share = given.reset_below
+    resets, outliers = set(), set()
+    for place in range(1, len(known)):
+        line = share * known[place - 1][1]
+        if line <= 0 or known[place][1] >= line:
+            continue
+        if place + 1 < len(known) and known[place + 1][1] >= line:
+            outliers.add(place)
+        else:
+            resets.add(place)
+    first = len(known) - len(readings)
+    left = [place for place in range(first, len(known)) if place not in outliers]
+    seconds = known[left[-1]][0] - known[left[0]][0]
     if not seconds:
         return Result(None)
-    steps = [new - old if new >= old else new for old, new in pairwise(values)]
-    return Result(math.fsum(steps) / seconds, math.fsum(map(abs, steps)) / seconds)
+    steps = [(known[new][1], 0.0 if new in resets else -known[old][1]) for old, new in pairwise(left)]
+    return Result(math.fsum(chain.from_iterable(steps)) * given.per / seconds)
 
 
-def _time_weighted_average(at: float, times: Floats, values: Floats) -> Result:
-    end = max(at, times[-1])
-    if end == times[0]:
-        return Result(values[-1])
+def _time_weighted_average(given: Given) -> Result:
+    hold = math.inf if given.hold is None else given.hold
+    times = [*given.times, max(given.at, given.times[-1])]
     held = [
-        value * (until - time) for value, (time, until) in zip(values, pairwise([*times, end]), strict=True)
+        (value, min(until, time + hold) - time)
+        for value, (time, until) in zip(given.values, pairwise(times), strict=True)
     ]
-    seconds = end - times[0]
-    return Result(math.fsum(held) / seconds, math.fsum(map(abs, held)) / seconds)
+    if given.before is not None:
+        time, value = given.before
+        held.insert(0, (value, max(0.0, min(times[0], time + hold) - given.begin)))
+    seconds = math.fsum(seconds for _, seconds in held)
+    if not seconds:
+        return Result(given.values[-1])
+    parts = [value * seconds for value, seconds in held]
+    return Result(math.fsum(parts) / seconds, math.fsum(map(abs, parts)) / seconds)
 
 
-_FORMULAS: "dict[str, Callable[[float, Floats, Floats], Result]]" = {
-    "count": lambda at, times, values: Result(len(values)),
-    "sum": lambda at, times, values: Result(math.fsum(values)),
+def _circular_average(given: Given) -> Result:
+    arrows = [cmath.rect(1.0, math.radians(_from_0_to_360(value))) for value in given.values]
+    count = len(arrows)
+    mean = complex(
+        math.fsum(arrow.real for arrow in arrows) / count, math.fsum(arrow.imag for arrow in arrows) / count
+    )
+    length = abs(mean)
+    if length < 1e-9:
+        return Result(None)
+    return Result(_from_0_to_360(math.degrees(cmath.phase(mean))), 360.0 / length)
+
+
+def _from_0_to_360(degrees: float) -> float:
+    turned = math.fmod(degrees, 360.0)
+    if turned < 0:
+        turned += 360.0
+    return 0.0 if turned == 360.0 else turned
+
+
+_FORMULAS: "dict[str, Callable[[Given], Result]]" = {
+    "count": lambda given: Result(len(given.values)),
+    "sum": lambda given: Result(math.fsum(given.values)),
     "avg": _average,
-    "min": lambda at, times, values: Result(min(values)),
-    "max": lambda at, times, values: Result(max(values)),
-    "range": lambda at, times, values: Result(max(values) - min(values)),
+    "min": lambda given: Result(min(given.values)),
+    "max": lambda given: Result(max(given.values)),
+    "range": lambda given: Result(max(given.values) - min(given.values)),
     "stddev": _stddev,
     "median": _percentile(Fraction(50)),
-    "first": lambda at, times, values: Result(values[0]),
-    "last": lambda at, times, values: Result(values[-1]),
+    "first": lambda given: Result(given.values[0]),
+    "last": lambda given: Result(given.values[-1]),
     "rate": _rate,
     "time_weighted_avg": _time_weighted_average,
+    _CIRCULAR: _circular_average,
 }

@@ -23,7 +23,7 @@ _OVERHEAD = 300
 
 class Command(BaseCommand):
     help = "Recompute every published statistic from the stored readings; exit status 1 if one differs."
-    settings = (*BROKER_SETTINGS, "stats_topic", "db_file", "max_clock_skew")
+    settings = (*BROKER_SETTINGS, "topic", "streams_file", "stats_topic", "db_file", "max_clock_skew")
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument(
@@ -60,7 +60,8 @@ class Command(BaseCommand):
                     trouble or f"nothing is published on {everything}: is a subscriber running?"
                 )
             stored = store.snapshot()
-        audit = Audit(stored, time.time(), whole_milliseconds(settings.max_clock_skew))
+        ahead = whole_milliseconds(settings.max_clock_skew)
+        audit = Audit(stored, time.time(), ahead, settings.streams)
         if kept.left_out:
             audit.skipped["messages that came when the memory for them was full"] = kept.left_out
         check(audit, kept.messages, settings)

@@ -14,6 +14,7 @@ from typing import Any, TypeGuard
 
 from config.quantities import Window
 from config.text import printable
+from models.statistics.plan import AGE, ALWAYS
 from models.statistics.tick import WindowAverage
 from scheduler_app.publishing.records import COUNTERS, Metrics, SeriesMessage, TickMark
 
@@ -33,7 +34,7 @@ _MAX_COUNT = 2**63
 _EARLIEST, _LATEST = -62_135_596_800.0, 253_402_300_800.0
 _STATISTIC = re.compile(r"[a-z][a-z_]{0,31}|p\d{1,2}(\.\d{1,6})?", re.ASCII)
 # In each window, beside the statistics that the stream asks for.
-_NO_STATISTICS = ("count", "coverage")
+_NO_STATISTICS = (*ALWAYS, AGE)
 
 # What the averages are called: this, and the name of the window.
 AVERAGE_PREFIX = "avg_"

@@ -2,8 +2,12 @@
 
 import math
 from array import array
+from collections.abc import Sequence
+from itertools import cycle
 from typing import cast
 
+from models.statistics.content import Number
+from models.statistics.plan import AGE
 from models.statistics.tick import SeriesResult
 
 # Seconds. What has not changed is published again all the same, so that its readers know it is alive.
@@ -39,11 +43,16 @@ def _hash(result: SeriesResult) -> int:
     """Return a hash of what is published of a series, whose windows and statistics are always the same.
 
     Of the bytes: the hash of a float is the same for -1 and -2, and for 0 and -0. No statistic is NaN.
+    The age of a value that is held is left out: it changes at every tick, and nothing else may.
     """
+    found: Sequence[Number] = result.numbers
+    names = result.plan.names
+    if AGE in names:
+        found = [number for name, number in zip(cycle(names), found, strict=False) if name != AGE]
     numbers: array[float]
     try:
-        numbers = array("d", cast(tuple[float, ...], result.numbers))
+        numbers = array("d", cast(Sequence[float], found))
     except TypeError:  # one is None
-        numbers = array("d", [math.nan if number is None else number for number in result.numbers])
+        numbers = array("d", [math.nan if number is None else number for number in found])
     numbers.extend(result.newest)
     return hash(numbers.tobytes())

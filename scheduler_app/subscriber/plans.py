@@ -1,11 +1,11 @@
 """Which series there are, and what is computed of each, by the settings."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 
 from config.quantities import Window, whole_milliseconds
 from config.settings import Settings
-from config.streams import DEFAULT_STATISTICS, stream_of
+from config.streams import DEFAULT_STATISTICS, Stream, stream_of
 from config.topics import shared_levels
 from models.catalog import Catalog, SeriesRow
 from models.statistics.all_series import Layout
@@ -47,13 +47,13 @@ def rolling_statistics(
 
     `when_loaded` and `when_failed` are described at RollingStatistics.
     """
-    overall = tuple((window.name, window.milliseconds) for window in settings.windows)
+    overall = _named(settings.windows)
     ahead = whole_milliseconds(settings.max_clock_skew)
     every = whole_milliseconds(settings.stats_interval)
     lengths = [window.milliseconds for stream in settings.streams for window in stream.windows]
     # One for each stream, which all of its series share; for series that no stream names any more, one more.
-    plans = {stream.topic: _plan(stream.windows, stream.statistics) for stream in settings.streams}
-    default = _plan(settings.windows, DEFAULT_STATISTICS)
+    plans = {stream.topic: _plan(stream) for stream in settings.streams}
+    default = Plan(_named(settings.windows), DEFAULT_STATISTICS)
 
     def look_up(series: int) -> tuple[SeriesRow, Plan] | None:
         row = catalog.row(series)
@@ -72,5 +72,10 @@ def rolling_statistics(
     )
 
 
-def _plan(windows: Sequence[Window], statistics: Sequence[str]) -> Plan:
-    return Plan([(window.name, window.milliseconds) for window in windows], statistics)
+def _plan(stream: Stream) -> Plan:
+    return Plan(_named(stream.windows), stream.statistics, stream.rules, overall=stream.overall)
+
+
+def _named(windows: Iterable[Window]) -> tuple[tuple[str, int], ...]:
+    """Return the name and the milliseconds of each window."""
+    return tuple((window.name, window.milliseconds) for window in windows)

@@ -20,8 +20,10 @@ topic = "DATA/+"
 windows = ["3s", "1min", "1h"]
 statistics = [
     "avg", "count", "sum", "min", "max", "range", "stddev", "median", "p95", "p99.9", "first", "last",
-    "rate", "time_weighted_avg",
+    "rate", "time_weighted_avg", "circular_avg",
 ]
+hold = "1h"
+per = "1min"
 """
 AUDIT = ("audit", "--duration", "4s")
 
@@ -47,12 +49,14 @@ def cells(output: str) -> dict[str, list[str]]:
 
 def test_audit(mosquitto: Mosquitto, filled: Role, tmp_path: Path, database: Path) -> None:
     """It is clean; and a reading that is changed behind the subscriber's back does not escape it."""
-    done = manage(*AUDIT, folder=tmp_path, environment=mosquitto.environment, timeout=on_this_machine(90.0))
+    environment = mosquitto.environment | {"STREAMS_FILE": "streams.toml"}
+    done = manage(*AUDIT, folder=tmp_path, environment=environment, timeout=on_this_machine(90.0))
     assert done.returncode == 0, done.stdout + done.stderr
     found = cells(done.stdout)
     assert set(found) == {
         *("latest reading", "overall avg", "coverage", "avg", "count", "sum", "min", "max", "range"),
         *("stddev", "median", "p95", "p99.9", "first", "last", "rate", "time_weighted_avg"),
+        *("circular_avg", "age"),
     }
     for name in ("avg", "count", "sum", "min", "max", "range", "first", "last", "overall avg"):
         compared, largest, off = found[name]
@@ -70,7 +74,7 @@ def test_audit(mosquitto: Mosquitto, filled: Role, tmp_path: Path, database: Pat
     # the shortest window could begin with the reading that was changed: until it holds none, at two ticks
     latest = max(row.time for row in wait_for_rows(database, COUNT))
     wait_for(lambda: time.time() > latest + 7, "three seconds without readings")
-    done = manage(*AUDIT, folder=tmp_path, environment=mosquitto.environment, timeout=on_this_machine(90.0))
+    done = manage(*AUDIT, folder=tmp_path, environment=environment, timeout=on_this_machine(90.0))
     assert done.returncode == 1
     found = cells(done.stdout)
     assert int(found["avg"][2]) >= 2  # the windows that hold it: of a minute, and of an hour, at each tick

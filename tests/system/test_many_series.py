@@ -187,9 +187,12 @@ def compare(published: Mapping[str, dict[str, Any]], sent: Sent, stream_file: Pa
         at = message["at"]
         assert kind == "home" or message["last"] == {"time": readings[-1][0], "value": readings[-1][1]}
         for window in streams[kind].windows:
-            inside = [one for one in readings if at - window.seconds < one[0] <= at + SKEW]
+            begin = at - window.seconds
+            inside = [one for one in readings if begin < one[0] <= at + SKEW]
+            known = [one for one in readings if at - streams[kind].rules.reach < one[0] <= begin]
+            before = known[-1] if known else None
             window_found = message["windows"][window.name]
-            scale = max((abs(value) for _, value in inside), default=0.0)
+            scale = max((abs(value) for _, value in [*inside, *known[-1:]]), default=0.0)
             for statistic in ("count", *streams[kind].statistics):
-                expected = reference(statistic, at, inside)
+                expected = reference(statistic, at, inside, begin=begin, before=before)
                 assert agrees(statistic, window_found[statistic], expected, scale), (name, window, statistic)

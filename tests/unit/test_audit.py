@@ -1,12 +1,15 @@
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from config.quantities import Window
 from config.settings import load_settings
+from config.streams import Stream
 from models.storage.connection import reading_database
 from models.storage.series_queries import snapshot
 from scheduler_app.checks.audit import COVERAGE, OVERALL, Audit
@@ -30,13 +33,13 @@ LATE = {"a": [(NOW - 20, 7.0)]}
 
 @pytest.fixture
 def make_audit(tmp_path: Path) -> Callable[..., Audit]:
-    def make(read_at: float = NOW + 1, retention: float = 2100.0) -> Audit:
+    def make(read_at: float = NOW + 1, retention: float = 2100.0, streams: Sequence[Stream] = ()) -> Audit:
         path = tmp_path / "test.db"
         store_readings(path, READINGS, retention)
         store_readings(path, LATE, retention)
         database = reading_database(path)
         with database.connection_context():
-            return Audit(snapshot(database), read_at, AHEAD)
+            return Audit(snapshot(database), read_at, AHEAD, streams)
 
     return make
 
@@ -122,6 +125,95 @@ def test_unknown_statistics_are_skipped_and_counted(make_audit: Callable[..., Au
     audit = make_audit()
     audit.check_series(of_a(**{"\x1b[2J": 1.0}))
     assert audit.skipped == {"values under a name that is not a statistic": 1}
+
+
+KEPT = 4000.0
+RULED = Stream(
+    "a", (Window("1min", 60.0),), KEPT, ("rate", "time_weighted_avg"), hold=3600.0, reset_below=0.5, per=60.0
+)
+
+
+def window_of_a(audit: Audit, at: float, window: dict[str, float | None]) -> dict[str, int]:
+    """Have a window of "a" audited; return how many of its values are off, by name, where any is."""
+    audit.check_series(SeriesMessage("a", at, 5, 0.3, NOW + 1, {"1min": window}))
+    return {name: finding.off for name, finding in audit.findings.items() if finding.off}
+
+
+def test_a_value_that_is_held_is_audited_with_its_age(make_audit: Callable[..., Audit]) -> None:
+    at = NOW + 100
+    held: dict[str, float | None] = {
+        "count": 0,
+        "coverage": 1.0,
+        "age": 99.0,
+        "rate": None,
+        "time_weighted_avg": 0.3,
+    }
+    right = make_audit(read_at=at, retention=KEPT, streams=[RULED])
+    assert window_of_a(right, at, held) == {}
+    assert right.findings["age"].compared == right.findings["time_weighted_avg"].compared == 1
+    wrongs: list[dict[str, float | None]] = [
+        {"age": 98.0},
+        {"age": None},
+        {"time_weighted_avg": None},
+        {"rate": 0.0},
+    ]
+    for wrong in wrongs:
+        audit = make_audit(read_at=at, retention=KEPT, streams=[RULED])
+        assert window_of_a(audit, at, held | wrong) == dict.fromkeys(wrong, 1)
+
+
+def test_what_is_computed_by_the_keys_of_a_stream_is_audited_by_them(
+    make_audit: Callable[..., Audit],
+) -> None:
+    """The reading before the window is 9.0, a minute before. What came after the tick is not known to it."""
+    right: dict[str, float | None] = {
+        "count": 3,
+        "coverage": 1.0,
+        "age": None,
+        "rate": 0.2 / 60 * 60,
+        "time_weighted_avg": (9.0 * 1 + 0.1 * 29 + 0.2 * 31) / 61,
+    }
+    audit = make_audit(streams=[RULED], retention=KEPT)
+    assert window_of_a(audit, NOW, right) == {}
+    assert (audit.compared, audit.skipped) == (7, {})
+    for name in ("rate", "time_weighted_avg"):
+        audit = make_audit(streams=[RULED], retention=KEPT)
+        assert window_of_a(audit, NOW, right | {name: 0.15}) == {name: 1}
+
+
+def test_what_needs_another_stream_file_is_skipped_and_counted(make_audit: Callable[..., Audit]) -> None:
+    reason = "values that need the subscriber's STREAMS_FILE, which is not this one"
+    for streams in ([], [Stream("a", (Window("1min", 60.0),), KEPT)], [replace(RULED, topic="b")]):
+        audit = make_audit(streams=streams)
+        assert window_of_a(audit, NOW, {"count": 3, "rate": 7.0, "time_weighted_avg": 7.0}) == {}
+        assert audit.skipped == {reason: 2}
+        audit = make_audit(streams=streams)
+        assert window_of_a(audit, NOW, {"count": 99, "age": None, "avg": 7.0}) == {}
+        assert audit.skipped == {reason: 1}
+
+
+@pytest.mark.parametrize(("read_after", "skipped"), [(300.0, 0), (301.0, 1)])
+def test_a_window_is_skipped_if_the_reading_before_it_may_be_deleted_by_now(
+    make_audit: Callable[..., Audit], read_after: float, skipped: int
+) -> None:
+    at = NOW + 3000
+    audit = make_audit(read_at=at + read_after, retention=2000.0, streams=[replace(RULED, retention=2000.0)])
+    nothing: dict[str, float | None] = {
+        "count": 0,
+        "coverage": 1.0,
+        "age": None,
+        "rate": None,
+        "time_weighted_avg": None,
+    }
+    assert window_of_a(audit, at, nothing) == {}
+    assert audit.skipped["windows that may have lost readings to pruning since then"] == skipped
+
+
+def test_a_stream_that_is_left_out_is_in_no_average_over_all(make_audit: Callable[..., Audit]) -> None:
+    streams = [replace(RULED, topic="b", overall=False), replace(RULED)]
+    audit = make_audit(streams=streams)
+    audit.check_overall({"avg_1min": math.fsum([0.1, 0.2, 0.3]) / 3}, NOW, 5)
+    assert (audit.compared, audit.off) == (1, 0)
 
 
 def published(payload: object, topic: str, *, retained: bool = False) -> Message:

@@ -4,7 +4,7 @@ import argparse
 import json
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -13,10 +13,12 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from config.settings import Settings, default_text, load_settings
-from config.statistics import STATISTICS, is_statistic
 from config.streams import load_streams
+from models.statistics.registry import STATISTICS, Percentiles, find_statistic, is_statistic
+from scheduler_app.checks.recomputation import Given, recompute, recompute_age
 from scheduler_app.management import build_parser, command_names, load_command
 from tests.support.reference import agrees, reference
+from tests.unit.one_window import taken
 from tests.unit.test_layout import ROOMS
 
 ROOT = Path(__file__).parents[2]
@@ -232,19 +234,68 @@ def test_each_statistic_is_defined_with_an_example_that_is_right() -> None:
         (datetime.fromisoformat(f"2026-11-26T{time}Z").timestamp(), float(value))
         for time, value in table(path, "time", "value")
     ]
-    assert len(readings) == 4
+    assert len(readings) == 5
+    begin, before, inside = at - 60, readings[0], readings[1:]
+    assert before[0] <= begin < inside[0][0]
     rows = table(path, "statistic", "definition", "example")
     documented = {name.strip("`"): definition for name, definition, _ in rows}
     for statistic in STATISTICS:
-        names = [name for name in documented if statistic.is_called(name)]
+        names = [name for name in documented if statistic.called(name)]
         assert names, f"{statistic.name} is not in {name_of(path)}"
         # of those that are named alike, it says in the table which they are
         assert documented[names[0]].endswith(statistic.definition)
-        assert statistic.form or documented[names[0]] == statistic.definition
+        assert isinstance(statistic, Percentiles) or documented[names[0]] == statistic.definition
     for name, _, example in rows:
         assert is_statistic(name.strip("`"))
-        expected = reference(name.strip("`"), at, readings)
+        expected = reference(name.strip("`"), at, inside, begin=begin, before=before)
         assert agrees(name.strip("`"), float(example), expected, 26.0), name
+
+
+RULE = re.compile(r"^\| (`[^`]*`)? ?\| ([^|]* at [^|]*) \| (\w+) \| `(\w+)` \| (\S+) \|$", re.MULTILINE)
+RULES = RULE.findall((ROOT / "docs" / "statistics.md").read_text())
+
+
+@pytest.mark.parametrize("example", RULES)
+def test_each_example_of_a_rule_is_right(tmp_path: Path, example: Sequence[str]) -> None:
+    """By what ticks compute, and by what audits compute."""
+    keys, readings, window, statistic, expected = example
+    path = tmp_path / "streams.toml"
+    path.write_text(f'[[stream]]\ntopic="a"\nwindows="{window}"\nstatistics=["rate"]\n{keys.strip("`")}\n')
+    [stream] = load_streams(path, (), 4000.0, "STATS")
+    found = re.findall(r"([\d.]+) at (-?\d+) s", readings.replace("\N{MINUS SIGN}", "-"))
+    pairs = [(float(time), float(value)) for value, time in found]
+    assert len(pairs) == readings.count(" at ")
+    at = max(0.0, pairs[-1][0])
+    ours = taken(pairs, stream.windows[0].seconds, at=at, rules=stream.rules).get(statistic)
+    begin = at - stream.windows[0].seconds
+    inside = [pair for pair in pairs if pair[0] > begin]
+    before = next((pair for pair in reversed(pairs) if pair[0] <= begin), None)
+    given = Given(
+        *(at, [time for time, _ in inside], [value for _, value in inside], begin, before),
+        *(stream.hold, stream.reset_below, stream.per),
+    )
+    audited = recompute_age(given) if statistic == "age" else recompute(statistic, given)
+    if expected == "null":
+        assert ours is audited.value is None
+    else:
+        assert ours == pytest.approx(float(expected), rel=1e-9, abs=1e-9)
+        assert audited.value == pytest.approx(float(expected), rel=1e-9, abs=1e-9)
+
+
+def test_there_is_an_example_of_each_key_and_of_each_statistic_that_has_rules() -> None:
+    assert {keys.strip("`").partition(" ")[0] for keys, *_ in RULES} == {"", "hold", "reset_below", "per"}
+    assert {"rate", "time_weighted_avg", "circular_avg", "age"} <= {row[3] for row in RULES}
+
+
+def test_the_document_says_which_statistics_a_held_value_has() -> None:
+    text = (ROOT / "docs" / "statistics.md").read_text()
+    [names] = re.findall(r"and `hold`: (.*?) are that value", text, re.DOTALL)
+    held = {
+        entry.name
+        for entry in STATISTICS
+        if (found := find_statistic(entry.examples[0])) is not None and found.of_held is not None
+    }
+    assert set(re.findall(r"`(\w+)`", names)) == held
 
 
 def test_the_document_says_which_statistics_are_exact() -> None:

@@ -84,6 +84,8 @@ def test_any_payload_is_read_or_refused(any_payload: bytes) -> None:
         (["count", "coverage", "max", "avg"], "avg"),
         (["count", "coverage", "p95", "max"], "p95"),
         (["count", "coverage"], "count"),
+        (["count", "coverage", "age", "max", "last"], "max"),
+        (["count", "coverage", "age"], "count"),
     ],
 )
 def test_one_statistic_stands_for_a_window(statistics: list[str], name: str) -> None:

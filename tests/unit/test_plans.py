@@ -3,12 +3,16 @@ from pathlib import Path
 import pytest
 
 from config.settings import load_settings
-from models.catalog import Catalog, NoSuchSeries
+from models.catalog import Catalog, NoSuchSeries, SeriesRow
+from models.statistics.hand_over import HandOver
+from models.statistics.rules import Rules
 from models.storage.connection import writing_database
 from models.storage.opening import prepare
 from models.storage.store import Store
-from scheduler_app.subscriber.plans import open_catalog
+from scheduler_app.subscriber.plans import open_catalog, rolling_statistics
 from tests.unit.stored import begin
+
+NOW = 1_700_000_000.0
 
 
 def catalog(path: Path, topic: str) -> Catalog:
@@ -40,3 +44,40 @@ def test_where_all_topics_share_a_level_it_sets_none_of_them_apart(tmp_path: Pat
     known = catalog(tmp_path / "test.db", "zigbee2mqtt/#")
     topics = [f"zigbee2mqtt/bad/{number}" for number in range(9)]
     assert begun(known, [*topics, "zigbee2mqtt/x"]) == [*topics[:3], "zigbee2mqtt/x"]
+
+
+RULED = """
+[[stream]]
+topic = "a"
+windows = "1min"
+statistics = ["rate", "avg"]
+hold = "10min"
+reset_below = 0.5
+per = "1h"
+overall = false
+
+[[stream]]
+topic = "b"
+"""
+
+
+def test_a_series_is_computed_by_what_its_stream_says(tmp_path: Path) -> None:
+    """One that no stream names any more has its average, and is in the averages over all readings."""
+    path = tmp_path / "streams.toml"
+    path.write_text(RULED)
+    settings = load_settings({"streams_file": str(path), "windows": "5min"})
+    rows = [SeriesRow(number, name, name, "", NOW, 2100.0) for number, name in enumerate("abc", start=1)]
+    statistics = rolling_statistics(
+        *(settings, Catalog(rows, 10), HandOver()),
+        when_loaded=lambda newest: None,
+        when_failed=lambda name: None,
+    )
+    found = [statistics._layout.look_up(number) for number in (1, 2, 3)]
+    a, b, c = [plan for _, plan in filter(None, found)]
+    assert (a.names, a.windows) == (("count", "coverage", "age", "rate", "avg"), (("1min", 60_000),))
+    # back to what may hold when the window begins
+    assert a.rules == Rules(hold=600.0, reset_below=0.5, per=3600.0, reach=60.0 + 600.0)
+    assert not a.overall
+    for plan in (b, c):
+        assert (plan.names, plan.windows) == (("count", "coverage", "avg"), (("5min", 300_000),))
+        assert plan.overall

@@ -3,8 +3,8 @@
 import pytest
 
 from config.settings import load_settings
-from models.statistics.accumulators import At
 from models.statistics.plan import Plan
+from models.statistics.span import At
 from models.statistics.tick import SeriesResult, Tick
 from scheduler_app.mqtt.connection import Connection
 from scheduler_app.mqtt.message import INVALID_TOPIC, Puback

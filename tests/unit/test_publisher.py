@@ -5,8 +5,8 @@ from collections.abc import Callable
 import pytest
 
 from config.settings import load_settings
-from models.statistics.accumulators import At
 from models.statistics.plan import Plan
+from models.statistics.span import At
 from models.statistics.tick import SeriesResult, Tick
 from scheduler_app.log import LogLimit
 from scheduler_app.publishing.publisher import Publisher, Publishers

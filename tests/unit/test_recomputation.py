@@ -5,42 +5,75 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from config.statistics import NAMES, is_exact
-from scheduler_app.checks.recomputation import Result, UnknownStatistic, difference, is_off, recompute
-from tests.support.reference import agrees, reference
+from models.statistics.registry import NAMES
+from scheduler_app.checks.recomputation import (
+    EXACT,
+    Given,
+    Result,
+    UnknownStatistic,
+    difference,
+    is_off,
+    recompute,
+    recompute_age,
+)
+from tests.support.reference import Stream, age, agrees, reference
 
 STATISTICS = (*NAMES, "p5")
-VALUES = st.lists(st.floats(-1e6, 1e6) | st.integers(-5, 5).map(float), max_size=30)
+VALUES = st.lists(
+    st.floats(-1e6, 1e6) | st.integers(-5, 5).map(float) | st.sampled_from([100.0, 95.0]), max_size=30
+)
+STREAMS = st.builds(
+    Stream,
+    hold=st.none() | st.sampled_from([0.25, 1.0, 100.0]),
+    reset_below=st.sampled_from([0.0, 0.5, 0.9, 1.0]),
+    per=st.sampled_from([1.0, 3600.0]),
+)
 
 
-@given(VALUES, st.lists(st.integers(0, 3), min_size=30, max_size=30), st.sampled_from([0.0, 0.5, 60.0]))
+@given(
+    values=VALUES,
+    gaps=st.lists(st.integers(0, 3), min_size=30, max_size=30),
+    ahead=st.sampled_from([0.0, 0.5, 60.0]),
+    outside=st.integers(0, 2),
+    stream=STREAMS,
+)
 @pytest.mark.parametrize("name", STATISTICS)
 def test_each_is_what_numpy_and_the_statistics_module_say(
-    name: str, values: list[float], gaps: list[int], ahead: float
+    name: str, *, values: list[float], gaps: list[int], ahead: float, outside: int, stream: Stream
 ) -> None:
     times = [1_700_000_000 + gap / 4 for gap in accumulate(gaps)][: len(values)]
+    readings = list(zip(times, values, strict=True))
+    known, inside = readings[:outside], readings[outside:]
+    begin = known[-1][0] if known else 1_699_999_999.0
+    before = known[-1] if known else None
     at = (times[-1] if times else 0.0) + ahead
-    result = recompute(name, at, times, values)
+    window = Given(at, [time for time, _ in inside], [value for _, value in inside], begin, before, *stream)
+    result = recompute(name, window)
     scale = max(map(abs, values), default=0.0)
-    expected = reference(name, at, list(zip(times, values, strict=True)))
+    expected = reference(name, at, inside, begin=begin, before=before, stream=stream)
     if name == "stddev" and result.value is not None and expected is not None:
         assert math.isclose(result.value, expected, rel_tol=1e-12)
     else:
-        # the slope of a rate is the larger, the shorter the time
         assert agrees(name, result.value, expected, max(scale, result.scale))
+    if stream.hold is not None:
+        assert recompute_age(window).value == age(at, inside, before, stream.hold)
+
+
+def plain(times: list[float], values: list[float]) -> Given:
+    return Given(1.0, times, values)
 
 
 def test_the_average_of_what_has_no_sum_is_there() -> None:
-    values = [1.5e308, 1.5e308]
-    assert recompute("avg", 1.0, [0.0, 0.0], values) == Result(1.5e308)
-    assert recompute("sum", 1.0, [0.0, 0.0], values) == Result(None)
-    assert recompute("range", 1.0, [0.0, 0.0], [1.5e308, -1.5e308]) == Result(None)
+    window = plain([0.0, 0.0], [1.5e308, 1.5e308])
+    assert recompute("avg", window) == Result(1.5e308)
+    assert recompute("sum", window) == Result(None)
+    assert recompute("range", plain([0.0, 0.0], [1.5e308, -1.5e308])) == Result(None)
 
 
 @pytest.mark.parametrize("name", ["", "p", "pp", "p1.2.3", "mean", "__class__", "p-5", "p1e5"])
 def test_other_names_are_no_statistics(name: str) -> None:
     with pytest.raises(UnknownStatistic):
-        recompute(name, 1.0, [0.0], [1.0])
+        recompute(name, plain([0.0], [1.0]))
 
 
 @pytest.mark.parametrize(
@@ -54,6 +87,10 @@ def test_other_names_are_no_statistics(name: str) -> None:
         ("p95", 1.5, Result(1.0), 0.5),
         ("p95", 0.0, Result(-1e-18, scale=1.0), 1e-18),
         ("count", 1, Result(0), math.inf),
+        ("circular_avg", 359.5, Result(0.5), 2.0),
+        ("circular_avg", 0.5, Result(359.5, scale=400.0), 1 / 400),
+        ("circular_avg", 360.0, Result(0.0), math.inf),
+        ("circular_avg", -1.0, Result(359.0), math.inf),
     ],
 )
 def test_a_difference_is_relative_to_the_size(
@@ -66,6 +103,6 @@ def test_exact_ones_must_be_right_to_the_last_bit() -> None:
     off_by_one_bit = difference("avg", math.nextafter(0.1, 1), Result(0.1))
     assert 0 < off_by_one_bit < 1e-15
     for name in STATISTICS:
-        assert is_off(name, off_by_one_bit) == is_exact(name)
+        assert is_off(name, off_by_one_bit) == (name in EXACT)
         assert is_off(name, 1.1e-12)
         assert not is_off(name, 0.0)

@@ -12,13 +12,14 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
-from config.statistics import NAMES
 from models.catalog import Catalog, SeriesRow
 from models.reading import Reading
 from models.statistics.grid import Grid
 from models.statistics.hand_over import HandOver
 from models.statistics.loading import UnknownSeries
 from models.statistics.plan import Plan
+from models.statistics.registry import NAMES
+from models.statistics.rules import Rules
 from models.statistics.series import SeriesStatistics
 from models.statistics.tick import Tick, WindowAverage
 from models.storage.batch import Batch
@@ -26,7 +27,7 @@ from models.storage.connection import writing_database
 from models.storage.opening import prepare
 from models.storage.queries import StoredReadings
 from models.storage.store import Store
-from tests.support.reference import agrees, reference
+from tests.support.reference import Stream, age, agrees, reference
 from tests.unit.rolling import fail, rolling_statistics
 
 NOW = 1_700_000_000.0
@@ -36,11 +37,21 @@ OVERALL = [("1min", 60_000), ("5min", 300_000)]
 EMPTY = [WindowAverage("1min", None, 0), WindowAverage("5min", None, 0)]
 ALL = (*NAMES, "p0.5")
 # By the first letter of a series' name.
+KNOWN = Rules(reach=RETENTION - 300)
 PLANS = {
     "a": Plan((("1min", 60_000), ("5min", 300_000), ("10s", 10_000)), ("avg",)),
-    "b": Plan((("10s", 10_000), ("5min", 300_000)), ALL),
-    "c": Plan((("20s", 20_000),), ("time_weighted_avg", "max")),
+    "b": Plan((("10s", 10_000), ("5min", 300_000)), ALL, KNOWN),
+    "c": Plan((("20s", 20_000),), ("time_weighted_avg", "max"), KNOWN),
+    "d": Plan((("10s", 10_000), ("1min", 60_000)), ALL, KNOWN._replace(hold=25.0, reset_below=0.5, per=60.0)),
+    # kept for as long as a window of a minute and a value that holds for 45 seconds need, and 5 minutes
+    "e": Plan(
+        (("20s", 20_000), ("1min", 60_000)),
+        ("rate", "time_weighted_avg", "avg"),
+        Rules(hold=45.0, reach=105.0),
+        overall=False,
+    ),
 }
+RETENTIONS = {"e": 405.0}
 # What has been stored, and the sequence of the last of it.
 Fed = tuple[Sequence[Reading], int]
 GRID = Grid([60_000, 300_000, AHEAD, 10_000, 20_000])
@@ -82,7 +93,8 @@ class Service:
             if series is None:
                 series = batch.series.find(name)
             if series is None:
-                series = self.catalog.begin(name, "", time, RETENTION, batch.series)
+                retention = RETENTIONS.get(name[0], RETENTION)
+                series = self.catalog.begin(name, "", time, retention, batch.series)
             batch.readings.append(Reading(series, time, value))
         stored = self.store.add(batch)
         self.catalog.add(stored.series)
@@ -108,27 +120,37 @@ class Service:
             by_series[name].append((time, value))
         found = {result.series: result for result in tick.series}
         for name, readings in by_series.items():
-            if readings[-1][0] <= tick.at - RETENTION:
+            if readings[-1][0] <= tick.at - RETENTIONS.get(name[0], RETENTION):
                 assert name not in found
                 continue
             assert found[name].newest == readings[-1]
             windows = found[name].windows()
             assert list(windows) == [window for window, _ in PLANS[name[0]].windows]
             for window, length in PLANS[name[0]].windows:
-                inside = [
-                    one for one in readings if tick.at - length / 1000 < one[0] <= tick.at + AHEAD / 1000
-                ]
-                scale = max((abs(value) for _, value in inside), default=0.0)
+                begin = tick.at - length / 1000
+                inside = [one for one in readings if begin < one[0] <= tick.at + AHEAD / 1000]
+                rules = PLANS[name[0]].rules
+                known = [one for one in readings if tick.at - rules.reach < one[0] <= begin]
+                before = known[-1] if known else None
+                scale = max((abs(value) for _, value in [*inside, *known[-1:]]), default=0.0)
                 for statistic in PLANS[name[0]].names:
+                    ours = windows[window][statistic]
                     if statistic == "coverage":
                         continue
-                    ours, expected = windows[window][statistic], reference(statistic, tick.at, inside)
+                    if statistic == "age":
+                        assert rules.hold is not None
+                        assert ours == age(tick.at, inside, before, rules.hold)
+                        continue
+                    stream = Stream(rules.hold, rules.reset_below, rules.per)
+                    expected = reference(
+                        statistic, tick.at, inside, begin=begin, before=before, stream=stream
+                    )
                     assert agrees(statistic, ours, expected, scale), (name, window, statistic, ours, expected)
         for average, (window, length) in zip(tick.averages, OVERALL, strict=True):
             values = [
                 value
-                for _, time, value in self.rows()
-                if tick.at - length / 1000 < time <= tick.at + AHEAD / 1000
+                for name, time, value in self.rows()
+                if tick.at - length / 1000 < time <= tick.at + AHEAD / 1000 and PLANS[name[0]].overall
             ]
             expected = math.fsum(values) / len(values) if values else None
             assert average == WindowAverage(window, expected, len(values))
@@ -198,6 +220,29 @@ def test_the_first_tick_after_a_restart_is_right(service: Service) -> None:
         service.catalog.find("b"): NOW + 199 / 7,
         service.catalog.find("a"): NOW - 250,
     }
+
+
+def test_after_a_restart_it_is_known_what_was_before_the_windows(service: Service) -> None:
+    """Also where the last reading before a window came late. What is left out of the whole stays left out."""
+    service.tick(NOW - 100)
+    service.add(("c", NOW - 1000, 100), ("c", NOW - 10, 0), ("e", NOW, 5), ("a", NOW, 1))
+    service.add(("e", NOW - 62, 8), ("e", NOW - 61, 4))
+    before = service.tick(NOW), [service.windows(name) for name in "ce"]
+    assert service.windows("c")["20s"]["time_weighted_avg"] == 50.0
+    assert service.windows("e")["1min"]["time_weighted_avg"] == 4.0
+    service.start_again()
+    assert (service.tick(NOW), [service.windows(name) for name in "ce"]) == before
+
+
+def test_a_value_holds_after_a_restart_and_when_older_readings_are_deleted(service: Service) -> None:
+    service.add(("e", NOW - 500, 1), ("e", NOW - 45, 2))
+    retention = RETENTIONS["e"]
+    assert service.store.delete_readings((-math.inf, 0), NOW - retention, 1000, retention).rows == 1
+    service.start_again()
+    service.tick(NOW)
+    assert (service.windows("e")["20s"]["age"], service.windows("e")["20s"]["avg"]) == (45.0, 2.0)
+    service.tick(NOW + 10)
+    assert (service.windows("e")["20s"]["age"], service.windows("e")["20s"]["avg"]) == (None, None)
 
 
 def test_after_a_restart_the_newest_reading_of_each_series_is_known(service: Service) -> None:
@@ -450,10 +495,14 @@ def test_a_series_that_has_begun_this_moment_is_waited_for(
         service.statistics.tick(NOW)
 
 
-VALUES = st.floats(-1e6, 1e6) | st.sampled_from([0.1, 21.4, 1e17, -1e17, 5e-324, 0.0, 1e-300, 7.0])
+VALUES = st.floats(-1e6, 1e6) | st.sampled_from(
+    [0.1, 21.4, 1e17, -1e17, 5e-324, 0.0, 1e-300, 7.0, 95.0, 100.0]
+)
 # Mostly on a grid, so that many are equal, and at edges.
 OFFSETS = st.integers(-320, 30).map(float) | st.floats(-330, 30)
-READINGS = st.lists(st.tuples(st.sampled_from(["a1", "a2", "b1", "b2", "c1"]), OFFSETS, VALUES), max_size=12)
+READINGS = st.lists(
+    st.tuples(st.sampled_from(["a1", "a2", "b1", "b2", "c1", "d1", "d2", "e1"]), OFFSETS, VALUES), max_size=12
+)
 
 
 class AnyHistory(RuleBasedStateMachine):
@@ -482,6 +531,11 @@ class AnyHistory(RuleBasedStateMachine):
     @rule()
     def start_again(self) -> None:
         self.service.start_again()
+
+    @rule()
+    def prune(self) -> None:
+        for retention in {RETENTION, *RETENTIONS.values()}:
+            self.service.store.delete_readings((-math.inf, 0), self.now - retention, 1000, retention)
 
     @rule(seconds=st.sampled_from([4.0, 35.0, 3600.0]))
     def set_the_clock_back(self, seconds: float) -> None:

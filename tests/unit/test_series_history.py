@@ -27,7 +27,6 @@ def test_an_empty_database_has_no_series(path: Path) -> None:
         assert summaries(database) == []
         stored = snapshot(database)
         assert (stored.series, dict(stored.readings), stored.sequence) == ({}, {}, 0)
-        assert len(stored.overall.times) == 0
 
 
 def test_a_summary_counts_and_tells_the_first_and_the_last(path: Path) -> None:
@@ -56,5 +55,4 @@ def test_readings_are_in_the_order_of_time_and_of_arrival(path: Path) -> None:
     assert list(columns.times) == [NOW, NOW + 1, NOW + 1, NOW + 2]
     assert list(columns.sequences) == [4, 2, 3, 1]
     assert list(columns.values) == [9, 2, 0, 1]
-    assert list(stored.overall.values) == [9, 2, 0, 5, 1]
     assert stored.sequence == 5

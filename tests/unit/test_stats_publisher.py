@@ -7,10 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from config.settings import load_settings
-from models.statistics.accumulators import At
 from models.statistics.grid import Grid
 from models.statistics.hand_over import HandOver
 from models.statistics.plan import Plan
+from models.statistics.rules import Rules
+from models.statistics.span import At
 from models.statistics.tick import SeriesResult, Tick, WindowAverage
 from models.storage.connection import writing_database
 from models.storage.opening import prepare
@@ -93,6 +94,24 @@ def test_what_fails_keeps_nothing_else_from_going_out(
     expected = [topic for topic in ("STATS", "STATS/$metrics", "STATS/a") if topic != broken_topic[broken]]
     assert [topic for topic, _ in broker.published] == expected
     assert len([line for line in log_lines if "failed" in line]) == 1
+
+
+def test_a_value_that_is_held_is_published_again_when_it_changes_and_not_when_it_is_older(
+    broker: Broker,
+) -> None:
+    """Its age is there, at the time of the message; at every tick it would be another."""
+    plan = Plan([("1min", 60_000), ("5min", 300_000)], ["avg"], Rules(hold=3600.0))
+
+    def held(age: float | None, value: float | None) -> SeriesResult:
+        return SeriesResult("a", At(NOW - 400, 4.0), plan, (0, 1.0, age, value, 0, 1.0, age, value))
+
+    assert broker.tick(NOW, held(400.0, 4.0)) == ["a"]
+    shown = '"5min": {"count": 0, "coverage": 1.0, "age": 400.0, "avg": 4.0}'
+    assert shown in broker.published[1][1]
+    assert broker.tick(NOW + 10, held(410.0, 4.0)) == []
+    assert broker.tick(NOW + 20, held(None, None)) == ["a"]
+    assert broker.tick(NOW + 30, held(None, None)) == []
+    assert broker.tick(NOW + 80, held(None, None)) == ["a"]
 
 
 def test_a_message_is_the_json_that_is_documented(broker: Broker) -> None:

@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from config.quantities import Window
 from config.settings import InvalidSettings, load_settings
-from config.statistics import NAMES
 from config.streams import (
     DEFAULT_STATISTICS,
     FieldPath,
@@ -18,6 +17,8 @@ from config.streams import (
     stream_of,
 )
 from config.topics import matches
+from models.statistics.registry import NAMES
+from models.statistics.rules import Rules
 
 ROOT = Path(__file__).parents[2]
 WINDOWS = (Window("1min", 60.0), Window("30min", 1800.0))
@@ -59,7 +60,7 @@ def test_every_key_is_read(path: Path) -> None:
     assert stream == Stream(
         topic="tele/+/SENSOR",
         windows=(Window("5min", 300.0), Window("24h", 86400.0)),
-        retention=86700.0,
+        retention=87000.0,
         statistics=("avg", "p99.9", "rate"),
         fields=(FieldPath(("ENERGY", "Power")), FieldPath(("ENERGY", "Total"))),
         every_number=False,
@@ -126,6 +127,47 @@ def test_a_topic_belongs_to_the_first_stream_that_matches_it(path: Path) -> None
     assert found == [*streams, None]
 
 
+RULES = """
+statistics = ["rate"]
+hold = "1.5h"
+reset_below = 0
+per = "1h"
+overall = false
+windows = "1h"
+"""
+
+
+def test_the_rules_of_a_stream_are_read(path: Path) -> None:
+    path.write_text(f'[[stream]]\ntopic = "a"{RULES}[[stream]]\ntopic = "b"\n')
+    ruled, plain = load_streams(path, WINDOWS, 2100.0, "STATS")
+    assert (ruled.hold, ruled.reset_below, ruled.per, ruled.overall) == (5400.0, 0.0, 3600.0, False)
+    # what is known of the time before a window is kept five minutes longer than it is needed
+    assert ruled.rules == Rules(5400.0, 0.0, 3600.0, 3600.0 + 5400.0)
+    assert (plain.hold, plain.reset_below, plain.per, plain.overall) == (None, 0.9, 1.0, True)
+
+
+@pytest.mark.parametrize(
+    ("keys", "retention"),
+    [
+        ('windows = "30min"', 2100.0),
+        ('windows = "30min"\nhold = "1s"', 2101.0),
+        ('windows = "30min"\nhold = "1d"', 1800.0 + 86400.0 + 300.0),
+        ('windows = "30min"\nstatistics = "max"', 2100.0),
+        # the reading before the window
+        ('windows = "30min"\nstatistics = "rate"', 2400.0),
+        ('windows = "30min"\nstatistics = ["avg", "time_weighted_avg"]', 2400.0),
+        ('windows = "25min"\nstatistics = "rate"', 2100.0),
+        ('windows = "30min"\nstatistics = "rate"\nhold = "1s"', 2400.0),
+    ],
+)
+def test_readings_are_kept_for_as_long_as_a_window_and_what_holds_at_its_beginning_need_them(
+    path: Path, keys: str, retention: float
+) -> None:
+    path.write_text(f'[[stream]]\ntopic = "a"\n{keys}')
+    [stream] = load_streams(path, WINDOWS, 2100.0, "STATS")
+    assert stream.retention == retention
+
+
 def test_the_shipped_file_works_as_it_stands() -> None:
     path = ROOT / "config" / "streams.toml"
     settings = load_settings({"streams_file": str(path)})
@@ -135,7 +177,7 @@ def test_the_shipped_file_works_as_it_stands() -> None:
     ]
     assert zigbee.fields == (FieldPath(("temperature",)), FieldPath(("humidity",)))
     assert (zigbee.time, zigbee.time_format) == (FieldPath(("last_seen",)), "iso8601")
-    assert zigbee.retention == 86400 + 300
+    assert zigbee.retention == 86400 + 300 + 300
     assert tasmota.fields == (FieldPath(("ENERGY", "Power")), FieldPath(("ENERGY", "Total")))
     assert home.plain
     assert data == Stream("DATA", settings.windows, settings.retention)
@@ -189,6 +231,20 @@ def test_the_shipped_file_is_named_in_its_own_first_lines() -> None:
         ('statistics = ["p"]', "or pNN such as p95 or p99.9, each once"),
         ('statistics = ["avg", "avg"]', "each once"),
         ("statistics = [[]]", "statistics = [[]] must be count, sum, avg"),
+        ("hold = 3600", "hold = 3600 must be a number with a unit (ms, s, min, h or d), for example 10s"),
+        ('hold = "long"', "hold = long must be a number with a unit"),
+        ('hold = "0.9ms"', "hold = 0.9ms must be a duration from 1ms to 366d, for example 1h"),
+        ('hold = "367d"', "hold = 367d must be a duration from 1ms to 366d"),
+        ('per = "0s"', "per = 0s must be a duration from 1ms to 366d"),
+        ('per = "1h"', "per needs rate among the statistics"),
+        ("reset_below = 0.5", "reset_below needs rate among the statistics"),
+        ("reset_below = 1.01", "reset_below = 1.01 must be a number from 0 to 1"),
+        ("reset_below = -0.1", "reset_below = -0.1 must be a number from 0 to 1"),
+        ("reset_below = nan", "reset_below = nan must be a number from 0 to 1"),
+        ("reset_below = true", "reset_below = True must be a number from 0 to 1"),
+        ('reset_below = "50%"', "reset_below = 50% must be a number from 0 to 1"),
+        ('overall = "false"', "overall = false must be true or false, without quotation marks"),
+        ("overall = 0", "overall = 0 must be true or false"),
         (
             'colour = "red"',
             "colour is no key of a stream: its keys are topic, value, time, time_format, windows, statistics",
