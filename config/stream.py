@@ -2,13 +2,25 @@
 
 from dataclasses import dataclass
 
+from config.conversion import AS_IT_STANDS, Conversion
 from config.field_path import FieldPath
 from config.quantities import Window
+from config.template import Template
 
 DEFAULT_STATISTICS = ("avg",)
 # Seconds. What is kept beyond the longest window, so that late readings find their place and ticks
 # their rows.
 RETENTION_MARGIN = 5 * 60.0
+
+
+@dataclass(frozen=True)
+class Value:
+    """One of the numbers in a message."""
+
+    path: FieldPath
+    # What the name of its series ends with; empty where a message is one reading.
+    name: str = ""
+    conversion: Conversion = AS_IT_STANDS
 
 
 @dataclass(frozen=True)
@@ -19,21 +31,51 @@ class Stream:
     that is left out has the default that stands here.
     """
 
-    # MQTT topic filter
+    # MQTT topic filter. A stream of several topics is as many streams.
     topic: str
     windows: tuple[Window, ...]
     # For how many seconds its readings are kept.
     retention: float
     statistics: tuple[str, ...] = DEFAULT_STATISTICS
     # Which fields are readings (`value`). Empty: the payload is a plain number, or has the field `number`.
-    fields: tuple[FieldPath, ...] = ()
-    # Every number in a message is a reading (`value = "*"`).
+    values: tuple[Value, ...] = ()
+    # Every number in a message is a reading (`value = "*"`): of these fields alone, or without these.
     every_number: bool = False
+    include: tuple[FieldPath, ...] = ()
+    exclude: tuple[FieldPath, ...] = ()
     # Where the time of a reading stands. None: in `epochtime`, or else it is the time of arrival.
     time: FieldPath | None = None
+    # The name of a format, or a pattern for strptime.
     time_format: str = "s"
+    # Of times without an offset: a name of IANA, or `local`.
+    time_zone: str = "UTC"
+    # What becomes of a reading whose time cannot be: `reject`, or `arrival`.
+    bad_time: str = "reject"
+    # Where the elements stand of which each is read as a message of its own is.
+    each: FieldPath | None = None
+    # What takes the place of the topic in the name of a series.
+    series: Template | None = None
+    # Where the id of a reading stands.
+    id: FieldPath | None = None
+    # How payloads are read, and what that needs to know.
+    format: str = "json"
+    type: tuple[str, ...] = ()
+    endianness: str = "be"
+    columns: tuple[str, ...] = ()
+    delimiter: str = ","
+    # How a number is made of what stands where no entry of `values` says it: the keys of a Conversion.
+    conversion: Conversion = AS_IT_STANDS
 
     @property
     def plain(self) -> bool:
         """Whether a message is one reading in the form that our own publisher uses."""
-        return not (self.fields or self.every_number or self.time)
+        looked_for = self.values or self.every_number or self.time or self.each or self.id
+        usual = self.format == "json" and self.bad_time == "reject" and self.conversion.changes_nothing
+        return usual and not (looked_for or self.series)
+
+    def conversion_of(self, field: str) -> Conversion:
+        """Return how the numbers of a series are made whose name ends with `field` behind its topic.
+
+        It tells their unit and what they measure, for whoever shows them.
+        """
+        return next((value.conversion for value in self.values if value.name == field), self.conversion)

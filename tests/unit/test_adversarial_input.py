@@ -21,7 +21,7 @@ from loguru import logger
 
 from config.broker_address import BrokerAddress, hide_password
 from config.quantities import Window
-from config.streams import FieldPath, Stream, topic_level
+from config.streams import FieldPath, Stream, Value, topic_level
 from config.text import printable
 from config.topics import check_topic, check_topic_filter, disjoint, is_at_or_below, matches, unpublishable
 from models.catalog import LONGEST_NAME, Catalog, NewSeries, NoSuchSeries
@@ -29,8 +29,8 @@ from models.storage.connection import writing_database
 from models.storage.opening import prepare
 from models.storage.store import Store
 from scheduler_app.errors import CommandError
-from scheduler_app.intake.fields import decode_fields
-from scheduler_app.intake.payload import MAX_PAYLOAD, Rejected, decode
+from scheduler_app.intake.fields import decoder_of
+from scheduler_app.intake.payload import MAX_PAYLOAD, NothingToRead, Rejected, decode
 from scheduler_app.management import build_parser, load_command
 from scheduler_app.mqtt.message import Message
 from scheduler_app.publishing.messages import InvalidMessage, parse_series
@@ -45,7 +45,7 @@ MOST_TIMES_THE_WORK = 9.0
 NOTICEABLE = 0.001
 # A number in a list takes some tens of bytes for two of its text.
 MOST_MEMORY = 500
-REFUSALS = (Rejected, InvalidMessage)
+REFUSALS = (Rejected, NothingToRead, InvalidMessage)
 
 
 def spent(work: Callable[[], object]) -> float:
@@ -136,9 +136,15 @@ FIELDS: dict[str, Callable[[int], bytes]] = PAYLOADS | {
 }
 STREAMS = {
     "every number": Stream("#", (), 1.0, every_number=True),
-    "some fields": Stream("#", (), 1.0, fields=(FieldPath(("a",)), FieldPath(("a", "0", "b")))),
-    "a long path": Stream("#", (), 1.0, fields=(FieldPath(("0",) * 1000), FieldPath(("9" * 5000,)))),
-    "a date": Stream("#", (), 1.0, (), (FieldPath(("a",)),), time=FieldPath(("t",)), time_format="iso8601"),
+    "some fields": Stream(
+        "#", (), 1.0, values=(Value(FieldPath(("a",)), "a"), Value(FieldPath(("a", "0", "b")), "b"))
+    ),
+    "a long path": Stream(
+        "#", (), 1.0, values=(Value(FieldPath(("0",) * 1000), "0"), Value(FieldPath(("9" * 5000,)), "9"))
+    ),
+    "a date": Stream(
+        "#", (), 1.0, (), (Value(FieldPath(("a",))),), time=FieldPath(("t",)), time_format="iso8601"
+    ),
 }
 TEXTS = {
     "digits": "1",
@@ -188,9 +194,11 @@ def test_no_payload_keeps_us_busy(payload: Callable[[int], bytes]) -> None:
 @pytest.mark.parametrize("payload", FIELDS.values(), ids=FIELDS)
 @pytest.mark.parametrize("stream", STREAMS.values(), ids=STREAMS)
 def test_no_payload_with_fields_keeps_us_busy(stream: Stream, payload: Callable[[int], bytes]) -> None:
+    read = decoder_of(stream)
+
     def work_on(size: int) -> Callable[[], object]:
         content = payload(size)
-        return lambda: decode_fields(content, stream, NOW, NOW + 30)
+        return lambda: read(content, "a/b", NOW, NOW + 30)
 
     # names of series are bounded: what costs their length each time grows until they are full
     assert_linear(work_on, MAX_PAYLOAD, shortest=4 * LONGEST_NAME)

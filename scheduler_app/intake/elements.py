@@ -1,0 +1,47 @@
+"""The elements of a message, of which each is read as a message of its own is."""
+
+from collections.abc import Iterable, Iterator
+
+from config.streams import FieldPath, topic_level
+from models.catalog import LONGEST_NAME
+from scheduler_app.intake.payload import Reason, Rejected
+
+# So many elements may one message hold.
+MOST_ELEMENTS = 1000
+
+
+class Element:
+    """One element, what it is called, and the message around it."""
+
+    __slots__ = ("content", "message", "name", "topic")
+
+    def __init__(self, topic: str, message: object, name: str, content: object) -> None:
+        """`name` is the element's key, or its number, as it may stand in the name of a series."""
+        self.topic = topic
+        self.message = message
+        self.name = name
+        self.content = content
+
+    def find(self, path: FieldPath) -> object:
+        """Return what stands in the element, or else in the message around it; None if nothing does."""
+        found = path.find(self.content)
+        return path.find(self.message) if found is None and self.content is not self.message else found
+
+
+def elements_of(topic: str, message: object, each: FieldPath | None) -> Iterator[Element]:
+    """Yield the elements of what stands at `each`; without one, the message itself. Raises Rejected."""
+    if each is None:
+        yield Element(topic, message, "", message)
+        return
+    found = each.find(message)
+    items: Iterable[tuple[object, object]]
+    if isinstance(found, dict):
+        items = found.items()
+    elif isinstance(found, list):
+        items = enumerate(found)
+    else:
+        return
+    if len(found) > MOST_ELEMENTS:
+        raise Rejected(Reason.TOO_MANY_NUMBERS, f"{len(found)} elements, {MOST_ELEMENTS} are allowed")
+    for key, content in items:
+        yield Element(topic, message, topic_level(str(key)[: LONGEST_NAME + 1]), content)
