@@ -1,7 +1,7 @@
 """Streams: which topics are read, what in their messages is a reading, and which statistics are computed."""
 
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ __all__ = [
     "not_below",
     "read_windows",
     "stream_of",
+    "stream_of_series",
     "topic_level",
 ]
 
@@ -87,6 +88,19 @@ def _check_topic(topic_filter: str, stats_topic: str, earlier: Mapping[str, int]
         raise WrongKey("topic", f"topic = {printable(topic_filter)} {not_below(stats_topic)}")
     if (by := hidden_by(topic_filter, tuple(earlier))) is not None:
         raise WrongKey("topic", hidden(topic_filter, by, earlier[by]))
+
+
+def stream_of_series(streams: Sequence[Stream], name: str, topic: str, field: str) -> Stream | None:
+    """Return the stream that a series belongs to, which began with a message on `topic`.
+
+    Where the stream names its series, that topic may be read by none any more: another one has taken its
+    place. Then it belongs to the one stream that names its series, if there are not several.
+    """
+    found = stream_of(streams, topic)
+    if found is not None or name == (f"{topic}/{field}" if field else topic):
+        return found
+    naming = [stream for stream in streams if stream.series is not None]
+    return naming[0] if naming and all(stream.series == naming[0].series for stream in naming) else None
 
 
 def not_below(stats_topic: str) -> str:

@@ -50,9 +50,7 @@ class Writer:
     ) -> None:
         """`feed` gets what has been stored, and the sequence of the last of it."""
         self._streams = settings.streams
-        self._decoders = {
-            stream.topic: decoder_of(stream) for stream in settings.streams if not stream.plain
-        }
+        self._decoders = {stream.topic: decoder_of(stream) for stream in settings.streams if not stream.plain}
         self._max_clock_skew = settings.max_clock_skew
         self._stats_topic = settings.stats_topic
         self._store = store
@@ -233,9 +231,7 @@ class Writer:
         row = self._catalog.named(name) or batch.series.named(name)
         if row is None:
             try:
-                return self._catalog.begin(
-                    message.topic, "", time, stream.retention, batch.series, name=name
-                )
+                return self._catalog.begin(message.topic, "", time, stream.retention, batch.series, name=name)
             except NoSuchSeries as error:
                 self._reject(message, error.reason, error.detail, batch)
                 return None
