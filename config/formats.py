@@ -5,6 +5,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from config.field_path import FieldPath
+from config.stream import ValueTable
 from config.template import Template
 
 ROOT = FieldPath(())
@@ -41,7 +42,7 @@ class Format:
 
 FORMATS = {
     "json": Format(),
-    "csv": Format({"each": ROOT}, has_elements=True),
+    "csv": Format({"each": ROOT}, needs=("value",), has_elements=True),
     "influx": Format(
         {"each": ROOT, "time": FieldPath(("time",)), "time_format": "ns"},
         needs=("value", "series"),
@@ -50,7 +51,7 @@ FORMATS = {
     "senml": Format(
         {
             "each": ROOT,
-            "value": (FieldPath(("v",)),),
+            "value": (ValueTable(FieldPath(("v",))),),
             "time": FieldPath(("t",)),
             "series": Template.parse("{topic}/{n}"),
         },
@@ -62,7 +63,7 @@ FORMATS = {
     "sparkplug_b": Format(
         {
             "each": FieldPath(("metrics",)),
-            "value": (FieldPath(("value",)),),
+            "value": (ValueTable(FieldPath(("value",))),),
             "time": FieldPath(("timestamp",)),
             "time_format": "ms",
             "series": Template.parse("{topic}/{name}"),

@@ -1,6 +1,9 @@
 """A stream: topics that are read in the same way."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from config.conversion import AS_IT_STANDS, Conversion
 from config.field_path import FieldPath
@@ -21,6 +24,14 @@ class Value:
     # What the name of its series ends with; empty where a message is one reading.
     name: str = ""
     conversion: Conversion = AS_IT_STANDS
+
+
+class ValueTable(NamedTuple):
+    """One of the numbers in a message, with what is said of it alone."""
+
+    path: FieldPath
+    name: str | None = None
+    own: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from config.field_path import PATH_FORM, FieldPath
 from config.formats import read_format
 from config.quantities import Window, each_of
 from config.statistics import STATISTICS_FORM, is_statistic
-from config.stream import Value
+from config.stream import Value, ValueTable
 from config.text import complaint, printable
 
 _VALUE_FORM = f'must be {PATH_FORM}, or a list of these, or "*"'
@@ -39,14 +39,6 @@ class WrongKey(ValueError):
     def __init__(self, name: str, text: str) -> None:
         super().__init__(text)
         self.name = name
-
-
-class ValueTable(NamedTuple):
-    """One of the numbers in a message, with what is said of it alone."""
-
-    path: FieldPath
-    name: str | None = None
-    own: Mapping[str, Any] = {}
 
 
 def read_keys(table: Mapping[str, object], keys: Mapping[str, Key], of_what: str) -> dict[str, Any]:

@@ -86,6 +86,8 @@ def _element_decoder(stream: Stream, take: _Taker, id_path: FieldPath | None) ->
             found: list[Decoded] = []
             bad: list[Rejected] = []
             try:
+                if isinstance(element.content, Rejected):
+                    raise element.content
                 take(element.content, arrived, found, bad)
                 if found:
                     time = read_time(element.find(time_path), arrived, latest)

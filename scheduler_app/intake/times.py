@@ -20,6 +20,8 @@ _UNITS = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
 _LONGEST_DATE = 64
 # UTC epoch seconds: 2001-01-01. Clocks that were never set begin in 1970, 1980 or 2000.
 _EARLIEST = 978307200.0
+# A time of SenML that is no time of day, in seconds.
+_SMALLEST_TIME = 2.0**28
 # Seconds. The difference between a local time and UTC is a multiple of the one up to the other, and what a
 # message takes to arrive is less than the last.
 _HALF_HOUR, _FURTHEST, _WAY = 1800.0, 14 * 3600.0, 300.0
@@ -32,6 +34,8 @@ def time_reader(stream: Stream) -> TimeReader:
         read = partial(event_time, units=_UNITS[stream.time_format])
     else:
         read = _date_reader(stream)
+    if stream.format == "senml":
+        read = _relative(read)
     return _forgiving(read) if stream.bad_time == "arrival" else read
 
 
@@ -58,6 +62,20 @@ def _forgiving(read: TimeReader) -> TimeReader:
         return time if time >= _EARLIEST else arrived
 
     return read_or_arrival
+
+
+def _relative(read: TimeReader) -> TimeReader:
+    """Return a reader to which a small number counts from the arrival (RFC 8428, section 4.5.3)."""
+
+    def read_relative(found: object, arrived: float, latest: float) -> float:
+        time = read(found, arrived, latest)
+        if time >= _SMALLEST_TIME:
+            return time
+        if arrived + time > latest:
+            raise Rejected(Reason.TOO_FAR_AHEAD, f"{arrived + time - latest:.0f} s more than allowed")
+        return arrived + time
+
+    return read_relative
 
 
 def _date_reader(stream: Stream) -> TimeReader:

@@ -119,7 +119,7 @@ def test_a_message_without_what_is_looked_for_is_ignored(service: Service) -> No
     assert rows(service.path, REJECTED) == []
 
 
-def test_a_series_belongs_to_the_stream_of_its_topic_or_else_to_the_one_that_names_series(
+def test_a_series_belongs_to_the_stream_of_its_topic_or_to_the_one_that_names_series(
     tmp_path: Path,
 ) -> None:
     path = tmp_path / "streams.toml"
