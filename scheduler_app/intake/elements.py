@@ -1,6 +1,7 @@
 """The elements of a message, of which each is read as a message of its own is."""
 
 from collections.abc import Iterable, Iterator
+from typing import TypeGuard
 
 from config.streams import FieldPath, topic_level
 from models.catalog import LONGEST_NAME
@@ -29,19 +30,28 @@ class Element:
 
 
 def elements_of(topic: str, message: object, each: FieldPath | None) -> Iterator[Element]:
-    """Yield the elements of what stands at `each`; without one, the message itself. Raises Rejected."""
+    """Yield the elements of what stands at `each`; without one, the message itself. Raises Rejected.
+
+    An element that is a list of objects is taken object by object, all under its name.
+    """
     if each is None:
         yield Element(topic, message, "", message)
         return
     found = each.find(message)
-    items: Iterable[tuple[object, object]]
+    items: Iterable[tuple[object, object]] = ()
     if isinstance(found, dict):
         items = found.items()
     elif isinstance(found, list):
         items = enumerate(found)
-    else:
-        return
-    if len(found) > MOST_ELEMENTS:
-        raise Rejected(Reason.TOO_MANY_NUMBERS, f"{len(found)} elements, {MOST_ELEMENTS} are allowed")
+    number = 0
     for key, content in items:
-        yield Element(topic, message, topic_level(str(key)[: LONGEST_NAME + 1]), content)
+        name = topic_level(str(key)[: LONGEST_NAME + 1])
+        for part in content if _holds_objects(content) else (content,):
+            number += 1
+            if number > MOST_ELEMENTS:
+                raise Rejected(Reason.TOO_MANY_NUMBERS, f"{MOST_ELEMENTS} elements are allowed")
+            yield Element(topic, message, name, part)
+
+
+def _holds_objects(content: object) -> TypeGuard[list[object]]:
+    return isinstance(content, list) and bool(content) and all(isinstance(part, dict) for part in content)
