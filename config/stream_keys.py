@@ -108,7 +108,7 @@ def _value(value: object, number: int) -> ValueTable:
     except WrongKey as error:
         raise WrongKey(f"value.{number}.{error.name}", str(error)) from None
     if "path" not in read:
-        raise WrongKey(f"value.{number}", "this value needs a path")
+        raise WrongKey(f"value.{number}", f"value = {printable(str(value))} needs a path")
     return ValueTable(read.pop("path"), read.pop("name", None), read)
 
 

@@ -213,7 +213,10 @@ def test_unit_and_device_class_are_told_to_whoever_shows_a_series(path: Path) ->
             '[[stream.value]]\npath = "a"\n\n[[stream.value]]\npath = "b"\nscale = 0',
             "line 8: scale = 0 must be",
         ),
-        ('[[stream.value]]\npath = "a"\n[[stream.value]]\nname = "b"', "line 5: this value needs a path"),
+        (
+            '[[stream.value]]\npath = "a"\n[[stream.value]]\nname = "b"',
+            "line 5: value = {'name': 'b'} needs a path",
+        ),
         (
             'value = ["a",\n{ path = "b", colour = 1 }]',
             "line 3: colour is no key of a value: its keys are path, name",

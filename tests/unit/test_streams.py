@@ -176,7 +176,7 @@ def test_the_shipped_file_is_named_in_its_own_first_lines() -> None:
         ('value = "/a//b"', "value = /a//b must be a dotted path"),
         ("value = [1]", "value = [1] must be a dotted path such as ENERGY.Power, or a JSON Pointer "),
         ("value = {a = 1}", "a is no key of a value: its keys are path, name, pattern"),
-        ('value = {name = "a"}', "this value needs a path"),
+        ('value = {name = "a"}', "value = {'name': 'a'} needs a path"),
         ("value = true", "value = True must be a dotted path"),
         ("time = 3", "time = 3 must be a dotted path"),
         ('time = ["a"]', "time = ['a'] must be a dotted path"),
