@@ -23,13 +23,13 @@ _AMBIGUOUS = re.compile(r"--|&&|~~|\|\|")
 _CHARACTERS = [*map(chr, range(32, 127)), "\t", "\n", "\r", "°", "é", "中"]
 # How many ways of matching may be tried for one text.
 _MOST_TRIES = 1_000_000
-# In characters: as long may a text be at least; what allows less is no pattern. And at most.
+# Characters. For a pattern that is taken, a text may have so many at least, and so many at most.
 SHORTEST, LONGEST = 64, 1024
 
 
 @dataclass(frozen=True)
 class Pattern:
-    """A pattern as it is written, and how many characters a text may have that it is looked for in."""
+    """A pattern as it is written, and how many characters a text may have in which it is looked for."""
 
     text: str
     longest: int
@@ -104,7 +104,7 @@ def _most_repeats(repeat: str | None) -> int | None:
 
 def _optional(piece: re.Match[str]) -> bool:
     repeat = piece["repeat"]
-    return repeat is not None and (repeat in ("*", "?") or repeat.startswith(("{0", "{,")))
+    return repeat is not None and (repeat in ("*", "?") or repeat.startswith("{0"))
 
 
 def _disjoint(one: re.Match[str], other: re.Match[str]) -> bool:

@@ -27,7 +27,7 @@ class Value:
 
 
 class ValueTable(NamedTuple):
-    """One of the numbers in a message, with what is said of it alone."""
+    """One of the numbers in a message as it is written, with what is said of it alone."""
 
     path: FieldPath
     name: str | None = None
@@ -62,7 +62,7 @@ class Stream:
     time_zone: str = "UTC"
     # What becomes of a reading whose time cannot be: `reject`, or `arrival`.
     bad_time: str = "reject"
-    # Where the elements stand of which each is read as a message of its own is.
+    # Where the elements stand, each of which is read like a message of its own.
     each: FieldPath | None = None
     # What takes the place of the topic in the name of a series.
     series: Template | None = None
@@ -84,9 +84,12 @@ class Stream:
         usual = self.format == "json" and self.bad_time == "reject" and self.conversion.changes_nothing
         return usual and not (looked_for or self.series)
 
-    def conversion_of(self, field: str) -> Conversion:
-        """Return how the numbers of a series are made whose name ends with `field` behind its topic.
+    def conversion_of(self, series: str) -> Conversion:
+        """Return how the numbers of a series are made, by its name.
 
         It tells their unit and what they measure, for whoever shows them.
         """
-        return next((value.conversion for value in self.values if value.name == field), self.conversion)
+        fitting = [
+            value for value in self.values if not value.name or f"/{series}".endswith(f"/{value.name}")
+        ]
+        return max(fitting, key=lambda value: len(value.name)).conversion if fitting else self.conversion

@@ -1,4 +1,4 @@
-"""The elements of a message, of which each is read as a message of its own is."""
+"""The elements of a message, each of which is read like a message of its own."""
 
 from collections.abc import Iterable, Iterator
 from typing import TypeGuard
@@ -24,9 +24,11 @@ class Element:
         self.content = content
 
     def find(self, path: FieldPath) -> object:
-        """Return what stands in the element, or else in the message around it; None if nothing does."""
+        """Return what stands in the element, or else in the object around it; None if nothing does."""
         found = path.find(self.content)
-        return path.find(self.message) if found is None and self.content is not self.message else found
+        if found is None and isinstance(self.message, dict) and self.content is not self.message:
+            return path.find(self.message)
+        return found
 
 
 def elements_of(topic: str, message: object, each: FieldPath | None) -> Iterator[Element]:

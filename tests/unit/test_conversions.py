@@ -201,8 +201,15 @@ def test_unit_and_device_class_are_told_to_whoever_shows_a_series(path: Path) ->
         path,
         'value = [{ path = "t", unit = "°C", device_class = "temperature" }, "p"]\nunit = "W"\n',
     )
-    assert [stream.conversion_of(field).unit for field in ("t", "p")] == ["°C", "W"]
-    assert [stream.conversion_of(field).device_class for field in ("t", "p")] == ["temperature", None]
+    assert [stream.conversion_of(series).unit for series in ("a/b/t", "a/p")] == ["°C", "W"]
+    assert [stream.conversion_of(series).device_class for series in ("a/b/t", "p")] == ["temperature", None]
+    named = stream_of(
+        path,
+        'series = "{id}"\nvalue = [{ path = "a", name = "in/t", unit = "K" }, { path = "t", unit = "°C" }]',
+    )
+    assert [named.conversion_of(series).unit for series in ("x/t", "x/in/t", "x/out")] == ["°C", "K", None]
+    assert stream_of(path, 'value = { path = "t", unit = "K" }').conversion_of("a").unit == "K"
+    assert stream_of(path, 'value = "*"\nunit = "K"').conversion_of("a/t").unit == "K"
     assert stream_of(path, 'device_class = "power"').plain
 
 

@@ -63,6 +63,10 @@ def test_csv_is_read_by_the_numbers_of_its_columns(path: Path) -> None:
     assert says_nothing(path, text, b"\xef\xbb\xbf\n")
 
 
+def test_a_column_that_is_missing_in_a_row_is_not_looked_for_in_another(path: Path) -> None:
+    assert time_of(path, 'format = "csv"\nvalue = "0"\ntime = "1"\nseries = "{0}"', b"1\n2\n3") == ARRIVED
+
+
 def test_a_row_that_is_none_spoils_no_other(path: Path) -> None:
     named, rejections, _ = decoded(stream_of(path, CSV), b"1,attic,warm\n\n5\n1795722441,cellar,9")
     assert named == {"cellar": 9.0}
