@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from config.pattern import LONGEST
 from scheduler_app.intake.payload import Reason
 from tests.unit.stream_reading import (
     decoded,
@@ -235,3 +236,19 @@ def test_unit_and_device_class_are_told_to_whoever_shows_a_series(path: Path) ->
 )
 def test_a_mistake_in_a_value_is_told_with_its_line(path: Path, written: str, said: str) -> None:
     assert refusal(path, written).startswith(said)
+
+
+def test_a_text_may_be_so_long_for_a_pattern_and_no_longer(path: Path) -> None:
+    text = "pattern = 'T=([0-9]+)'"
+    assert values(path, text, b"T=5".rjust(LONGEST, b".")) == {"a/b": 5.0}
+    assert rejection(path, text, b"T=5".rjust(LONGEST + 1, b".")) == (
+        Reason.TOO_LONG,
+        "1025 characters, 1024 are allowed for the pattern",
+    )
+
+
+def test_a_word_and_a_unit_may_be_so_long_and_no_longer(path: Path) -> None:
+    assert values(path, f"map = {{ {'x' * 64} = 1 }}", b"x" * 64) == {"a/b": 1.0}
+    assert "each word only once" in refusal(path, f"map = {{ {'x' * 65} = 1 }}")
+    assert stream_of(path, f'unit = "{"x" * 64}"').conversion.unit == "x" * 64
+    assert "1 to 64 visible characters" in refusal(path, f'unit = "{"x" * 65}"')

@@ -231,6 +231,27 @@ def test_cbor_that_refers_to_itself_over_and_over_takes_no_time(path: Path, cbor
     assert rejection(path, 'format = "cbor"\nvalue = "*"', sent)[0] == Reason.TOO_DEEP
 
 
+@pytest.mark.parametrize(("depth", "read"), [(100, True), (101, False)])
+def test_cbor_may_be_so_deep_and_no_deeper(path: Path, cbor2: Any, depth: int, read: bool) -> None:
+    content: Any = 5
+    for _ in range(depth):
+        content = [content]
+    text = f'format = "cbor"\nvalue = {{ path = "{".".join("0" * depth)}", name = "x" }}'
+    if read:
+        assert values(path, text, cbor2.dumps(content)) == {"a/b/x": 5.0}
+    else:
+        assert rejection(path, text, cbor2.dumps(content)) == (Reason.TOO_DEEP, "")
+
+
+@pytest.mark.parametrize("power", [126, 127, 1024])
+def test_a_large_integer_of_cbor_is_a_number_as_far_as_it_goes(path: Path, cbor2: Any, power: int) -> None:
+    for number in (2**power, -(2**power)):
+        if power < 127:
+            assert values(path, 'format = "cbor"', cbor2.dumps(number)) == {"a/b": float(number)}
+        else:
+            assert rejection(path, 'format = "cbor"', cbor2.dumps(number)) == (Reason.NOT_FINITE, "")
+
+
 def metrics(sparkplug: Any, *found: dict[str, Any], **more: Any) -> bytes:
     """Return a payload of these metrics."""
     payload = sparkplug._PAYLOAD(**more)

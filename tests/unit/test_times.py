@@ -144,3 +144,13 @@ def test_an_impossible_time_may_be_that_of_arrival(path: Path, sent: object) -> 
 def test_a_time_that_can_be_stays_as_it_is(path: Path) -> None:
     assert time_of(path, 'bad_time = "arrival"', {"number": 1, "epochtime": 978307200}) == 978307200
     assert time_of(path, 'bad_time = "arrival"', {"number": 1, "epochtime": 978307199}) == ARRIVED
+
+
+@pytest.mark.parametrize(("spaces", "read"), [(33, True), (34, False)])
+def test_a_date_may_be_so_long_and_no_longer(path: Path, spaces: int, read: bool) -> None:
+    text = 'value = "v"\ntime = "t"\ntime_format = "rfc2822"'
+    sent = {"v": 1, "t": f"Thu, 26 Nov 2026 20:47:00 +0100{' ' * spaces}"}
+    if read:
+        assert time_of(path, text, sent) == utc(2026, 11, 26, 19, 47)
+    else:
+        assert rejection(path, text, sent)[0] == Reason.BAD_TIME
