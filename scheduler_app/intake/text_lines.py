@@ -10,11 +10,11 @@ from scheduler_app.intake.payload import NothingToRead, Reason, Rejected, text_o
 # No sign can be matched in two ways, and none is given back.
 _KEY = r"(?:[^,= \\]|\\.)++"
 _LINE = re.compile(
-    rf"(?P<measurement>(?:[^, \\]|\\.)++)(?P<tags>(?:,{_KEY}={_KEY})*+) ++"
+    rf"\A(?P<measurement>(?:[^, \\]|\\.)++)(?P<tags>(?:,{_KEY}={_KEY})*+) ++"
     r'(?P<fields>(?:[^" \\]|\\.|"(?:[^"\\]|\\.)*+")++)(?: ++(?P<time>-?\d{1,20}))? *+'
 )
 _TAG = re.compile(rf",({_KEY})=({_KEY})")
-_FIELD = re.compile(rf'({_KEY})=("(?:[^"\\]|\\.)*+"|[^,"]++)(?:,(?=.)|$)')
+_FIELD = re.compile(rf'(?:\A|(?<=,))({_KEY})=("(?:[^"\\]|\\.)*+"|[^,"]++)(?:,(?=.)|$)')
 _ESCAPED = re.compile(r'\\([,= "\\])')
 _NUMBER = re.compile(r"([+-]?\d{1,20}+)[iu]|[+-]?(?:\d++(?:\.\d*+)?|\.\d++)(?:[eE][+-]?\d++)?", re.ASCII)
 _BOOLEANS = {
