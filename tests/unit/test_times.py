@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from scheduler_app.intake.payload import Reason
-from tests.unit.stream_reading import ARRIVED, refusal, rejection, time_of, utc
+from tests.unit.stream_reading import ARRIVED, refusal, rejection, says_nothing, time_of, utc
 
 
 @pytest.fixture
@@ -154,3 +154,12 @@ def test_a_date_may_be_so_long_and_no_longer(path: Path, spaces: int, read: bool
         assert time_of(path, text, sent) == utc(2026, 11, 26, 19, 47)
     else:
         assert rejection(path, text, sent)[0] == Reason.BAD_TIME
+
+
+def test_a_bad_time_of_a_message_without_readings_is_no_error(path: Path) -> None:
+    assert says_nothing(path, TASMOTA, {"Time": "2026-11-26T20:47:29", "WIFI": {"RSSI": 70}})
+    assert rejection(path, TASMOTA, {"Time": "soon", "ENERGY": {"Power": True}}) == (
+        Reason.BOOLEAN,
+        "ENERGY/Power",
+    )
+    assert says_nothing(path, f'{TASMOTA}\nseries = "{{topic}}"', {"Time": "soon", "ENERGY": {}})
