@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from config import stream_values
 from scheduler_app.intake.payload import Reason
 from tests.unit.stream_reading import ARRIVED, refusal, rejection, says_nothing, time_of, utc
 
@@ -58,6 +59,14 @@ def test_the_zone_may_be_that_of_the_machine(path: Path) -> None:
 def test_a_zone_that_is_none_is_told(path: Path, zone: str) -> None:
     line = refusal(path, f'{TASMOTA}\ntime_zone = "{zone}"')
     assert line == f"line 6: time_zone = {zone} must be a time zone such as Europe/Berlin, or local"
+
+
+def test_a_machine_that_knows_no_zones_is_told_what_to_install(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream_values, "available_timezones", set)
+    line = refusal(path, f'{TASMOTA}\ntime_zone = "Mars/Olympus"')
+    assert "needs the time zones of the world, which this machine does not have: install tzdata" in line
 
 
 def test_a_zone_is_for_dates(path: Path) -> None:
