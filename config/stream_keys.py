@@ -7,13 +7,33 @@ what `config/stream_values.py` has no reader for gets one there.
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
-from config import stream_values
 from config.conversion import Conversion
 from config.field_path import PATH_FORM, FieldPath
 from config.formats import read_format
 from config.quantities import Window, each_of
 from config.statistics import STATISTICS_FORM, is_statistic
 from config.stream import Value, ValueTable
+from config.stream_values import (
+    choice_of,
+    read_columns,
+    read_decimal,
+    read_delimiter,
+    read_label,
+    read_map,
+    read_name,
+    read_path,
+    read_paths,
+    read_pattern,
+    read_range,
+    read_scale,
+    read_template,
+    read_text,
+    read_texts,
+    read_time_format,
+    read_time_zone,
+    read_topics,
+    read_types,
+)
 from config.text import complaint, printable
 
 _VALUE_FORM = f'must be {PATH_FORM}, or a list of these, or "*"'
@@ -102,7 +122,7 @@ def _values(value: object) -> tuple[ValueTable, ...] | None:
 
 def _value(value: object, number: int) -> ValueTable:
     if not isinstance(value, dict):
-        return ValueTable(FieldPath.parse(stream_values.read_text(value, _VALUE_FORM)))
+        return ValueTable(FieldPath.parse(read_text(value, _VALUE_FORM)))
     try:
         read = read_keys(value, VALUE_KEYS, "a value")
     except WrongKey as error:
@@ -113,13 +133,11 @@ def _value(value: object, number: int) -> ValueTable:
 
 
 def _windows(value: object) -> tuple[Window, ...]:
-    return read_windows(
-        stream_values.read_texts(value, "must be a window such as 5min, or a list of windows")
-    )
+    return read_windows(read_texts(value, "must be a window such as 5min, or a list of windows"))
 
 
 def _statistics(value: object) -> tuple[str, ...]:
-    names = stream_values.read_texts(value, STATISTICS_FORM)
+    names = read_texts(value, STATISTICS_FORM)
     if not names or not all(map(is_statistic, names)) or len(set(names)) < len(names):
         raise ValueError(STATISTICS_FORM)
     return tuple(names)
@@ -132,41 +150,39 @@ def _by_name(*keys: Key) -> dict[str, Key]:
 _WHERE = "which says where the time stands"
 # What may be said of each number alone, or of all numbers of a stream: the attributes of a Conversion.
 CONVERSION_KEYS = _by_name(
-    Key("pattern", stream_values.read_pattern),
-    Key("unit", stream_values.read_label),
-    Key("decimal", stream_values.choice_of(".", ",")),
-    Key("map", stream_values.read_map),
-    Key("scale", stream_values.read_scale),
-    Key("offset", stream_values.read_decimal),
-    Key("range", stream_values.read_range),
-    Key("device_class", stream_values.read_label),
+    Key("pattern", read_pattern),
+    Key("unit", read_label),
+    Key("decimal", choice_of(".", ",")),
+    Key("map", read_map),
+    Key("scale", read_scale),
+    Key("offset", read_decimal),
+    Key("range", read_range),
+    Key("device_class", read_label),
 )
-VALUE_KEYS = _by_name(
-    Key("path", stream_values.read_path), Key("name", stream_values.read_name), *CONVERSION_KEYS.values()
-)
+VALUE_KEYS = _by_name(Key("path", read_path), Key("name", read_name), *CONVERSION_KEYS.values())
 KEYS = _by_name(
-    Key("topic", stream_values.read_topics),
+    Key("topic", read_topics),
     Key("value", _values),
-    Key("time", stream_values.read_path),
-    Key("time_format", stream_values.read_time_format, needs="time", for_what=_WHERE),
-    Key("time_zone", stream_values.read_time_zone, needs="time", for_what=_WHERE),
-    Key("bad_time", stream_values.choice_of("reject", "arrival")),
+    Key("time", read_path),
+    Key("time_format", read_time_format, needs="time", for_what=_WHERE),
+    Key("time_zone", read_time_zone, needs="time", for_what=_WHERE),
+    Key("bad_time", choice_of("reject", "arrival")),
     Key("windows", _windows),
     Key("statistics", _statistics),
-    Key("series", stream_values.read_template),
-    Key("each", stream_values.read_path),
-    Key("id", stream_values.read_path),
+    Key("series", read_template),
+    Key("each", read_path),
+    Key("id", read_path),
     *CONVERSION_KEYS.values(),
-    Key("include", stream_values.read_paths),
-    Key("exclude", stream_values.read_paths),
+    Key("include", read_paths),
+    Key("exclude", read_paths),
     Key("format", read_format),
-    Key("type", stream_values.read_types),
+    Key("type", read_types),
     Key(
         "endianness",
-        stream_values.choice_of("be", "le"),
+        choice_of("be", "le"),
         needs="type",
         for_what="which says what the bytes are",
     ),
-    Key("columns", stream_values.read_columns),
-    Key("delimiter", stream_values.read_delimiter),
+    Key("columns", read_columns),
+    Key("delimiter", read_delimiter),
 )
