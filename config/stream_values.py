@@ -16,6 +16,8 @@ from config.topics import check_topic, check_topic_filter
 TIME_FORMATS = ("s", "ms", "us", "ns", "iso8601", "rfc2822")
 # Characters.
 _LONGEST_WORD = 64
+# What stands for a year in a pattern, alone or in a whole date.
+_YEARS = ("%Y", "%y", "%G", "%c", "%x")
 _SOME_TIMES = datetime(2026, 11, 23, 14, 20, 30, tzinfo=UTC), datetime(2031, 2, 5, 1, 2, 3, tzinfo=UTC)
 
 
@@ -67,6 +69,8 @@ def read_time_format(value: object) -> str:
 
 def _is_date_pattern(pattern: str) -> bool:
     """Whether a date and a time of day that are written by the pattern are read again by it."""
+    if not any(year in pattern for year in _YEARS):
+        return False  # Python warns of a day without a year
     try:
         return all(
             datetime.strptime(time.strftime(pattern), pattern).timetuple()[:5] == time.timetuple()[:5]  # noqa: DTZ007
