@@ -32,6 +32,11 @@ topic = "Acurite/#"
 """
 
 
+def restart(service: Service) -> None:
+    service.store.close()
+    service.start_again()
+
+
 def heard(topic: str = "rtl_433/one/events", **content: object) -> Message:
     return message(json.dumps({"model": "Acurite", "id": 7, **content}).encode(), topic)
 
@@ -39,13 +44,13 @@ def heard(topic: str = "rtl_433/one/events", **content: object) -> Message:
 def test_a_series_that_is_named_by_the_payload_is_one_whatever_topic_it_comes_on(service: Service) -> None:
     """Two gateways may hear one sensor. It is one too after a restart, and when the topics have changed."""
     service.streams.write_text(RTL_433)
-    service.start_again()
+    restart(service)
     service.take(heard(temperature_C=20, humidity=40), heard("rtl_433/two/events", temperature_C=21))
     service.take(heard("theengs/x", temperature_C=22))
-    service.start_again()
+    restart(service)
     service.take(heard(temperature_C=23))
     service.streams.write_text(RTL_433.replace("rtl_433/+/events", "rtl/#"))
-    service.start_again()
+    restart(service)
     service.take(heard("rtl/1", temperature_C=24))
     assert [(name, value) for name, _, value in rows(service.path, READINGS)] == [
         ("Acurite/7/temperature_C", 20),
@@ -60,7 +65,7 @@ def test_a_series_that_is_named_by_the_payload_is_one_whatever_topic_it_comes_on
 
 def test_no_stream_takes_the_name_of_another_ones_series(service: Service) -> None:
     service.streams.write_text(RTL_433)
-    service.start_again()
+    restart(service)
     service.take(message(b"1", "Acurite/7/humidity"), heard(humidity=40))
     service.take(heard(temperature_C=20), message(b"5", "Acurite/7/temperature_C"))
     service.take(heard(humidity=41))
@@ -81,14 +86,14 @@ def test_a_series_goes_on_when_its_stream_begins_to_name_it_as_it_is(service: Se
     for name in ("{topic}", "home/{topic.2}", None):
         series = "" if name is None else f'series = "{name}"'
         service.streams.write_text(f'[[stream]]\ntopic = "home/#"\n{series}')
-        service.start_again()
+        restart(service)
         service.take(message(b"2", "home/attic"))
     assert [row[:3] for row in rows(service.path, SERIES)] == [("home/attic", "home/attic", "")]
     service.streams.write_text('[[stream]]\ntopic = "home/#"\nseries = "{topic.2}"')
-    service.start_again()
+    restart(service)
     service.take(message(b"3", "home/attic"))
     service.streams.write_text('[[stream]]\ntopic = "home/#"')
-    service.start_again()
+    restart(service)
     service.take(message(b"4", "home/attic"))
     assert [(name, value) for name, _, value in rows(service.path, READINGS)] == [
         *(("home/attic", value) for value in (1, 2, 2, 2)),
@@ -100,7 +105,7 @@ def test_a_series_goes_on_when_its_stream_begins_to_name_it_as_it_is(service: Se
 def test_a_series_that_is_named_by_the_payload_is_bounded_as_all_are(tmp_path: Path) -> None:
     service = Service(tmp_path, max_series="3")
     service.streams.write_text('[[stream]]\ntopic = "#"\nvalue = "t"\nseries = "{n}"')
-    service.start_again()
+    restart(service)
     names = ("a", "b" * 2000, "c", "d", "e")
     service.take(*(message(json.dumps({"n": name, "t": 1}).encode(), "x") for name in names))
     assert [row[1] for row in rows(service.path, REJECTED)] == [
@@ -112,7 +117,7 @@ def test_a_series_that_is_named_by_the_payload_is_bounded_as_all_are(tmp_path: P
 
 def test_a_message_without_what_is_looked_for_is_ignored(service: Service) -> None:
     service.streams.write_text('[[stream]]\ntopic = "zigbee/+"\nvalue = "temperature"')
-    service.start_again()
+    restart(service)
     service.take(message(b'{"batt":52}', "zigbee/kitchen"), message(b"{}", "zigbee/kitchen"))
     service.take(message(b'{"temperature": null}', "zigbee/kitchen"), message(b"[]", "zigbee/a"))
     assert service.counts == {"received": 4, "ignored": 4}
