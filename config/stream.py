@@ -1,15 +1,38 @@
 """A stream: topics that are read in the same way."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
+from config.conversion import AS_IT_STANDS, Conversion
 from config.field_path import FieldPath
 from config.quantities import Window
+from config.template import Template
 from models.statistics.rules import DEFAULT_RULES, Rules
 
 DEFAULT_STATISTICS = ("avg",)
 # Seconds. What is kept beyond the longest window, so that late readings find their place and ticks
 # their rows.
 RETENTION_MARGIN = 5 * 60.0
+
+
+@dataclass(frozen=True)
+class Value:
+    """One of the numbers in a message."""
+
+    path: FieldPath
+    # What the name of its series ends with; empty where a message is one reading.
+    name: str = ""
+    conversion: Conversion = AS_IT_STANDS
+
+
+class ValueTable(NamedTuple):
+    """One of the numbers in a message as it is written, with what is said of it alone."""
+
+    path: FieldPath
+    name: str | None = None
+    own: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -20,18 +43,21 @@ class Stream:
     that is left out has the default that stands here.
     """
 
-    # MQTT topic filter
+    # MQTT topic filter. A stream of several topics is as many streams.
     topic: str
     windows: tuple[Window, ...]
     # For how many seconds its readings are kept.
     retention: float
     statistics: tuple[str, ...] = DEFAULT_STATISTICS
     # Which fields are readings (`value`). Empty: the payload is a plain number, or has the field `number`.
-    fields: tuple[FieldPath, ...] = ()
-    # Every number in a message is a reading (`value = "*"`).
+    values: tuple[Value, ...] = ()
+    # Every number in a message is a reading (`value = "*"`): of these fields alone, or without these.
     every_number: bool = False
+    include: tuple[FieldPath, ...] = ()
+    exclude: tuple[FieldPath, ...] = ()
     # Where the time of a reading stands. None: in `epochtime`, or else it is the time of arrival.
     time: FieldPath | None = None
+    # The name of a format, or a pattern for strptime.
     time_format: str = "s"
     # For how many seconds a value holds if no other comes. None: an empty window has no value.
     hold: float | None = DEFAULT_RULES.hold
@@ -41,11 +67,31 @@ class Stream:
     per: float = DEFAULT_RULES.per
     # Whether its readings are in the averages over all readings together.
     overall: bool = True
+    # Of times without an offset: a name of IANA, or `local`.
+    time_zone: str = "UTC"
+    # What becomes of a reading whose time cannot be: `reject`, or `arrival`.
+    bad_time: str = "reject"
+    # Where the elements stand, each of which is read like a message of its own.
+    each: FieldPath | None = None
+    # What takes the place of the topic in the name of a series.
+    series: Template | None = None
+    # Where the id of a reading stands.
+    id: FieldPath | None = None
+    # How payloads are read, and what that needs to know.
+    format: str = "json"
+    type: tuple[str, ...] = ()
+    endianness: str = "be"
+    columns: tuple[str, ...] = ()
+    delimiter: str = ","
+    # How a number is made of what stands where no entry of `values` says it: the keys of a Conversion.
+    conversion: Conversion = AS_IT_STANDS
 
     @property
     def plain(self) -> bool:
         """Whether a message is one reading in the form that our own publisher uses."""
-        return not (self.fields or self.every_number or self.time)
+        looked_for = self.values or self.every_number or self.time or self.each or self.id
+        usual = self.format == "json" and self.bad_time == "reject" and self.conversion.changes_nothing
+        return usual and not (looked_for or self.series)
 
     @property
     def rules(self) -> Rules:
@@ -54,3 +100,13 @@ class Stream:
         The reading before a window is known for as long as readings are certain to be kept.
         """
         return Rules(self.hold, self.reset_below, self.per, self.retention - RETENTION_MARGIN)
+
+    def conversion_of(self, series: str) -> Conversion:
+        """Return how the numbers of a series are made, by its name.
+
+        It tells their unit and what they measure, for whoever shows them.
+        """
+        fitting = [
+            value for value in self.values if not value.name or f"/{series}".endswith(f"/{value.name}")
+        ]
+        return max(fitting, key=lambda value: len(value.name)).conversion if fitting else self.conversion

@@ -1,17 +1,45 @@
 """The keys of a stream: what may stand behind each, and what it is read as.
 
-A further key is an entry in KEYS, and an attribute of the same name with its default in `config/stream.py`.
+A further key is an entry in KEYS, and an attribute of the same name with its default in `config/stream.py`;
+what `config/stream_values.py` has no reader for gets one there.
 """
 
-from collections.abc import Callable, Iterable
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple
 
+from config.conversion import Conversion
 from config.field_path import PATH_FORM, FieldPath
-from config.quantities import DURATION_FORM, LONGEST_DURATION, Window, each_of, parse_duration
-from config.topics import check_topic_filter
+from config.formats import read_format
+from config.quantities import Window, each_of
+from config.stream import Value, ValueTable
+from config.stream_values import (
+    choice_of,
+    read_columns,
+    read_decimal,
+    read_delimiter,
+    read_duration,
+    read_label,
+    read_map,
+    read_name,
+    read_path,
+    read_paths,
+    read_pattern,
+    read_range,
+    read_scale,
+    read_share,
+    read_switch,
+    read_template,
+    read_text,
+    read_texts,
+    read_time_format,
+    read_time_zone,
+    read_topics,
+    read_types,
+)
+from config.text import complaint, printable
 from models.statistics.registry import STATISTICS_FORM, is_statistic
 
-TIME_FORMATS = ("s", "ms", "us", "ns", "iso8601")
+_VALUE_FORM = f'must be {PATH_FORM}, or a list of these, or "*"'
 
 
 class Key(NamedTuple):
@@ -19,12 +47,40 @@ class Key(NamedTuple):
 
     name: str
     # Returns what is written there as the stream has it; ValueError says what is allowed.
-    read: Callable[[object], object]
+    read: Callable[[Any], object]
     # Another key, without which this one says nothing, and what that says.
     needs: str | None = None
     for_what: str = ""
     # The statistic that it changes, without which it says nothing either.
     statistic: str | None = None
+
+
+class WrongKey(ValueError):
+    """A key is wrong, or what stands behind it. The text names it.
+
+    So does `name`, for whoever looks for its line; that of a key of the third value is `value.2.scale`.
+    """
+
+    def __init__(self, name: str, text: str) -> None:
+        super().__init__(text)
+        self.name = name
+
+
+def read_keys(table: Mapping[str, object], keys: Mapping[str, Key], of_what: str) -> dict[str, Any]:
+    """Read what stands behind each key of a table. Raises WrongKey."""
+    read: dict[str, Any] = {}
+    for name, value in table.items():
+        if name not in keys:
+            allowed = ", ".join(keys)
+            raise WrongKey(name, f"{printable(name)} is no key of {of_what}: its keys are {allowed}")
+        try:
+            read[name] = keys[name].read(value)
+        except WrongKey:
+            raise
+        except ValueError as error:
+            shown = printable(str(value))
+            raise WrongKey(name, complaint(f"{name} = {shown}", str(error))) from None
+    return read
 
 
 def read_windows(texts: Iterable[str]) -> tuple[Window, ...]:
@@ -35,85 +91,107 @@ def read_windows(texts: Iterable[str]) -> tuple[Window, ...]:
     return found
 
 
-def _topic(value: object) -> str:
-    return check_topic_filter(_text(value, "must be an MQTT topic filter"))
+def as_values(tables: tuple[ValueTable, ...], defaults: Conversion) -> tuple[Value, ...]:
+    """Return the numbers in a message. What is not said of one alone, the stream says of all.
+
+    Raises WrongKey.
+    """
+    several = len(tables) > 1
+    values = tuple(
+        Value(
+            path=table.path,
+            name=table.name or (str(table.path) if several else ""),
+            conversion=defaults.but(table.own),
+        )
+        for table in tables
+    )
+    if several and not all(value.name for value in values):
+        raise WrongKey("value", "value: what is the whole message needs a name, if it is one of several")
+    if len({value.name for value in values}) < len(values):
+        raise WrongKey("value", "value: two of these have the same name; set another with name")
+    return values
 
 
-def _fields(value: object) -> tuple[FieldPath, ...] | None:
-    """Return the paths, None for every number there is."""
+def _values(value: object) -> tuple[ValueTable, ...] | None:
+    """Return where the numbers stand, None for every number there is."""
     if value == "*":
         return None
-    texts = _texts(value, f'must be {PATH_FORM}, or a list of these, or "*"')
-    paths = tuple(FieldPath.parse(text) for text in texts)
-    if not paths or len(set(paths)) < len(paths):  # what is written in two ways would count twice
+    tables = tuple(
+        _value(each, number) for number, each in enumerate(value if isinstance(value, list) else [value])
+    )
+    paths = [table.path for table in tables if table.name is None]
+    if not tables or len(set(paths)) < len(paths):  # what is written in two ways would count twice
         raise ValueError("must name at least one path, and each only once")
-    return paths
+    return tables
 
 
-def _time(value: object) -> FieldPath:
-    return FieldPath.parse(_text(value, f"must be {PATH_FORM}"))
-
-
-def _time_format(value: object) -> str:
-    if value not in TIME_FORMATS:
-        raise ValueError(f"must be one of {', '.join(TIME_FORMATS)}")
-    return str(value)
+def _value(value: object, number: int) -> ValueTable:
+    if not isinstance(value, dict):
+        return ValueTable(FieldPath.parse(read_text(value, _VALUE_FORM)))
+    try:
+        read = read_keys(value, VALUE_KEYS, "a value")
+    except WrongKey as error:
+        raise WrongKey(f"value.{number}.{error.name}", str(error)) from None
+    if "path" not in read:
+        raise WrongKey(f"value.{number}", f"value = {printable(str(value))} needs a path")
+    return ValueTable(read.pop("path"), read.pop("name", None), read)
 
 
 def _windows(value: object) -> tuple[Window, ...]:
-    return read_windows(_texts(value, "must be a window such as 5min, or a list of windows"))
+    return read_windows(read_texts(value, "must be a window such as 5min, or a list of windows"))
 
 
 def _statistics(value: object) -> tuple[str, ...]:
-    names = _texts(value, STATISTICS_FORM)
+    names = read_texts(value, STATISTICS_FORM)
     if not names or not all(map(is_statistic, names)) or len(set(names)) < len(names):
         raise ValueError(STATISTICS_FORM)
     return tuple(names)
 
 
-def _duration(value: object) -> float:
-    """Read a duration that is not 0, in seconds."""
-    seconds = parse_duration(_text(value, DURATION_FORM))
-    if not 0.001 <= seconds <= LONGEST_DURATION:
-        raise ValueError("must be a duration from 1ms to 366d, for example 1h")
-    return seconds
+def _by_name(*keys: Key) -> dict[str, Key]:
+    return {key.name: key for key in keys}
 
 
-def _share(value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
-        raise ValueError("must be a number from 0 to 1: the share of the reading before")
-    return float(value)
-
-
-def _switch(value: object) -> bool:
-    if not isinstance(value, bool):
-        raise ValueError("must be true or false, without quotation marks")
-    return value
-
-
-def _text(value: object, allowed: str) -> str:
-    if not isinstance(value, str):
-        raise ValueError(allowed)
-    return value
-
-
-def _texts(value: object, allowed: str) -> list[str]:
-    values = value if isinstance(value, list) else [value]
-    return [_text(each, allowed) for each in values]
-
-
-KEYS = {
-    key.name: key
-    for key in (
-        Key("topic", _topic),
-        Key("value", _fields),
-        Key("time", _time),
-        Key("time_format", _time_format, needs="time", for_what="which says where the time stands"),
-        Key("windows", _windows),
-        Key("statistics", _statistics),
-        Key("hold", _duration),
-        Key("reset_below", _share, statistic="rate"),
-        Key("per", _duration, statistic="rate"),
-        Key("overall", _switch),
-    )
-}
+_WHERE = "which says where the time stands"
+# What may be said of each number alone, or of all numbers of a stream: the attributes of a Conversion.
+CONVERSION_KEYS = _by_name(
+    Key("pattern", read_pattern),
+    Key("unit", read_label),
+    Key("decimal", choice_of(".", ",")),
+    Key("map", read_map),
+    Key("scale", read_scale),
+    Key("offset", read_decimal),
+    Key("range", read_range),
+    Key("device_class", read_label),
+)
+VALUE_KEYS = _by_name(Key("path", read_path), Key("name", read_name), *CONVERSION_KEYS.values())
+KEYS = _by_name(
+    Key("topic", read_topics),
+    Key("value", _values),
+    Key("time", read_path),
+    Key("time_format", read_time_format, needs="time", for_what=_WHERE),
+    Key("time_zone", read_time_zone, needs="time", for_what=_WHERE),
+    Key("bad_time", choice_of("reject", "arrival")),
+    Key("windows", _windows),
+    Key("statistics", _statistics),
+    Key("hold", read_duration),
+    Key("reset_below", read_share, statistic="rate"),
+    Key("per", read_duration, statistic="rate"),
+    Key("overall", read_switch),
+    Key("series", read_template),
+    Key("each", read_path),
+    Key("id", read_path),
+    *CONVERSION_KEYS.values(),
+    Key("include", read_paths),
+    Key("exclude", read_paths),
+    Key("format", read_format),
+    Key("type", read_types),
+    Key(
+        "endianness",
+        choice_of("be", "le"),
+        needs="type",
+        for_what="which says what the bytes are",
+    ),
+    Key("columns", read_columns),
+    Key("delimiter", read_delimiter),
+)

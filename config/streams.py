@@ -1,17 +1,20 @@
 """Streams: which topics are read, what in their messages is a reading, and which statistics are computed."""
 
 import tomllib
-from collections.abc import Callable, Iterable, Mapping
-from functools import partial
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from config.conversion import AS_IT_STANDS
 from config.field_path import FieldPath, topic_level
+from config.formats import FORMATS
 from config.quantities import Window
-from config.stream import DEFAULT_STATISTICS, RETENTION_MARGIN, Stream
-from config.stream_keys import KEYS, TIME_FORMATS, read_windows
-from config.text import complaint, printable
-from config.toml_lines import lines_of_keys
+from config.stream import DEFAULT_STATISTICS, RETENTION_MARGIN, Stream, Value
+from config.stream_checks import check_together, hidden, hidden_by
+from config.stream_keys import CONVERSION_KEYS, KEYS, WrongKey, as_values, read_keys, read_windows
+from config.stream_values import TIME_FORMATS
+from config.text import printable
+from config.toml_lines import line_of, lines_of_keys
 from config.topics import is_at_or_below, matches
 from models.statistics.registry import looks_before
 
@@ -22,10 +25,12 @@ __all__ = [
     "FieldPath",
     "InvalidStreams",
     "Stream",
+    "Value",
     "load_streams",
     "not_below",
     "read_windows",
     "stream_of",
+    "stream_of_series",
     "topic_level",
 ]
 
@@ -43,7 +48,7 @@ def load_streams(
     seconds, since the averages over all readings need them. No stream may be at or below `stats_topic`.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
         document = tomllib.loads(text)
     except (OSError, UnicodeDecodeError) as error:
         raise InvalidStreams(f"{path} cannot be read: {error}") from None
@@ -53,26 +58,50 @@ def load_streams(
     for name in document:
         if name != "stream":
             raise InvalidStreams(
-                f"{path}, line {lines.get((0, name), 1)}: {printable(name)} must not stand here: "
+                f"{path}, line {line_of(lines, 0, name)}: {printable(name)} must not stand here: "
                 "a stream file holds [[stream]] tables only"
             )
     tables = document.get("stream")
     if not isinstance(tables, list) or not tables or not all(isinstance(table, dict) for table in tables):
         raise InvalidStreams(f"{path} needs at least one [[stream]] table")
-    streams = []
+    streams: list[Stream] = []
+    line_of_filter: dict[str, int] = {}
     for number, table in enumerate(tables, start=1):
-        where = partial(_where, path, lines, number)
-        stream = _stream(table, windows, retention, where)
-        if is_at_or_below(stream.topic, stats_topic):
-            shown = printable(stream.topic)
-            raise InvalidStreams(f"{where('topic')}: topic = {shown} {not_below(stats_topic)}")
-        streams.append(stream)
+        try:
+            added = _streams(table, windows, retention)
+            for stream in added:
+                _check_topic(stream.topic, stats_topic, line_of_filter)
+        except WrongKey as error:
+            raise InvalidStreams(f"{path}, line {line_of(lines, number, error.name)}: {error}") from None
+        streams += added
+        line_of_filter |= dict.fromkeys((stream.topic for stream in added), line_of(lines, number, "topic"))
     return tuple(streams)
 
 
 def stream_of(streams: Iterable[Stream], topic: str) -> Stream | None:
     """Return the stream that a topic belongs to: the first whose filter matches it."""
     return next((stream for stream in streams if matches(stream.topic, topic)), None)
+
+
+def _check_topic(topic_filter: str, stats_topic: str, earlier: Mapping[str, int]) -> None:
+    """Check one filter, with the lines of those of `earlier` streams. Raises WrongKey."""
+    if is_at_or_below(topic_filter, stats_topic):
+        raise WrongKey("topic", f"topic = {printable(topic_filter)} {not_below(stats_topic)}")
+    if (by := hidden_by(topic_filter, tuple(earlier))) is not None:
+        raise WrongKey("topic", hidden(topic_filter, by, earlier[by]))
+
+
+def stream_of_series(streams: Sequence[Stream], name: str, topic: str, field: str) -> Stream | None:
+    """Return the stream that a series belongs to, which began with a message on `topic`.
+
+    Where the stream names its series, that topic may be read by none any more: another one has taken its
+    place. Then it belongs to the one stream that names its series, if there are not several.
+    """
+    found = stream_of(streams, topic)
+    if found is not None or name == (f"{topic}/{field}" if field else topic):
+        return found
+    naming = [stream for stream in streams if stream.series is not None]
+    return naming[0] if naming and all(stream.series == naming[0].series for stream in naming) else None
 
 
 def not_below(stats_topic: str) -> str:
@@ -82,36 +111,27 @@ def not_below(stats_topic: str) -> str:
     )
 
 
-def _stream(
-    table: Mapping[str, Any], windows: tuple[Window, ...], retention: float, where: Callable[[str], str]
-) -> Stream:
-    read: dict[str, Any] = {}
-    for name, value in table.items():
-        if name not in KEYS:
-            raise InvalidStreams(
-                f"{where(name)}: {printable(name)} is no key of a stream: its keys are {', '.join(KEYS)}"
-            )
-        try:
-            read[name] = KEYS[name].read(value)
-        except ValueError as error:
-            shown = printable(str(value))
-            raise InvalidStreams(f"{where(name)}: {complaint(f'{name} = {shown}', str(error))}") from None
-    if "topic" not in read:
-        raise InvalidStreams(f"{where('')}: this stream needs a topic")
-    for key in map(KEYS.__getitem__, read):
-        if key.needs is not None and key.needs not in read:
-            raise InvalidStreams(f"{where(key.name)}: {key.name} needs {key.needs}, {key.for_what}")
-        if key.statistic is not None and key.statistic not in read.get("statistics", DEFAULT_STATISTICS):
-            raise InvalidStreams(f"{where(key.name)}: {key.name} needs {key.statistic} among the statistics")
-    if "value" in read:
-        fields = read.pop("value")
-        read |= {"every_number": True} if fields is None else {"fields": fields}
-    read.setdefault("windows", windows)
-    longest = max(window.seconds for window in read["windows"])
+def _streams(table: Mapping[str, Any], windows: tuple[Window, ...], retention: float) -> list[Stream]:
+    """Return what one [[stream]] says: a stream for each of its topics. Raises WrongKey."""
+    given = read_keys(table, KEYS, "a stream")
+    read = FORMATS[given.get("format", "json")].defaults | given
+    check_together(given, read)
+    conversion = AS_IT_STANDS.but({name: read.pop(name) for name in CONVERSION_KEYS if name in read})
+    values = read.pop("value", ())
+    own_windows = read.pop("windows", windows)
+    longest = max(window.seconds for window in own_windows)
     # what was there when the longest window began must be known
     before = max(read.get("hold", 0.0), RETENTION_MARGIN if looks_before(read.get("statistics", ())) else 0.0)
-    return Stream(**read, retention=max(retention, longest + before + RETENTION_MARGIN))
-
-
-def _where(path: Path, lines: Mapping[tuple[int, str], int], table: int, name: str) -> str:
-    return f"{path}, line {lines.get((table, name), lines.get((table, ''), 1))}"
+    topics = read.pop("topic")
+    return [
+        Stream(
+            topic=topic,
+            windows=own_windows,
+            retention=max(retention, longest + before + RETENTION_MARGIN),
+            values=as_values(values or (), conversion),
+            every_number=values is None,
+            conversion=conversion,
+            **read,
+        )
+        for topic in topics
+    ]

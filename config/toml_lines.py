@@ -1,15 +1,20 @@
 """In which line of a stream file each key stands."""
 
 import tomllib
+from collections import Counter
+from collections.abc import Mapping
 
 
 def lines_of_keys(text: str) -> dict[tuple[int, str], int]:
     """Return in which line each key stands, by the number of its [[stream]]; `""` is that line itself.
 
-    The text is valid TOML. A statement of one line or several is the shortest piece that is valid alone.
+    A key in the third [[stream.value]] of its stream is `value.2.scale`, and its line itself `value.2`. The
+    text is valid TOML. A statement of one line or several is the shortest piece that is valid alone.
     """
     lines: dict[tuple[int, str], int] = {}
     table = begin = 0
+    prefix = ""
+    inner_tables: Counter[str] = Counter()
     rows = text.split("\n")
     for end in range(1, len(rows) + 1):
         statement = "\n".join(rows[begin:end])
@@ -20,13 +25,36 @@ def lines_of_keys(text: str) -> dict[tuple[int, str], int]:
         header = statement.lstrip().startswith("[")
         for name, value in names.items():
             if not header:
-                lines.setdefault((table, name), begin + 1)
+                lines.setdefault((table, prefix + name), begin + 1)
             elif name != "stream":
                 lines.setdefault((0, name), begin + 1)
             elif isinstance(value, list):
                 table += 1
+                prefix = ""
+                inner_tables.clear()
                 lines[table, ""] = begin + 1
-            else:  # [stream.name]
-                lines.update({(table, inner): begin + 1 for inner in value})
+            else:  # [stream.name] or [[stream.name]]
+                prefix = _inner(value, inner_tables)
+                for inner in value:
+                    lines.setdefault((table, inner), begin + 1)
+                lines[table, prefix.removesuffix(".")] = begin + 1
         begin = end
     return lines
+
+
+def line_of(lines: Mapping[tuple[int, str], int], table: int, name: str) -> int:
+    """Return the line of a key of a [[stream]], or else that of the nearest thing around it."""
+    while (table, name) not in lines and name:
+        name = name.rpartition(".")[0]
+    return lines.get((table, name), 1)
+
+
+def _inner(header: Mapping[str, object], inner_tables: Counter[str]) -> str:
+    """Return what the names of keys below a header begin with."""
+    prefix = ""
+    for name, value in header.items():
+        prefix += f"{name}."
+        if isinstance(value, list):
+            prefix += f"{inner_tables[name]}."
+            inner_tables[name] += 1
+    return prefix

@@ -79,6 +79,11 @@ def disjoint(topic_filters: Iterable[str]) -> tuple[str, ...]:
     return tuple(apart)
 
 
+def covers(one: str, other: str) -> bool:
+    """Whether the filter `one` matches every topic that the filter `other` matches."""
+    return _overlap(one, other) and _cover(one, other) == one
+
+
 def is_at_or_below(topic: str, root: str) -> bool:
     """Whether `topic` is `root` or lies below it."""
     return topic == root or topic.startswith(f"{root}/")

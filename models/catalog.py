@@ -30,6 +30,11 @@ class SeriesRow(NamedTuple):
     retention: float
 
 
+def usual_name(topic: str, field: str) -> str:
+    """Return how a series is named where its stream says nothing else."""
+    return f"{topic}/{field}" if field else topic
+
+
 class NewSeries:
     """The series that a batch begins; the catalog takes them in when the batch is committed.
 
@@ -37,23 +42,24 @@ class NewSeries:
     """
 
     def __init__(self) -> None:
-        self._rows: dict[tuple[str, str], SeriesRow] = {}
-        self._names: set[str] = set()
+        self._rows: list[SeriesRow] = []
+        self._ids: dict[tuple[str, str], int] = {}
+        self._by_name: dict[str, SeriesRow] = {}
         self._in_branch: dict[str, int] = {}
 
     def __iter__(self) -> Iterator[SeriesRow]:
-        return iter(self._rows.values())
+        return iter(self._rows)
 
     def __len__(self) -> int:
         return len(self._rows)
 
     def find(self, topic: str, field: str = "") -> int | None:
         """Return the negative id of a series that the batch begins, None if it begins no such one."""
-        row = self._rows.get((topic, field))
-        return None if row is None else row.id
+        return self._ids.get((topic, field))
 
-    def has_name(self, name: str) -> bool:
-        return name in self._names
+    def named(self, name: str) -> SeriesRow | None:
+        """Return the series of that name that the batch begins, None if it begins no such one."""
+        return self._by_name.get(name)
 
     def in_branch(self, branch: str) -> int:
         return self._in_branch.get(branch, 0)
@@ -65,8 +71,10 @@ class NewSeries:
 
     def add(self, row: SeriesRow, branch: str) -> None:
         """Put a series of a branch of topics among them, under the `next_id`."""
-        self._rows[row.topic, row.field] = row
-        self._names.add(row.name)
+        self._rows.append(row)
+        if row.name == usual_name(row.topic, row.field):
+            self._ids[row.topic, row.field] = row.id
+        self._by_name[row.name] = row
         self._in_branch[branch] = self.in_branch(branch) + 1
 
 
@@ -105,7 +113,8 @@ class Catalog:
         self._rows: dict[int, SeriesRow] = {}
         self._in_branch: Counter[str] = Counter()
         self._ids: dict[tuple[str, str], int] = {}
-        self._names: set[str] = set()
+        # None: there may be no more readings of it.
+        self._by_name: dict[str, int | None] = {}
         self.add(rows)
         # Event time of the newest reading (UTC epoch seconds), as far as it is known.
         self.newest: dict[int, float] = {}
@@ -120,18 +129,34 @@ class Catalog:
         return len(self._rows)
 
     def find(self, topic: str, field: str = "") -> int | None:
-        """Return the id of a series, if it is there and may have more readings."""
+        """Return the id of a series, if it is there, is named as usual and may have more readings."""
         return self._ids.get((topic, field))
+
+    def named(self, name: str) -> SeriesRow | None:
+        """Return the series of that name, if it is there and may have more readings."""
+        series = self._by_name.get(name)
+        return None if series is None else self._rows[series]
 
     def row(self, series: int) -> SeriesRow | None:
         return self._rows.get(series)
 
-    def begin(self, topic: str, field: str, since: float, retention: float, new: NewSeries) -> int:
+    def begin(
+        self,
+        topic: str,
+        field: str,
+        since: float,
+        retention: float,
+        new: NewSeries,
+        *,
+        name: str | None = None,
+    ) -> int:
         """Begin a series in a batch: put it among its `new` ones and return its negative id there.
 
-        The limits hold for the series of the catalog and of the batch together. Raises NoSuchSeries.
+        Without a `name` it is named as usual. The limits hold for the series of the catalog and of the batch
+        together. Raises NoSuchSeries.
         """
-        name = f"{topic}/{field}" if field else topic
+        if name is None:
+            name = usual_name(topic, field)
         there = len(self._rows) + len(new)
         if there >= self._limit:
             raise NoSuchSeries(
@@ -143,7 +168,7 @@ class Catalog:
             raise NoSuchSeries("name too long", f"{MOST_LEVELS} levels are allowed for a series")
         if (why := self._unpublishable(name)) is not None:
             raise NoSuchSeries("name not allowed", why)
-        if name in self._names or new.has_name(name):
+        if name in self._by_name or new.named(name) is not None:
             raise NoSuchSeries("name taken", f"{name} is another series")
         branch = self._branch(topic)
         in_branch = self._in_branch[branch] + new.in_branch(branch)
@@ -162,16 +187,18 @@ class Catalog:
         for row in rows:
             self._rows[row.id] = row
             self._in_branch[self._branch(row.topic)] += 1
-            self._names.add(row.name)
             # An earlier version took names that cannot be published. What comes for them now is refused
             # like that of new ones, so that those series age out.
-            if self._unpublishable(row.name) is None:
+            refused = self._unpublishable(row.name) is not None
+            self._by_name[row.name] = None if refused else row.id
+            if not refused and row.name == usual_name(row.topic, row.field):
                 self._ids[row.topic, row.field] = row.id
 
     def remove(self, row: SeriesRow) -> None:
         del self._rows[row.id]
-        self._ids.pop((row.topic, row.field), None)
-        self._names.discard(row.name)
+        if self._ids.get((row.topic, row.field)) == row.id:
+            del self._ids[row.topic, row.field]
+        self._by_name.pop(row.name, None)
         branch = self._branch(row.topic)
         self._in_branch[branch] -= 1
         if not self._in_branch[branch]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from config.quantities import Window
-from config.streams import RETENTION_MARGIN, Stream, stream_of
+from config.streams import RETENTION_MARGIN, Stream, stream_of_series
 from config.text import printable
 from models.catalog import SeriesRow
 from models.storage.records import Columns, Snapshot
@@ -62,7 +62,10 @@ class Audit:
         self._stored = stored
         self._read_at = read_at
         self._ahead = ahead
-        self._streams = {row.id: stream_of(streams, row.topic) for row in stored.series.values()}
+        self._streams = {
+            row.id: stream_of_series(streams, row.name, row.topic, row.field)
+            for row in stored.series.values()
+        }
         self._shortest_retention = min((row.retention for row in stored.series.values()), default=0.0)
 
     @property

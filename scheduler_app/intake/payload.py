@@ -5,7 +5,7 @@ import math
 import re
 from enum import StrEnum
 from hashlib import blake2b
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NamedTuple
 
 MAX_PAYLOAD = 65536
 # Where a reading stands, and its event time, unless a stream file names other fields.
@@ -14,6 +14,10 @@ NUMBER, EPOCHTIME = "number", "epochtime"
 # be able to keep the search busy for longer than it takes to read it once.
 _NUMBER = re.compile(r"[+-]?(?:\d++(?:\.\d*+)?|\.\d++)(?:[eE][+-]?\d++)?", re.ASCII)
 _NOT_FINITE = re.compile(r"[+-]?(?:nan|inf|infinity)", re.IGNORECASE)
+# What a home automation writes where a sensor says nothing.
+_NO_VALUES = frozenset({"", "unavailable", "unknown", "none", "null"})
+# What some devices put around a payload, and no JSON may hold: a byte order mark, and the end of a text in C.
+_AROUND = "\ufeff\0"
 _LONGEST_INTEGER = 40
 # Longer ids are stored as a digest.
 _LONGEST_ID = 64
@@ -34,6 +38,10 @@ class Reason(StrEnum):
     BAD_TIME = "no time"
     TOO_FAR_AHEAD = "too far ahead"
     TOO_MANY_NUMBERS = "too many numbers"
+    UNKNOWN_WORD = "unknown word"
+    OUT_OF_RANGE = "out of range"
+    NO_NAME = "no name for its series"
+    WRONG_FORMAT = "wrong format"
 
 
 class Rejected(Exception):
@@ -45,13 +53,18 @@ class Rejected(Exception):
         self.detail = detail
 
 
+class NothingToRead(Exception):
+    """The message says nothing: that is no error, and no reading either."""
+
+
 class Decoded(NamedTuple):
     """A reading whose series is not known yet, in the order of a Reading: see models/reading.py.
 
     `time` is its event time in UTC epoch seconds.
     """
 
-    # As it stands in the name of the series; empty where a message is one reading.
+    # What the name of the series has behind the topic, empty where a message is one reading; the whole name
+    # where the stream says how its series are named.
     field: str
     time: float
     value: float
@@ -59,7 +72,7 @@ class Decoded(NamedTuple):
 
 
 def decode(payload: bytes, arrived: float, latest: float) -> Decoded:
-    """Return the reading in `payload`, or raise Rejected.
+    """Return the reading in `payload`, or raise Rejected or NothingToRead.
 
     Taken are a JSON object with `number` and, optionally, `epochtime` (each a JSON number or a
     numeric string), and a plain number as text. Without a time of its own a reading has the time
@@ -69,9 +82,18 @@ def decode(payload: bytes, arrived: float, latest: float) -> Decoded:
     content = parse(payload)
     if not isinstance(content, dict):
         return Decoded("", arrived, number(content))
-    value = number(content.get(NUMBER))
-    reading_id = _reading_id(content.get("id"))
+    if (found := content.get(NUMBER)) is None:
+        raise no_number(content)
+    value = number(found)
+    reading_id = id_of(content.get("id"))
     return Decoded("", event_time(content.get(EPOCHTIME), arrived, latest), value, reading_id)
+
+
+def no_number(content: object) -> Rejected | NothingToRead:
+    """Return what is to be said of a message without a `number`: an empty one is no error."""
+    if content is None or (isinstance(content, dict | list) and (not content or NUMBER in content)):
+        return NothingToRead()
+    return Rejected(Reason.NO_NUMBER, f"looked for {NUMBER}")
 
 
 def event_time(found: object, arrived: float, latest: float, units: float = 1.0) -> float:
@@ -88,47 +110,101 @@ def event_time(found: object, arrived: float, latest: float, units: float = 1.0)
 
 
 def parse(payload: bytes) -> Any:
-    """Return what a payload holds as JSON, or a plain number as text. Raises Rejected."""
-    if len(payload) > MAX_PAYLOAD:
-        raise Rejected(Reason.TOO_LONG, f"{len(payload)} bytes, {MAX_PAYLOAD} are allowed")
-    try:
-        text = payload.decode()
-    except UnicodeDecodeError:
-        raise Rejected(Reason.NOT_UTF8) from None
+    """Return what a payload holds as JSON, or a plain number as text. Raises Rejected or NothingToRead."""
+    text = text_of(payload)
     try:
         return _DECODER.decode(text)
     except RecursionError:
         raise Rejected(Reason.TOO_DEEP) from None
     except ValueError:
-        return _plain_number(text)
+        return _no_json(text)
 
 
-def _plain_number(text: str) -> str:
-    stripped = text.strip()
-    if _NUMBER.fullmatch(stripped) or _NOT_FINITE.fullmatch(stripped):
-        return stripped  # `+21.5`, `.5` and `007` are no JSON, but numbers
+def parse_or_text(payload: bytes) -> Any:
+    """Return what a payload holds as JSON, or as its text. Raises Rejected or NothingToRead."""
+    try:
+        return parse(payload)
+    except Rejected as rejection:
+        if rejection.reason != Reason.NOT_JSON:
+            raise
+        text = _stripped(text_of(payload))
+        if text.startswith(("{", "[")):
+            raise  # it was to be JSON
+        return text
+
+
+def text_of(payload: bytes) -> str:
+    """Return the text of a payload that is not too long. Raises Rejected."""
+    if len(payload) > MAX_PAYLOAD:
+        raise Rejected(Reason.TOO_LONG, f"{len(payload)} bytes, {MAX_PAYLOAD} are allowed")
+    try:
+        return payload.decode()
+    except UnicodeDecodeError:
+        raise Rejected(Reason.NOT_UTF8) from None
+
+
+def _no_json(text: str) -> Any:
+    """Return what a payload holds that is no JSON as it stands."""
+    stripped = _stripped(text)
+    if len(stripped) < len(text.strip()):  # there was something around it
+        try:
+            return _DECODER.decode(stripped)
+        except RecursionError:
+            raise Rejected(Reason.TOO_DEEP) from None
+        except ValueError:
+            pass
+    unquoted = stripped[1:-1] if stripped[:1] == stripped[-1:] == "'" else stripped
+    if is_number(unquoted) or _NOT_FINITE.fullmatch(unquoted):
+        return unquoted  # `+21.5`, `.5` and `007` are no JSON, but numbers
+    if says_nothing(stripped):
+        raise NothingToRead
     raise Rejected(Reason.NOT_JSON)
 
 
+def _stripped(text: str) -> str:
+    return text.strip().strip(_AROUND).strip()
+
+
+def is_number(text: str) -> bool:
+    """Whether a text, without spaces around it, is a number."""
+    return _NUMBER.fullmatch(text) is not None
+
+
+def says_nothing(text: str) -> bool:
+    """Whether a text, without spaces around it, says that there is no value."""
+    return len(text) < 12 and text.lower() in _NO_VALUES
+
+
 def number(content: object, otherwise: Reason = Reason.NO_NUMBER) -> float:
-    """Return `content` as a finite float; what is no number at all is rejected as `otherwise`."""
+    """Return `content` as a finite float; what is no number at all is rejected as `otherwise`.
+
+    Where a number is expected, a text that says that there is none raises NothingToRead.
+    """
     if isinstance(content, float) and math.isfinite(content):
         return content  # as mostly
     if isinstance(content, bool):
         raise Rejected(Reason.BOOLEAN)
     if isinstance(content, str):
-        text = content.strip()
-        if _NUMBER.fullmatch(text):
-            content = float(text)
-        elif _NOT_FINITE.fullmatch(text):
-            raise Rejected(Reason.NOT_FINITE)
+        content = _number_of(content.strip(), otherwise)
     if isinstance(content, int):
         content = float(content)
     if not isinstance(content, float):
+        if otherwise == Reason.NO_NUMBER and (content is None or content == []):
+            raise NothingToRead
         raise Rejected(otherwise)
     if not math.isfinite(content):
         raise Rejected(Reason.NOT_FINITE)
     return content
+
+
+def _number_of(text: str, otherwise: Reason) -> float:
+    if _NUMBER.fullmatch(text):
+        return float(text)
+    if _NOT_FINITE.fullmatch(text):
+        raise Rejected(Reason.NOT_FINITE)
+    if otherwise == Reason.NO_NUMBER and says_nothing(text):
+        raise NothingToRead
+    raise Rejected(otherwise)
 
 
 def _integer(text: str) -> float | int:
@@ -136,7 +212,8 @@ def _integer(text: str) -> float | int:
     return int(text) if len(text) <= _LONGEST_INTEGER else float(text)
 
 
-def _reading_id(content: object) -> str | None:
+def id_of(content: object) -> str | None:
+    """Return the id of a reading that was found in its payload, None if it has none."""
     if isinstance(content, bool) or not isinstance(content, str | int) or content == "":
         return None
     text = str(content)
@@ -152,9 +229,6 @@ def _ahead(time: float, latest: float) -> str:
     return f"{time - latest:.0f} s more than allowed"
 
 
-def _refuse_constant(name: str) -> NoReturn:
-    raise Rejected(Reason.NOT_FINITE)
-
-
-# Made once: `json.loads` would make one for each payload, at the cost of decoding it.
-_DECODER = json.JSONDecoder(parse_int=_integer, parse_constant=_refuse_constant)
+# Made once: `json.loads` would make one for each payload, at the cost of decoding it. A NaN is refused where
+# it is looked at: beside it there may be a good reading.
+_DECODER = json.JSONDecoder(parse_int=_integer)

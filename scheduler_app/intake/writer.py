@@ -1,6 +1,7 @@
 """Turns a batch of messages into one transaction."""
 
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from loguru import logger
 
@@ -12,8 +13,8 @@ from models.reading import Reading
 from models.storage.batch import Batch, NewRejected
 from models.storage.errors import NotStored, StoreUnavailable, UnusableDatabase
 from models.storage.interface import WritingStore
-from scheduler_app.intake.fields import decode_fields
-from scheduler_app.intake.payload import Rejected, decode
+from scheduler_app.intake.fields import Decoder, decoder_of
+from scheduler_app.intake.payload import NothingToRead, Rejected, decode
 from scheduler_app.intake.redelivery import Redeliveries
 from scheduler_app.intake.sample import Sample
 from scheduler_app.log import LogLimit, log_unexpected
@@ -29,6 +30,13 @@ _REMEMBERED_DUPLICATES = 10_000
 _INTERNAL_ERROR = "internal error"
 
 
+class _Route(NamedTuple):
+    """The stream that a topic belongs to, and what reads its messages where they are not plain."""
+
+    stream: Stream
+    decode: Decoder | None
+
+
 class Writer:
     """Decides what each message is, and stores all of a batch or nothing of it."""
 
@@ -42,13 +50,14 @@ class Writer:
     ) -> None:
         """`feed` gets what has been stored, and the sequence of the last of it."""
         self._streams = settings.streams
+        self._decoders = {stream.topic: decoder_of(stream) for stream in settings.streams if not stream.plain}
         self._max_clock_skew = settings.max_clock_skew
         self._stats_topic = settings.stats_topic
         self._store = store
         self._redeliveries = redeliveries
         self._catalog = catalog
         self._feed = feed
-        self._stream_of_topic: dict[str, Stream | None] = {}
+        self._route_of_topic: dict[str, _Route | None] = {}
         # What was found out about the latest batch, and what it changes in the table of deliveries.
         self._arrival = redeliveries.look_at(())
         self._rows = redeliveries.forgotten()
@@ -61,19 +70,19 @@ class Writer:
         """Return what is to be stored of `messages`; if they are `unstorable`, that they are rejected.
 
         Each message, and each reading of one that holds several, counts as received, and as exactly
-        one of stored, duplicates, late, rejected, retained. What belongs to no stream is no input,
-        our own output among it, and counts as nothing.
+        one of stored, duplicates, late, rejected, retained, ignored. What belongs to no stream is no
+        input, our own output among it, and counts as nothing.
         """
         batch = Batch()
         self._arrival = self._redeliveries.look_at(messages)
         repeated = self._arrival.repeated
         for place, message in enumerate(messages):
             try:
-                stream = self._stream(message.topic)
+                route = self._route(message.topic)
                 if unstorable:
                     self._reject(message, _INTERNAL_ERROR, "it cannot be stored", batch)
-                elif stream is not None:
-                    self._sort(message, stream, batch, repeated=place in repeated)
+                elif route is not None:
+                    self._sort(message, route, batch, repeated=place in repeated)
             except MemoryError:
                 raise  # no fault of the message
             except Exception as error:  # noqa: BLE001 - it would come again with the message after a restart
@@ -146,18 +155,19 @@ class Writer:
         self._store.forget_deliveries(self._redeliveries.all_rows())
         self._redeliveries.forget_everything()
 
-    def _stream(self, topic: str) -> Stream | None:
-        if topic in self._stream_of_topic:
-            return self._stream_of_topic[topic]
+    def _route(self, topic: str) -> _Route | None:
+        if topic in self._route_of_topic:
+            return self._route_of_topic[topic]
         ours = is_at_or_below(topic, self._stats_topic)
         stream = None if ours else stream_of(self._streams, topic)
+        route = None if stream is None else _Route(stream, self._decoders.get(stream.topic))
         if len(topic) <= LONGEST_NAME:
-            if len(self._stream_of_topic) >= _REMEMBERED_TOPICS:
-                self._stream_of_topic.clear()
-            self._stream_of_topic[topic] = stream
-        return stream
+            if len(self._route_of_topic) >= _REMEMBERED_TOPICS:
+                self._route_of_topic.clear()
+            self._route_of_topic[topic] = route
+        return route
 
-    def _sort(self, message: Message, stream: Stream, batch: Batch, *, repeated: bool) -> None:
+    def _sort(self, message: Message, route: _Route, batch: Batch, *, repeated: bool) -> None:
         """Put `message` where it belongs in `batch`; what is a new reading only the store can count."""
         if message.retained:
             batch.counts["retained"] += 1  # an old message, sent because we subscribed
@@ -165,19 +175,22 @@ class Writer:
             batch.counts["duplicates"] += 1
         else:
             try:
-                self._decode(message, stream, batch)
+                self._decode(message, route, batch)
+            except NothingToRead:
+                batch.counts["ignored"] += 1
             except Rejected as rejection:
                 self._reject(message, rejection.reason, rejection.detail, batch)
 
-    def _decode(self, message: Message, stream: Stream, batch: Batch) -> None:
+    def _decode(self, message: Message, route: _Route, batch: Batch) -> None:
+        stream, decode_message = route
         latest = message.arrived + self._max_clock_skew
-        if stream.plain:
+        if decode_message is None:
             field, time, value, reading_id = decode(message.payload, message.arrived, latest)
             series = self._series(message, stream, field, time, batch)
             if series is not None:
                 batch.readings.append(Reading(series, time, value, reading_id))
             return
-        readings, rejections = decode_fields(message.payload, stream, message.arrived, latest)
+        readings, rejections = decode_message(message.payload, message.topic, message.arrived, latest)
         for field, time, value, reading_id in readings:
             series = self._series(message, stream, field, time, batch)
             if series is not None:
@@ -194,6 +207,8 @@ class Writer:
             batch.counts["late"] += 1
             return None
         topic = message.topic
+        if stream.series is not None:
+            return self._named_series(message, stream, field, time, batch)
         series = self._catalog.find(topic, field)
         if series is not None:
             return series
@@ -205,6 +220,27 @@ class Writer:
         except NoSuchSeries as error:
             self._reject(message, error.reason, error.detail, batch)
             return None
+
+    def _named_series(
+        self, message: Message, stream: Stream, name: str, time: float, batch: Batch
+    ) -> int | None:
+        """Return the series of that name, which a reading begins if there is none.
+
+        None if it cannot be stored; then it is counted as what it is.
+        """
+        row = self._catalog.named(name) or batch.series.named(name)
+        if row is None:
+            try:
+                return self._catalog.begin(message.topic, "", time, stream.retention, batch.series, name=name)
+            except NoSuchSeries as error:
+                self._reject(message, error.reason, error.detail, batch)
+                return None
+        route = self._route(row.topic)
+        if route is None or route.stream is stream or route.stream.series == stream.series:
+            return row.id
+        detail = f"{name} is a series of {route.stream.topic}, whose stream names its series otherwise"
+        self._reject(message, "name taken", detail, batch)
+        return None
 
     def _reject(self, message: Message, reason: str, detail: str, batch: Batch) -> None:
         batch.counts["rejected"] += 1

@@ -5,7 +5,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 # Every message received is counted as exactly one of these.
-ENDINGS = ("stored", "duplicates", "rejected", "late", "retained")
+ENDINGS = ("stored", "duplicates", "rejected", "late", "retained", "ignored")
 COUNTERS = ("received", *ENDINGS, "pruned")
 
 
@@ -45,6 +45,8 @@ class Metrics(NamedTuple):
     rejected: int = 0
     late: int = 0
     retained: int = 0
+    # Messages that have nothing to read.
+    ignored: int = 0
     pruned: int = 0
     # The latest one, None before the first.
     tick: TickMark | None = None

@@ -75,6 +75,7 @@ class Monitor:
             rejected=counters.get("rejected", 0),
             late=counters.get("late", 0),
             retained=counters.get("retained", 0),
+            ignored=counters.get("ignored", 0),
             pruned=counters.get("pruned", 0),
             tick=tick,
             series=len(self._catalog),

@@ -5,7 +5,7 @@ from functools import partial
 
 from config.quantities import Window, whole_milliseconds
 from config.settings import Settings
-from config.streams import DEFAULT_STATISTICS, Stream, stream_of
+from config.streams import DEFAULT_STATISTICS, Stream, stream_of_series
 from config.topics import shared_levels
 from models.catalog import Catalog, SeriesRow
 from models.statistics.all_series import Layout
@@ -25,7 +25,7 @@ def open_catalog(settings: Settings, store: Store) -> Catalog:
     """
     rows = []
     for row in store.series():
-        stream = stream_of(settings.streams, row.topic)
+        stream = stream_of_series(settings.streams, row.name, row.topic, row.field)
         retention = row.retention if stream is None else stream.retention
         if retention != row.retention:
             store.set_retention(row.id, retention)
@@ -59,7 +59,7 @@ def rolling_statistics(
         row = catalog.row(series)
         if row is None:
             return None
-        stream = stream_of(settings.streams, row.topic)
+        stream = stream_of_series(settings.streams, row.name, row.topic, row.field)
         return row, default if stream is None else plans[stream.topic]
 
     grid = Grid([length for _, length in overall] + [*lengths, ahead, every])

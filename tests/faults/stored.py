@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests.support.waiting import TIMEOUT
 
-ENDINGS = ("stored", "duplicates", "rejected", "late", "retained")
+ENDINGS = ("stored", "duplicates", "rejected", "late", "retained", "ignored")
 # The id of the reading that is sent last of all, and is no part of any load.
 LAST = "the last one"
 

@@ -20,8 +20,10 @@ import pytest
 from loguru import logger
 
 from config.broker_address import BrokerAddress, hide_password
+from config.pattern import Pattern
 from config.quantities import Window
-from config.streams import FieldPath, Stream, topic_level
+from config.streams import FieldPath, Stream, Value, topic_level
+from config.template import Template
 from config.text import printable
 from config.topics import check_topic, check_topic_filter, disjoint, is_at_or_below, matches, unpublishable
 from models.catalog import LONGEST_NAME, Catalog, NewSeries, NoSuchSeries
@@ -29,12 +31,13 @@ from models.storage.connection import writing_database
 from models.storage.opening import prepare
 from models.storage.store import Store
 from scheduler_app.errors import CommandError
-from scheduler_app.intake.fields import decode_fields
-from scheduler_app.intake.payload import MAX_PAYLOAD, Rejected, decode
+from scheduler_app.intake.fields import decoder_of
+from scheduler_app.intake.payload import MAX_PAYLOAD, NothingToRead, Rejected, decode
 from scheduler_app.management import build_parser, load_command
 from scheduler_app.mqtt.message import Message
 from scheduler_app.publishing.messages import InvalidMessage, parse_series
 from tests.unit.messages import NOW, message
+from tests.unit.stream_reading import stream_of
 from tests.unit.writers import writer_on
 
 ROOT = Path(__file__).parents[2]
@@ -45,7 +48,7 @@ MOST_TIMES_THE_WORK = 9.0
 NOTICEABLE = 0.001
 # A number in a list takes some tens of bytes for two of its text.
 MOST_MEMORY = 500
-REFUSALS = (Rejected, InvalidMessage)
+REFUSALS = (Rejected, NothingToRead, InvalidMessage)
 
 
 def spent(work: Callable[[], object]) -> float:
@@ -136,9 +139,40 @@ FIELDS: dict[str, Callable[[int], bytes]] = PAYLOADS | {
 }
 STREAMS = {
     "every number": Stream("#", (), 1.0, every_number=True),
-    "some fields": Stream("#", (), 1.0, fields=(FieldPath(("a",)), FieldPath(("a", "0", "b")))),
-    "a long path": Stream("#", (), 1.0, fields=(FieldPath(("0",) * 1000), FieldPath(("9" * 5000,)))),
-    "a date": Stream("#", (), 1.0, (), (FieldPath(("a",)),), time=FieldPath(("t",)), time_format="iso8601"),
+    "some fields": Stream(
+        "#", (), 1.0, values=(Value(FieldPath(("a",)), "a"), Value(FieldPath(("a", "0", "b")), "b"))
+    ),
+    "a long path": Stream(
+        "#", (), 1.0, values=(Value(FieldPath(("0",) * 1000), "0"), Value(FieldPath(("9" * 5000,)), "9"))
+    ),
+    "a date": Stream(
+        "#", (), 1.0, (), (Value(FieldPath(("a",))),), time=FieldPath(("t",)), time_format="iso8601"
+    ),
+}
+# Streams as a file has them, by what is to be searched in their messages.
+GRAMMAR = {
+    "a pattern": r"pattern = '([+-]?\d+\.?\d*) W'",
+    "a pattern in a field": "value = \"a\"\npattern = '.*,.*,([0-9.]+)'",
+    "words and units": 'value = "*"\nmap = { ON = 1 }\nunit = "W"\ndecimal = ","\nexclude = "b"',
+    "elements": 'each = "."\nvalue = "a"\nseries = "{topic}/{each}/{n}"',
+    "every number of elements": 'each = "."\nvalue = "*"\nseries = "{each}"',
+    "a date by a pattern": 'value = "a"\ntime = "t"\ntime_format = "%d.%m.%Y %H:%M"\ntime_zone = "local"',
+    "a date of a mail": 'value = "a"\ntime = "t"\ntime_format = "rfc2822"\nscale = 0.1',
+    "CSV": 'format = "csv"\nvalue = "1"',
+    "InfluxDB": 'format = "influx"\nvalue = "*"\nseries = "{measurement}"',
+    "SenML": 'format = "senml"',
+}
+# What only formats of other payloads have to do with.
+OTHER_PAYLOADS = FIELDS | {
+    "columns": lambda size: filled(size, b"1,"),
+    "rows": lambda size: filled(size, b"1,2\n"),
+    "quotes": lambda size: filled(size, b'"'),
+    "backslashes": lambda size: filled(size, b"\\"),
+    "tags": lambda size: filled(size, b",a=b", b"m", b" c=1"),
+    "points": lambda size: filled(size, b"m a=1\n"),
+    "fields": lambda size: filled(size, b",a=1", b"m a=1", b",,"),
+    "fields of text": lambda size: filled(size, b',a="x"', b"m a=1", b'"'),
+    "records": lambda size: filled(size, b'{"bn":"aaaaaaaa","n":"b","v":1},', b"[", b'{"v":1}]'),
 }
 TEXTS = {
     "digits": "1",
@@ -165,6 +199,8 @@ READERS: dict[str, Callable[[str], object]] = {
     "is_at_or_below": lambda text: is_at_or_below(text, "STATS"),
     "topic_level": topic_level,
     "FieldPath": FieldPath.parse,
+    "Template": Template.parse,
+    "Pattern": Pattern.parse,
     "Window": Window.parse,
     "BrokerAddress": BrokerAddress.parse,
     "hide_password": hide_password,
@@ -188,11 +224,28 @@ def test_no_payload_keeps_us_busy(payload: Callable[[int], bytes]) -> None:
 @pytest.mark.parametrize("payload", FIELDS.values(), ids=FIELDS)
 @pytest.mark.parametrize("stream", STREAMS.values(), ids=STREAMS)
 def test_no_payload_with_fields_keeps_us_busy(stream: Stream, payload: Callable[[int], bytes]) -> None:
+    read = decoder_of(stream)
+
     def work_on(size: int) -> Callable[[], object]:
         content = payload(size)
-        return lambda: decode_fields(content, stream, NOW, NOW + 30)
+        return lambda: read(content, "a/b", NOW, NOW + 30)
 
     # names of series are bounded: what costs their length each time grows until they are full
+    assert_linear(work_on, MAX_PAYLOAD, shortest=4 * LONGEST_NAME)
+    assert_memory_is_bounded(work_on(MAX_PAYLOAD), MAX_PAYLOAD)
+
+
+@pytest.mark.parametrize("payload", OTHER_PAYLOADS.values(), ids=OTHER_PAYLOADS)
+@pytest.mark.parametrize("text", GRAMMAR.values(), ids=GRAMMAR)
+def test_no_payload_keeps_a_stream_file_busy(
+    tmp_path: Path, text: str, payload: Callable[[int], bytes]
+) -> None:
+    read = decoder_of(stream_of(tmp_path / "streams.toml", text))
+
+    def work_on(size: int) -> Callable[[], object]:
+        content = payload(size)
+        return lambda: read(content, "a/b", NOW, NOW + 30)
+
     assert_linear(work_on, MAX_PAYLOAD, shortest=4 * LONGEST_NAME)
     assert_memory_is_bounded(work_on(MAX_PAYLOAD), MAX_PAYLOAD)
 

@@ -42,6 +42,34 @@ def test_a_series_is_found_by_its_topic_and_field() -> None:
     assert len(known) == 2
 
 
+def test_a_series_that_is_named_otherwise_is_found_by_its_name_alone() -> None:
+    otherwise = SeriesRow(4, "attic", "home/attic", "", 1.5, 2100)
+    usual = SeriesRow(5, "home/attic", "home/attic", "", 1.5, 2100)
+    for rows in ((otherwise, usual), (usual, otherwise)):
+        known = catalog(*rows)
+        assert known.find("home/attic") == 5
+        assert (known.named("attic"), known.named("home/attic")) == (otherwise, usual)
+        assert known.named("x") is None
+        known.remove(otherwise)
+        assert (known.find("home/attic"), known.named("attic")) == (5, None)
+    new = NewSeries()
+    known = catalog()
+    assert known.begin("home/attic", "", 1.5, 2100, new, name="attic") == -1
+    assert new.find("home/attic") is None
+    begun = new.named("attic")
+    assert begun is not None
+    assert begun.id == -1
+    assert known.begin("home/attic", "", 1.5, 2100, new) == -2
+    assert [row.name for row in new] == ["attic", "home/attic"]
+
+
+def test_a_series_whose_name_cannot_be_published_gets_no_more_readings_by_its_name() -> None:
+    row = SeriesRow(4, "$state", "a", "", 1.5, 2100)
+    known = Catalog([row], 100, unpublishable=lambda name: "no" if name.startswith("$") else None)
+    assert known.named("$state") is None
+    assert list(known) == [row]
+
+
 def test_a_series_is_named_for_its_topic_and_the_field_below_it() -> None:
     known = catalog()
     plain = begin(known, "home/attic", "", 1.5, 2100)

@@ -13,6 +13,7 @@ from config.streams import (
     FieldPath,
     InvalidStreams,
     Stream,
+    Value,
     load_streams,
     stream_of,
 )
@@ -62,7 +63,10 @@ def test_every_key_is_read(path: Path) -> None:
         windows=(Window("5min", 300.0), Window("24h", 86400.0)),
         retention=87000.0,
         statistics=("avg", "p99.9", "rate"),
-        fields=(FieldPath(("ENERGY", "Power")), FieldPath(("ENERGY", "Total"))),
+        values=(
+            Value(FieldPath(("ENERGY", "Power")), "ENERGY/Power"),
+            Value(FieldPath(("ENERGY", "Total")), "ENERGY/Total"),
+        ),
         every_number=False,
         time=FieldPath(("Time",)),
         time_format="iso8601",
@@ -74,7 +78,7 @@ def test_what_is_left_out_is_as_without_a_file(path: Path) -> None:
     [stream] = load(path, '[[stream]]\ntopic = "DATA"')
     assert stream == Stream("DATA", WINDOWS, 2100.0)
     assert stream.plain
-    assert (stream.statistics, stream.fields, stream.time, stream.time_format) == (("avg",), (), None, "s")
+    assert (stream.statistics, stream.values, stream.time, stream.time_format) == (("avg",), (), None, "s")
     assert (stream,) == load_settings({"topic": "DATA", "windows": "1min,30min"}).streams
 
 
@@ -82,7 +86,7 @@ def test_a_single_text_is_a_list_of_one(path: Path) -> None:
     [stream] = load(
         path, '[[stream]]\ntopic="a"\nvalue="temperature"\nwindows="1h"\nstatistics="median"\ntime="t"'
     )
-    assert stream.fields == (FieldPath(("temperature",)),)
+    assert stream.values == (Value(FieldPath(("temperature",))),)
     assert stream.windows == (Window("1h", 3600.0),)
     assert stream.statistics == ("median",)
 
@@ -90,10 +94,10 @@ def test_a_single_text_is_a_list_of_one(path: Path) -> None:
 def test_a_star_is_every_number(path: Path) -> None:
     [stream] = load(path, '[[stream]]\ntopic="a"\nvalue="*"')
     assert stream.every_number
-    assert stream.fields == ()
+    assert stream.values == ()
     assert not stream.plain
-    [named] = load(path, '[[stream]]\ntopic="a"\nvalue=["*"]')  # in a list it is a field of this name
-    assert (named.every_number, named.fields) == (False, (FieldPath(("*",)),))
+    [named] = load(path, '[[stream]]\ntopic="a"\nvalue="/*"')  # a field of this name
+    assert (named.every_number, named.values) == (False, (Value(FieldPath(("*",))),))
 
 
 @pytest.mark.parametrize("time_format", ["s", "ms", "us", "ns", "iso8601"])
@@ -175,10 +179,10 @@ def test_the_shipped_file_works_as_it_stands() -> None:
     assert [stream.topic for stream in settings.streams] == [
         *("zigbee2mqtt/+", "tele/+/SENSOR", "home/#", "DATA")
     ]
-    assert zigbee.fields == (FieldPath(("temperature",)), FieldPath(("humidity",)))
+    assert [value.name for value in zigbee.values] == ["temperature", "humidity"]
     assert (zigbee.time, zigbee.time_format) == (FieldPath(("last_seen",)), "iso8601")
     assert zigbee.retention == 86400 + 300 + 300
-    assert tasmota.fields == (FieldPath(("ENERGY", "Power")), FieldPath(("ENERGY", "Total")))
+    assert [value.path.keys for value in tasmota.values] == [("ENERGY", "Power"), ("ENERGY", "Total")]
     assert home.plain
     assert data == Stream("DATA", settings.windows, settings.retention)
 
@@ -193,8 +197,10 @@ def test_the_shipped_file_is_named_in_its_own_first_lines() -> None:
     [
         ('topic = "a/#/b"', "topic = a/#/b must have + alone between slashes"),
         ('topic = ""', "topic =  must be 1 to 65535 bytes of UTF-8"),
-        ("topic = 5", "topic = 5 must be an MQTT topic filter"),
-        ('topic = ["a"]', "topic = ['a'] must be an MQTT topic filter"),
+        ("topic = 5", "topic = 5 must be an MQTT topic filter, or a list of these"),
+        ("topic = [5]", "topic = [5] must be an MQTT topic filter, or a list of these"),
+        ("topic = []", "topic = [] must name at least one topic filter, and each only once"),
+        ('topic = ["a", "a"]', "must name at least one topic filter, and each only once"),
         (
             'topic = "STATS"',
             "topic = STATS must not be at or below STATS_TOPIC=STATS",
@@ -211,14 +217,24 @@ def test_the_shipped_file_is_named_in_its_own_first_lines() -> None:
         ('value = "/"', "value = / must be a dotted path"),
         ('value = "/a//b"', "value = /a//b must be a dotted path"),
         ("value = [1]", "value = [1] must be a dotted path such as ENERGY.Power, or a JSON Pointer "),
-        ("value = {a = 1}", "value = {'a': 1} must be a dotted path"),
+        ("value = {a = 1}", "a is no key of a value: its keys are path, name, pattern"),
+        ('value = {name = "a"}', "value = {'name': 'a'} needs a path"),
         ("value = true", "value = True must be a dotted path"),
         ("time = 3", "time = 3 must be a dotted path"),
         ('time = ["a"]', "time = ['a'] must be a dotted path"),
         ('time = "a."', "time = a. must be a dotted path"),
-        ('time_format = "min"', "time_format = min must be one of s, ms, us, ns, iso8601"),
-        ("time_format = 1", "time_format = 1 must be one of s, ms, us, ns, iso8601"),
-        ('time_format = ["s"]', "time_format = ['s'] must be one of s, ms, us, ns, iso8601"),
+        (
+            'time_format = "min"',
+            "time_format = min must be one of s, ms, us, ns, iso8601, rfc2822, or a pattern for a date",
+        ),
+        (
+            "time_format = 1",
+            "time_format = 1 must be one of s, ms, us, ns, iso8601, rfc2822, or a pattern for a date",
+        ),
+        (
+            'time_format = ["s"]',
+            "time_format = ['s'] must be one of s, ms, us, ns, iso8601, rfc2822, or a pattern for a date",
+        ),
         ('time_format = "ms"', "time_format needs time, which says where"),
         ("windows = []", "windows = [] must name at least one window, and each only once"),
         ('windows = ["1min", "1 min"]', "must name at least one window, and each only once"),
@@ -247,7 +263,7 @@ def test_the_shipped_file_is_named_in_its_own_first_lines() -> None:
         ("overall = 0", "overall = 0 must be true or false"),
         (
             'colour = "red"',
-            "colour is no key of a stream: its keys are topic, value, time, time_format, windows, statistics",
+            "colour is no key of a stream: its keys are topic, value, time, time_format, time_zone, ",
         ),
         (
             'time-format = "s"',
@@ -380,7 +396,7 @@ def test_a_mistake_in_the_file_is_a_mistake_of_the_settings(path: Path) -> None:
     path.write_text("[[stream]]\ntopic = 3")
     with pytest.raises(InvalidSettings) as caught:
         load_settings({"streams_file": str(path)})
-    assert str(caught.value) == f"{path}, line 2: topic = 3 must be an MQTT topic filter"
+    assert str(caught.value) == f"{path}, line 2: topic = 3 must be an MQTT topic filter, or a list of these"
 
 
 def test_the_file_takes_the_place_of_the_topics(path: Path) -> None:

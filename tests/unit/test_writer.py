@@ -100,13 +100,22 @@ def test_a_retained_copy_is_no_reading(writer: Writer, path: Path) -> None:
 
 
 def test_a_message_that_is_no_reading_is_kept_with_its_reason(writer: Writer, path: Path) -> None:
-    store_all(writer, [message(b"\xff\x00", "a/b"), message(b"", "c"), message(b"5", "d")])
+    store_all(writer, [message(b"\xff\x00", "a/b"), message(b"?", "c"), message(b"5", "d")])
     assert rows(path, REJECTED) == [
         ("a/b", b"\xff\x00", 2, "not UTF-8", "", NOW),
-        ("c", b"", 0, "not JSON", "", NOW),
+        ("c", b"?", 1, "not JSON", "", NOW),
     ]
     assert rows(path, READINGS) == [("d", NOW, 5)]
     assert counts(path) == {"received": 3, "stored": 1, "rejected": 2}
+
+
+def test_a_message_that_says_nothing_is_counted_and_makes_no_noise(
+    writer: Writer, path: Path, log_lines: list[str]
+) -> None:
+    store_all(writer, [message(b"", "a"), message(b"null", "a"), message(b"unavailable", "a")])
+    assert counts(path) == {"received": 3, "ignored": 3}
+    assert rows(path, REJECTED) == []
+    assert log_lines == []
 
 
 def test_a_flood_of_rejected_messages_is_counted_and_leaves_a_sample(writer: Writer, path: Path) -> None:
