@@ -1,6 +1,7 @@
 """What is known of one series from what was published of it."""
 
 import math
+import sys
 from array import array
 from collections.abc import Iterator
 
@@ -19,7 +20,7 @@ class Entry:
 
     def __init__(self, message: SeriesMessage, size: int) -> None:
         """`size`: of topic and payload, in bytes."""
-        self.message = message
+        self.message = _with_shared_names(message)
         self.size = size
         self.key: Key = natural_key(message.series)
         self.folded = message.series.casefold()
@@ -32,7 +33,7 @@ class Entry:
         self.size = size
         if message == self.message:
             return False  # the same message, sent again on a new connection
-        self.message = message
+        self.message = _with_shared_names(message)
         self._remember()
         return True
 
@@ -56,3 +57,13 @@ class Entry:
         value = self.shown(shortest)
         self._trend.append(math.nan if value is None else value)
         del self._trend[:-TREND]
+
+
+def _with_shared_names(message: SeriesMessage) -> SeriesMessage:
+    """Return a message whose names of windows and statistics are those of all others: they take memory."""
+    share = sys.intern
+    windows = {
+        share(window): {share(name): value for name, value in statistics.items()}
+        for window, statistics in message.windows.items()
+    }
+    return message._replace(windows=windows)

@@ -23,7 +23,7 @@ def natural_key(name: str) -> Key:
         elif part:
             key.append((1, 0, part))
     # names that differ only in zeros or in capitals still have one order
-    return (*key, (2, 0, name))
+    return (*key, (-1, 0, name))
 
 
 def search_words(text: str) -> tuple[str, ...]:

@@ -14,7 +14,6 @@ from scheduler_app.web.answers import as_text
 from scheduler_app.web.guard import OPEN
 from scheduler_app.web.health import Health
 from scheduler_app.web.live import LiveStatistics
-from scheduler_app.web.metrics import CONTENT_TYPE, STATISTICS, matching, own_metrics, series_metrics
 from scheduler_app.web.parameters import Parameters, WrongRequest
 from scheduler_app.web.stored import StoredReadings
 
@@ -43,6 +42,9 @@ class Watching:
         ]
 
     async def metrics(self, request: Request) -> Response:
+        # only where Prometheus asks: the library takes memory
+        from scheduler_app.web.metrics import own_metrics
+
         kept: Counter[str] = Counter()
         try:
             for number, reason, _ in await self._stored.ask(lambda stored: stored.rejected_counts()):
@@ -52,6 +54,8 @@ class Watching:
         return _samples(own_metrics(self._health.facts(kept)))
 
     async def series(self, request: Request) -> Response:
+        from scheduler_app.web.metrics import STATISTICS, matching, series_metrics
+
         given = Parameters(request.query_params.multi_items())
         topic_filters = given.several("match", check_topic_filter)
         statistics = given.take("statistics", _statistics, STATISTICS)
@@ -82,6 +86,8 @@ class Watching:
 
 
 def _samples(text: bytes) -> Response:
+    from scheduler_app.web.metrics import CONTENT_TYPE
+
     return Response(text, headers={"cache-control": "no-store"}, media_type=CONTENT_TYPE)
 
 
