@@ -148,7 +148,8 @@ class Api:
 
     async def listen(self, request: Request) -> Response:
         Parameters(request.query_params.multi_items()).end()
-        return self._events.listen()
+        # a stream without a body would have no end
+        return self._events.listen() if request.method == "GET" else as_text("", kind="text/event-stream")
 
     def _windows_of(self, name: str) -> tuple[Window, ...]:
         """Return the windows that are published of a series; those of the settings if nothing is."""
