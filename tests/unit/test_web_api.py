@@ -266,6 +266,14 @@ def test_an_address_that_there_is_not(found: Pages) -> None:
         assert found.client.get(address).status_code == 404
 
 
+@pytest.mark.parametrize("address", ["/static", "/api/v1", "/api/v1/health/", "/metrics/", "/static/"])
+def test_nobody_is_sent_to_another_address(found: Pages, address: str) -> None:
+    """Behind a proxy it would be none."""
+    answer = found.client.get(address, follow_redirects=False)
+    assert answer.status_code == 404
+    assert "location" not in answer.headers
+
+
 def test_the_page_is_asked_for_anew_each_time(found: Pages) -> None:
     page = found.client.get("/")
     assert page.headers["content-type"] == "text/html; charset=utf-8"
