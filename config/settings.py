@@ -1,6 +1,8 @@
 """Every setting: read once, from flags, the environment and `.env`, and validated before use."""
 
+import re
 from collections.abc import Callable, Iterable, Mapping
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -14,6 +16,10 @@ from config.text import complaint, printable
 from config.topics import check_topic, check_topic_filter, is_at_or_below
 
 DEFAULT_WINDOWS = "1min,5min,30min"
+# In WEB_ALLOWED_HOSTS: whatever the name is.
+ANY_HOST = "*"
+_HOST_NAME = re.compile(r"(?!-)[\w-]{1,63}(?:\.[\w-]{1,63})*\.?", re.ASCII)
+_TOKEN = re.compile(r"[!-~]{16,256}")
 
 
 class InvalidSettings(Exception):
@@ -70,6 +76,34 @@ def _whole_number(value: object) -> int:
     if not str(value).isdecimal() or not 1 <= int(str(value)) <= 1_000_000:
         raise ValueError("must be a whole number from 1 to 1000000")
     return int(str(value))
+
+
+def _host(value: object) -> str:
+    host = str(value).strip().strip("[]")
+    try:
+        return str(ip_address(host))
+    except ValueError:
+        if not _HOST_NAME.fullmatch(host):
+            raise ValueError("must be an IP address, such as 127.0.0.1, or the name of a host") from None
+    return host.lower().removesuffix(".")
+
+
+def _hosts(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    return (ANY_HOST,) if value.strip() == ANY_HOST else tuple(each_of(value.split(","), _host))
+
+
+def _port(value: object) -> int:
+    if not str(value).isdecimal() or not 1 <= int(str(value)) <= 65535:
+        raise ValueError("must be a port, from 1 to 65535")
+    return int(str(value))
+
+
+def _token(value: object) -> object:
+    if isinstance(value, str) and not _TOKEN.fullmatch(value):
+        raise ValueError("must be 16 to 256 letters, digits and other ASCII characters without spaces")
+    return value
 
 
 def _upper(value: object) -> object:
@@ -171,6 +205,27 @@ class Settings(BaseSettings):
     log_level: Annotated[
         Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], BeforeValidator(_upper)
     ] = Field(default="INFO", description="DEBUG, INFO, WARNING, ERROR or CRITICAL")
+    web_host: Annotated[str, BeforeValidator(_host)] = Field(
+        default="127.0.0.1",
+        description="address that the page is served on; one that others can reach needs WEB_TOKEN",
+    )
+    web_port: Annotated[int, BeforeValidator(_port)] = Field(
+        default=8080, description="port that the page is served on"
+    )
+    web_token: Annotated[str | None, BeforeValidator(_token)] = Field(
+        default=None,
+        validate_default=False,
+        repr=False,
+        description="what a browser must give as the password, or a program as a bearer token",
+        json_schema_extra={"default": "none"},
+    )
+    web_allowed_hosts: Annotated[tuple[str, ...] | None, BeforeValidator(_hosts), NoDecode] = Field(
+        default=None,
+        validate_default=False,
+        description="names, separated by commas, that a proxy or a program asks the page by, beside those of "
+        "this machine; * for all, as with WEB_TOKEN",
+        json_schema_extra={"default": "none"},
+    )
     health_file: Path | None = Field(
         default=None,
         description="file that is touched every few seconds while the role is connected and "
@@ -248,5 +303,5 @@ def _describe(error: Mapping[str, Any]) -> str:
         return why  # checks of several settings name them themselves
     name = str(error["loc"][0]).upper()
     value = str(error["input"])
-    shown = printable(hide_password(value) if name == "BROKER" else value)
+    shown = "***" if name == "WEB_TOKEN" else printable(hide_password(value) if name == "BROKER" else value)
     return complaint(f"{name}={shown}", printable(why))

@@ -23,6 +23,8 @@ _LIBRARY_LEVELS = {
     "iotcore": "WARNING",
     "rumqttd": "CRITICAL",
     "tracing": "WARNING",
+    # it warns of each request that is no HTTP
+    "uvicorn": "ERROR",
 }
 
 

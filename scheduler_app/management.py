@@ -47,6 +47,8 @@ SUBSCRIBER_SETTINGS = (
     "max_clock_skew",
     "commit_interval",
 )
+# The settings that the page uses as flags. WEB_TOKEN is none: others could read it in the list of processes.
+WEB_SETTINGS = ("web_host", "web_port", "web_allowed_hosts")
 # The settings that every command has.
 _COMMON_SETTINGS = ("log_level",)
 

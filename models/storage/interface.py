@@ -83,14 +83,31 @@ class ReadingStore(Protocol):
     def rejected_messages(self, newest: int | None = None) -> Iterator[RejectedRow]:
         """Yield the rejected messages, oldest first; or the `newest` so many, newest first."""
 
+    def rejected_on(self, topic: str, after: float, until: float, limit: int) -> list[RejectedRow]:
+        """Return the newest `limit` rejected messages of a topic that arrived in `after` < time <= `until`.
+
+        The newest comes first.
+        """
+
     def series(self) -> list[SeriesRow]:
         """Return all series by name."""
+
+    def series_named(self, name: str) -> SeriesRow | None:
+        """Return the series of that name, None if there is none."""
 
     def summaries(self) -> list[SeriesSummary]:
         """Return a summary of each series, by name."""
 
     def readings_of(self, series: int, after: float) -> list[tuple[float, float]]:
         """Return (time, value) of the readings of a series with `after` < time, in order."""
+
+    def readings_between(
+        self, series: int, after: float, until: float, limit: int
+    ) -> list[tuple[float, int, float]]:
+        """Return (time, sequence, value) of the newest `limit` readings with `after` < time <= `until`.
+
+        The newest comes first.
+        """
 
     def snapshot(self) -> Snapshot:
         """Return all that is stored at one moment."""

@@ -106,16 +106,32 @@ def rejected_counts(database: SqliteDatabase) -> list[tuple[int, str, str]]:
 def rejected_messages(database: SqliteDatabase, newest: int | None = None) -> Iterator[RejectedRow]:
     """Yield the rejected messages, oldest first; or the `newest` so many, newest first."""
     order = RejectedMessage.id if newest is None else RejectedMessage.id.desc()
-    query = RejectedMessage.select(
-        RejectedMessage.arrived,
-        RejectedMessage.topic,
-        RejectedMessage.payload,
-        RejectedMessage.size,
-        RejectedMessage.reason,
-        RejectedMessage.detail,
-    )
-    for row in database.execute(query.order_by(order).limit(newest)):
+    for row in database.execute(_rejected().order_by(order).limit(newest)):
         yield RejectedRow(*row)
+
+
+def rejected_on(
+    database: SqliteDatabase, topic: str, after: float, until: float, limit: int
+) -> list[RejectedRow]:
+    """Return the newest `limit` rejected messages of a topic that arrived in `after` < time <= `until`.
+
+    The newest comes first.
+    """
+    query = (
+        _rejected()
+        .where(
+            RejectedMessage.topic == topic,
+            RejectedMessage.arrived > after,
+            RejectedMessage.arrived <= until,
+        )
+        .order_by(RejectedMessage.id.desc())
+        .limit(limit)
+    )
+    return [RejectedRow(*row) for row in database.execute(query)]
+
+
+def _rejected() -> "ModelSelect[RejectedMessage]":
+    return RejectedMessage.select(*(getattr(RejectedMessage, column) for column in RejectedRow._fields))
 
 
 def newest_time(database: SqliteDatabase) -> float | None:

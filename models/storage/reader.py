@@ -8,7 +8,9 @@ from models.catalog import SeriesRow
 from models.storage import queries, series_queries
 from models.storage.connection import Database, reading_database
 from models.storage.damage import first_damage, what_to_do_with_a_damaged
+from models.storage.errors import UnreadableDatabase
 from models.storage.records import RejectedRow, SeriesSummary, Snapshot
+from models.storage.schema import READINGS
 from models.storage.transaction import reading
 
 
@@ -37,14 +39,25 @@ class StoreReader:
     def rejected_messages(self, newest: int | None = None) -> Iterator[RejectedRow]:
         return queries.rejected_messages(self._database, newest)
 
+    def rejected_on(self, topic: str, after: float, until: float, limit: int) -> list[RejectedRow]:
+        return queries.rejected_on(self._database, topic, after, until, limit)
+
     def series(self) -> list[SeriesRow]:
         return series_queries.all_series(self._database)
+
+    def series_named(self, name: str) -> SeriesRow | None:
+        return series_queries.series_named(self._database, name)
 
     def summaries(self) -> list[SeriesSummary]:
         return series_queries.summaries(self._database)
 
     def readings_of(self, series: int, after: float) -> list[tuple[float, float]]:
         return series_queries.readings_of(self._database, series, after)
+
+    def readings_between(
+        self, series: int, after: float, until: float, limit: int
+    ) -> list[tuple[float, int, float]]:
+        return series_queries.readings_between(self._database, series, after, until, limit)
 
     def snapshot(self) -> Snapshot:
         return series_queries.snapshot(self._database)
@@ -71,3 +84,40 @@ def open_reader(path: Path) -> Iterator[StoreReader]:
     database = reading_database(path)
     with reading(database):
         yield StoreReader(database)
+
+
+@contextmanager
+def open_as_it_is(path: Path) -> Iterator[StoreReader]:
+    """Have a reading connection to a file that may not be there yet, or be of another version.
+
+    Raises UnreadableDatabase then: nothing is created and nothing upgraded.
+    """
+    if not path.exists():
+        raise UnreadableDatabase(
+            f"DB_FILE={path} does not exist: the subscriber creates it when it first runs"
+        )
+    database = reading_database(path)
+    with reading(database):
+        if (why := why_unknown(database, f"DB_FILE={path}")) is not None:
+            raise UnreadableDatabase(why)
+        yield StoreReader(database)
+
+
+def why_unknown(database: Database, name: str) -> str | None:
+    """Say why the tables are not those that this version reads, None if they are."""
+    owner, version = database.application_id, database.user_version
+    if owner != READINGS.application_id:
+        return (
+            f"{name} is empty: the subscriber makes its tables when it first runs"
+            if owner == 0 and version == 0
+            else f"{name} belongs to another program"
+        )
+    if version == READINGS.version:
+        return None
+    cure = (
+        "the subscriber upgrades it when it starts" if version < READINGS.version else "update this program"
+    )
+    return (
+        f"{name} was written by another version of this program (schema {version}, this one knows "
+        f"{READINGS.version}): {cure}"
+    )

@@ -26,6 +26,29 @@ def summaries(database: SqliteDatabase) -> list[SeriesSummary]:
         return [SeriesSummary(row, *counts.get(row.id, (0, None, None))) for row in all_series(database)]
 
 
+def series_named(database: SqliteDatabase, name: str) -> SeriesRow | None:
+    """Return the series of that name, None if there is none."""
+    query = Series.select(*(getattr(Series, column) for column in SeriesRow._fields))
+    row = database.execute(query.where(Series.name == name)).fetchone()
+    return None if row is None else SeriesRow(*row)
+
+
+def readings_between(
+    database: SqliteDatabase, series: int, after: float, until: float, limit: int
+) -> list[tuple[float, int, float]]:
+    """Return (time, sequence, value) of the newest `limit` readings with `after` < time <= `until`.
+
+    The newest comes first. It takes as long as it takes to look at the readings of all series in that time.
+    """
+    query = (
+        Reading.select(Reading.time, Reading.sequence, Reading.value)
+        .where(Reading.series == series, Reading.time > after, Reading.time <= until)
+        .order_by(Reading.time.desc(), Reading.sequence.desc())
+        .limit(limit)
+    )
+    return list(database.execute(query))
+
+
 def readings_of(database: SqliteDatabase, series: int, after: float) -> list[tuple[float, float]]:
     """Return (time, value) of the readings of a series with `after` < time, in order."""
     query = (

@@ -18,6 +18,11 @@ def state_topic(settings: Settings) -> str:
     return f"{settings.stats_topic}/$state"
 
 
+def is_own(name: str) -> bool:
+    """Whether what is published below STATS_TOPIC under that name tells of the subscriber itself."""
+    return name.partition("/")[0] in _OWN
+
+
 def unpublishable_name(settings: Settings, name: str) -> str | None:
     """Say why the statistics of a series of that name cannot be published, None if they can."""
     first, _, _ = name.partition("/")

@@ -1,0 +1,1 @@
+"""What a person looks at in a browser, and what watches the service: page, API, metrics, health."""
