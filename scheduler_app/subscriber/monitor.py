@@ -7,6 +7,8 @@ from pathlib import Path
 
 from loguru import logger
 
+from config.settings import Settings
+from config.text import printable
 from models.catalog import Catalog
 from models.storage.errors import UnreadableDatabase
 from models.storage.reader import open_reader
@@ -14,6 +16,9 @@ from scheduler_app.intake.ingest import Ingest
 from scheduler_app.log import LogLimit
 from scheduler_app.mqtt.ingest_session import IngestSession
 from scheduler_app.publishing.records import Metrics, TickMark
+
+# So many topics are named in one line.
+_MOST_NAMED = 5
 
 
 class ReadErrors:
@@ -100,6 +105,26 @@ def last_presence(db_file: Path, now: Callable[[], float] = time.time) -> float 
             return None
         newest = stored.newest_time()
     return float(counters["since"]) if newest is None else min(newest, now())
+
+
+def tell_what_is_used(settings: Settings) -> None:
+    """Log which database it is, how many readings are in it, and which topics go in and out.
+
+    In another folder it would be another database, which is empty. Raises UnreadableDatabase.
+    """
+    with open_reader(settings.db_file) as stored:
+        count = stored.reading_count()
+    topics = [printable(stream.topic) for stream in settings.streams]
+    named = ", ".join(topics[:_MOST_NAMED]) + (
+        f" and {len(topics) - _MOST_NAMED} more" if len(topics) > _MOST_NAMED else ""
+    )
+    logger.info(
+        "the database is {}, with {:,} readings; readings come in on {}, statistics go out on {}",
+        settings.db_file.absolute(),
+        count,
+        named,
+        settings.stats_topic,
+    )
 
 
 def database_files(db_file: Path) -> tuple[Path, Path]:

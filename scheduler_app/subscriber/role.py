@@ -27,7 +27,7 @@ from scheduler_app.publishing.stats_publisher import StatsPublisher
 from scheduler_app.runtime.lifecycle import StopSignal, background, role, serve
 from scheduler_app.runtime.locked_database import when_unlocked
 from scheduler_app.runtime.scheduler import Every, Scheduler
-from scheduler_app.subscriber.monitor import Monitor, ReadErrors, last_presence
+from scheduler_app.subscriber.monitor import Monitor, ReadErrors, last_presence, tell_what_is_used
 from scheduler_app.subscriber.plans import open_catalog, rolling_statistics
 from scheduler_app.subscriber.retention import Retention
 from scheduler_app.subscriber.subscriptions import Subscriptions
@@ -51,6 +51,7 @@ def run_subscriber(options: argparse.Namespace, settings: Settings) -> None:
             catalog = when_unlocked(lambda: open_catalog(settings, store), stop)
             subscriptions = when_unlocked(lambda: Subscriptions(settings.streams, store), stop)
             present_until = when_unlocked(lambda: last_presence(settings.db_file), stop)
+            when_unlocked(lambda: tell_what_is_used(settings), stop)
             store.close()
         except (UnusableDatabase, UnreadableDatabase) as error:
             raise CommandError(str(error)) from None
