@@ -24,6 +24,7 @@ IN_THE_ENVIRONMENT = "set BROKER in the environment or in .env instead, to mqtt:
 NO_PASSWORD = (
     f"{{}} takes no password, since others could read it in the list of processes: {IN_THE_ENVIRONMENT}"
 )
+_ALONE = ". Without a value, {} asks for it"
 
 
 class AskForPassword(argparse.Action):
@@ -40,7 +41,7 @@ class AskForPassword(argparse.Action):
         option_string: str | None = None,
     ) -> None:
         if values:
-            raise CommandError(NO_PASSWORD.format(option_string), status=2)
+            raise CommandError(NO_PASSWORD.format(option_string) + _ALONE.format(option_string), status=2)
         setattr(namespace, self.dest, True)
 
 
@@ -57,7 +58,7 @@ class Parser(argparse.ArgumentParser):
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """Parse as argparse does, but tell of a flag that there is not which one may be meant."""
-        for flag, value in pairwise(args):
+        for flag, value in pairwise(args or ()):
             if flag == "-h" and not value.startswith("-") and "--broker" in self._option_string_actions:
                 self.error(f"-h prints this help{self._meant(flag)}")
         found, unknown = super().parse_known_args(args, namespace)

@@ -112,7 +112,8 @@ def read_only_database(path: Path, schema: Schema = READINGS) -> Database:
     """Return the same for a file, or a folder, that we may not write. Nothing is opened yet.
 
     SQLite then needs the files of the write-ahead log to be there. Where there is none, nobody has the
-    database open, and it is read as a file that does not change.
+    database open, and it is read as a file that does not change: whoever opens it meanwhile writes into a new
+    log first.
     """
     is_open = os.path.exists(f"{os.path.realpath(path)}-wal")  # noqa: PTH110 - as WritingDatabase names it
     return Database(path, schema, {"query_only": 1}, access="mode=ro" if is_open else "mode=ro&immutable=1")

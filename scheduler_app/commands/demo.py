@@ -114,18 +114,21 @@ def given_broker(options: argparse.Namespace) -> str | None:
 
 def demo_values(options: argparse.Namespace, given: str | None, folder: Path) -> dict[str, str]:
     """Return the settings of the demo by their names; none is taken from those of real readings."""
-    flags = {name: str(getattr(options, name)) for name in BROKER_SETTINGS if name in options}
+    names = (*BROKER_SETTINGS, "log_level")
+    flags = {name: str(getattr(options, name)) for name in names if name in options}
     below = "" if given is None else f"{_NAME}/"
-    return flags | {
-        "broker": given or f"{_HOST}:{free_port()}",
-        "client_id": _NAME,
-        "topic": f"{below}sensor",
-        "stats_topic": f"{below}STATS",
-        "stats_interval": _STATS_INTERVAL,
-        "db_file": str(folder / "demo.db"),
-        "outbox_file": str(folder / "outbox.db"),
-        "log_level": "WARNING",
-    }
+    return (
+        {"client_id": _NAME, "log_level": "WARNING"}
+        | flags
+        | {
+            "broker": given or f"{_HOST}:{free_port()}",
+            "topic": f"{below}sensor",
+            "stats_topic": f"{below}STATS",
+            "stats_interval": _STATS_INTERVAL,
+            "db_file": str(folder / "demo.db"),
+            "outbox_file": str(folder / "outbox.db"),
+        }
+    )
 
 
 def environment_of(values: dict[str, str]) -> dict[str, str]:

@@ -151,7 +151,6 @@ def add_job(
     from jobs.sensors import Sensors, WanderingValues, due_at_random, due_at_rate
     from scheduler_app.runtime.scheduler import RandomInterval
 
-    # A run that is left out is made up for by the next: each takes all readings that are due by then.
     # one source each, since numbers and pauses are drawn in different threads
     numbers, pauses = Random(options.seed), Random(None if options.seed is None else options.seed + 1)
     next_id = ReadingIds().next
@@ -184,4 +183,5 @@ def add_job(
         now=time.time,
         elapsed=time.monotonic,
     )
+    # a look that is left out is made up for by the next one, which takes all readings that are due by then
     scheduler.add("publish", sensors.publish_due, RandomInterval(_LOOK, _LOOK, pauses), may_miss=True)

@@ -36,15 +36,17 @@ class Keyboard:
     happens.
     """
 
-    def __init__(self, terminal: TextIO, press: Callable[[str], object]) -> None:
+    def __init__(self, terminal: TextIO | None, press: Callable[[str], object]) -> None:
         self._terminal = terminal
+        self._input = -1
         self._press = press
         self._former: list[Any] | None = None
         self._thread = threading.Thread(target=self._listen, name="keyboard", daemon=True)
 
     def __enter__(self) -> Self:
-        if self._terminal.isatty() and _in_foreground(self._terminal.fileno()):
-            self._input = self._terminal.fileno()
+        terminal = self._terminal
+        if terminal is not None and terminal.isatty() and _in_foreground(terminal.fileno()):
+            self._input = terminal.fileno()
             self._former = termios.tcgetattr(self._input)
             # keys come without Enter and are not shown; Ctrl-C stays a signal
             tty.setcbreak(self._input, termios.TCSANOW)
@@ -63,7 +65,7 @@ class Keyboard:
         os.close(self._end)
         self._thread.join()
         os.close(self._ending)
-        # what is still typed ahead is for the shell no more than it was for us
+        # keys that were pressed since are not for the shell either
         termios.tcsetattr(self._input, termios.TCSAFLUSH, self._former)
 
     def _listen(self) -> None:

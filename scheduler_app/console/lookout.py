@@ -17,8 +17,9 @@ from scheduler_app.publishing.topics import state_topic
 PATIENCE = 15.0
 # Seconds in which a broker sends what it has retained.
 _ANSWER_TIMEOUT = 2.0
-# How many levels a STATS_TOPIC may have to be found, and how many of them are named.
+# How many levels a STATS_TOPIC may have to be found; how many are kept, whatever a broker sends, and named.
 _LEVELS = 4
+_MOST_FOUND = 100
 _MOST_NAMED = 5
 
 
@@ -95,7 +96,8 @@ def _stats_topics(settings: Settings, over: threading.Event) -> dict[str, str]:
 
     def take(message: Message) -> None:
         with suppress(InvalidMessage):  # others publish such a topic too
-            found[message.topic.rpartition("/")[0]] = parse_state(message.payload)
+            if len(found) < _MOST_FOUND:
+                found[message.topic.rpartition("/")[0]] = parse_state(message.payload)
 
     filters = [f"{'+/' * levels}$state" for levels in range(1, _LEVELS + 1)]
     looking = Connection(settings, "look", subscribe=filters, on_message=take, quiet=True)

@@ -8,7 +8,6 @@ from pathlib import Path
 from loguru import logger
 
 from config.settings import Settings
-from config.text import printable
 from models.catalog import Catalog
 from models.storage.errors import UnreadableDatabase
 from models.storage.reader import open_reader
@@ -114,10 +113,10 @@ def tell_what_is_used(settings: Settings) -> None:
     """
     with open_reader(settings.db_file) as stored:
         count = stored.reading_count()
-    topics = [printable(stream.topic) for stream in settings.streams]
-    named = ", ".join(topics[:_MOST_NAMED]) + (
-        f" and {len(topics) - _MOST_NAMED} more" if len(topics) > _MOST_NAMED else ""
-    )
+    topics = [stream.topic for stream in settings.streams]
+    named = ", ".join(topics[:_MOST_NAMED])
+    if len(topics) > _MOST_NAMED:
+        named += f" and {len(topics) - _MOST_NAMED} more"
     logger.info(
         "the database is {}, with {:,} readings; readings come in on {}, statistics go out on {}",
         settings.db_file.absolute(),
