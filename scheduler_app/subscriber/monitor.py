@@ -109,16 +109,19 @@ def last_presence(db_file: Path, now: Callable[[], float] = time.time) -> float 
 def tell_what_is_used(settings: Settings) -> None:
     """Log which database it is, how many readings are in it, and which topics go in and out.
 
-    In another folder it would be another database, which is empty. Raises UnreadableDatabase.
+    In another folder it would be another database, which is empty.
     """
-    with open_reader(settings.db_file) as stored:
-        count = stored.reading_count()
+    try:
+        with open_reader(settings.db_file) as stored:
+            count = f"{stored.reading_count():,} readings"
+    except UnreadableDatabase:  # what needs them says why
+        count = "readings that cannot be counted"
     topics = [stream.topic for stream in settings.streams]
     named = ", ".join(topics[:_MOST_NAMED])
     if len(topics) > _MOST_NAMED:
         named += f" and {len(topics) - _MOST_NAMED} more"
     logger.info(
-        "the database is {}, with {:,} readings; readings come in on {}, statistics go out on {}",
+        "the database is {}, with {}; readings come in on {}, statistics go out on {}",
         settings.db_file.absolute(),
         count,
         named,

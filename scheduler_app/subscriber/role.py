@@ -51,10 +51,10 @@ def run_subscriber(options: argparse.Namespace, settings: Settings) -> None:
             catalog = when_unlocked(lambda: open_catalog(settings, store), stop)
             subscriptions = when_unlocked(lambda: Subscriptions(settings.streams, store), stop)
             present_until = when_unlocked(lambda: last_presence(settings.db_file), stop)
-            when_unlocked(lambda: tell_what_is_used(settings), stop)
             store.close()
         except (UnusableDatabase, UnreadableDatabase) as error:
             raise CommandError(str(error)) from None
+        tell_what_is_used(settings)
 
         hand_over = HandOver()
         session = IngestSession(settings, subscriptions.wanted, unsubscribe=subscriptions.unwanted)

@@ -10,6 +10,7 @@ from models.storage.connection import writing_database
 from models.storage.opening import prepare
 from models.storage.store import Store
 from scheduler_app.subscriber.monitor import last_presence, tell_what_is_used
+from tests.support.damage import damage
 from tests.unit.stored import new_series, series_row
 
 
@@ -68,3 +69,13 @@ def test_the_start_says_which_database_it_is_and_which_topics_go_in_and_out(
         f"{begins}a, b, c, d, e, statistics go out on STATS",
         f"{begins}a, b, c, d, e and 1 more, statistics go out on STATS",
     ]
+
+
+def test_the_start_is_none_the_worse_for_readings_that_cannot_be_counted(
+    path: Path, log_lines: list[str]
+) -> None:
+    store(path, *(1_700_000_000.0 + number for number in range(1000)))
+    damage(path, "reading")
+    tell_what_is_used(load_settings({"db_file": path.name}))
+    [line] = log_lines
+    assert f"the database is {path}, with readings that cannot be counted; readings come in on DATA" in line
