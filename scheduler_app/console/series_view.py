@@ -163,12 +163,24 @@ class SeriesView:
                     return
                 continue
             try:
-                message = self._inbox.get(timeout=None if due == float("inf") else due - now)
+                message = self._next_message(due - now)
             except Empty:
                 continue
             if message is None:
                 return
             self._take(message)
+
+    def _next_message(self, patience: float) -> Message | None:
+        """Return the next message, None at the end; raise Empty after `patience` seconds, or before."""
+        if patience < float("inf"):
+            return self._inbox.get(timeout=patience)
+        if not self._display.moves:
+            return self._inbox.get()
+        try:
+            return self._inbox.get(timeout=_REDRAW)
+        except Empty:  # nothing has come yet, and what is logged is all that there is to see
+            self._display.show(self._series_table, self._now())
+            raise
 
     def _take(self, message: Message) -> None:
         if message.topic == self._state_topic:

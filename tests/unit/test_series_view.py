@@ -28,7 +28,7 @@ class Inbox:
         """Hand out messages at a time, None at the end, and Empty where somebody nudges."""
         self._messages += [(at, each) for each in messages]
 
-    def get(self, timeout: float | None) -> Message | None:
+    def get(self, timeout: float | None = None) -> Message | None:
         at, each = self._messages[0] if self._messages else (NEVER, None)
         if timeout is not None and at > self.clock.seconds + timeout:
             self.clock.seconds += timeout
@@ -115,6 +115,14 @@ def test_a_live_page_is_there_at_once_and_drawn_every_second(clock: Clock, inbox
     inbox.put(0.2, published("a", retained=True))
     inbox.put(3.5, None)
     assert run(inbox, Shown(clock, moves=True)) == [(0, []), (0.7, ["a"]), (1.7, ["a"]), (2.7, ["a"])]
+
+
+def test_a_live_page_on_which_nothing_comes_is_drawn_all_the_same(clock: Clock, inbox: Inbox) -> None:
+    """Why nothing comes is in the log, whose last line is on the page."""
+    inbox.put(2.5, None)
+    assert run(inbox, Shown(clock, moves=True)) == [(0, []), (1, []), (2, [])]
+    inbox.put(9, None)
+    assert run(inbox, Shown(clock)) == []
 
 
 def test_once_ends_after_the_first_table(clock: Clock, inbox: Inbox) -> None:
