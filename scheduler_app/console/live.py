@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence
 from queue import Empty, SimpleQueue
+from textwrap import wrap
 
+from config.text import printable
 from scheduler_app.console.browsing import Browsing
 from scheduler_app.console.screen import Screen
 from scheduler_app.console.series_table import SeriesTable
@@ -49,6 +51,8 @@ class Live:
         browsing = self._browsing
         columns, height = self._screen.size
         foot = [self._log[-1].partition("\n")[0]] if self._log else []
+        if not len(series_table):  # why there are none is said there, and there is room for all of it
+            foot = [part for line in foot for part in wrap(printable(line), columns)]
         room = max(0, height - _HEAD - len(foot))
         browsing.room = max(1, room - _HEADING)
         matching = series_table.count(browsing.search)

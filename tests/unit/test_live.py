@@ -57,6 +57,16 @@ def test_an_empty_page_says_what_keys_there_are() -> None:
     assert screen.page == ["STATS/# at 2023-11-14 22:13:20 +00:00: 0 series", KEYS]
 
 
+def test_a_line_of_the_log_that_is_all_there_is_to_see_is_shown_in_full() -> None:
+    screen = FakeScreen(columns=30)
+    line = "WARNING: nothing has come on STATS/# from the broker"
+    live = Live(cast("Screen", screen), "simple", "STATS/#", [line])
+    live.show(table_of(), AT)
+    assert screen.page[2:] == ["WARNING: nothing has come on", "STATS/# from the broker"]
+    live.show(table_of("a"), AT)
+    assert screen.page[-1] == line
+
+
 def test_a_page_holds_what_there_is_room_for_and_the_end_of_the_log() -> None:
     page = Page()
     page.log += ["one", "two\nTraceback"]
