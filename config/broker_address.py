@@ -4,7 +4,7 @@ import re
 from contextlib import suppress
 from dataclasses import dataclass, field
 from ipaddress import ip_address
-from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 ADDRESS_FORM = (
     "must be host, host:port, or an mqtt://, mqtts://, ws:// or wss:// URL with an optional user:password@"
@@ -42,9 +42,16 @@ class BrokerAddress:
         return self.password is not None and not self.tls and not is_loopback(self.host)
 
     def __str__(self) -> str:
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        plain = f"{host}:{self.port}"
-        return plain if self.scheme == "mqtt" else f"{self.scheme}://{plain}"
+        return self._at if self.scheme == "mqtt" else f"{self.scheme}://{self._at}"
+
+    def url_for(self, username: str, password: str | None) -> str:
+        """Return a BROKER setting of the same broker for this user, with the password, if there is one."""
+        login = quote(username, safe="") + ("" if password is None else f":{quote(password, safe='')}")
+        return f"{self.scheme}://{login}@{self._at}{self.path if self.websockets else ''}"
+
+    @property
+    def _at(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
     @classmethod
     def parse(cls, text: str) -> "BrokerAddress":

@@ -7,9 +7,18 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, PrivateAttr, ValidationError, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError
+from pydantic_settings import (
+    BaseSettings,
+    DotEnvSettingsSource,
+    EnvSettingsSource,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+)
 
 from config.broker_address import BrokerAddress, hide_password
+from config.near_names import nearest
 from config.quantities import LONGEST_DURATION, Window, each_of, format_duration, parse_duration
 from config.streams import RETENTION_MARGIN, Stream, load_streams, not_below, read_windows
 from config.text import complaint, printable
@@ -54,8 +63,16 @@ def _broker(value: object) -> object:
     return BrokerAddress.parse(value) if isinstance(value, str) else value
 
 
+def _path(value: object) -> Path:
+    """Read a path, in which ~ stands for the user's home, wherever it was written."""
+    try:
+        return Path(str(value)).expanduser()
+    except RuntimeError:
+        raise ValueError("must begin with no ~, or with that of a user who has a home folder") from None
+
+
 def _existing_file(value: object) -> Path:
-    path = Path(str(value)).expanduser()
+    path = _path(value)
     if not path.is_file():
         raise ValueError("must be an existing file")
     return path
@@ -65,6 +82,11 @@ def _client_id(value: object) -> object:
     if isinstance(value, str) and not (0 < len(value) <= 64 and value.isascii() and value.isprintable()):
         raise ValueError("must be 1 to 64 printable ASCII characters")
     return value
+
+
+def _mqtt_version(value: object) -> object:
+    """Read a version as it is, or as Mosquitto's clients write it."""
+    return {"mqttv5": "5", "mqttv311": "3.1.1", "311": "3.1.1"}.get(str(value), value)
 
 
 def _topic_filters(value: object) -> str:
@@ -144,7 +166,7 @@ class Settings(BaseSettings):
         description="file with the key (PEM) of the client certificate",
         json_schema_extra={"default": "none"},
     )
-    mqtt_version: Literal["auto", "5", "3.1.1"] = Field(
+    mqtt_version: Annotated[Literal["auto", "5", "3.1.1"], BeforeValidator(_mqtt_version)] = Field(
         default="auto", description="MQTT version: 5, 3.1.1, or auto, which is 5 where the broker speaks it"
     )
     topic: Annotated[str, BeforeValidator(_topic_filters)] = Field(
@@ -165,10 +187,10 @@ class Settings(BaseSettings):
         default="STATS",
         description="topic of the averages; what is published at or below it is never taken as input",
     )
-    db_file: Path = Field(
+    db_file: Annotated[Path, BeforeValidator(_path)] = Field(
         default=Path("tmp/test.db"), description="SQLite file of the readings; missing folders are created"
     )
-    outbox_file: Path = Field(
+    outbox_file: Annotated[Path, BeforeValidator(_path)] = Field(
         default=Path("tmp/outbox.db"),
         description="SQLite file of the publisher's readings that no broker has acknowledged yet",
     )
@@ -226,8 +248,9 @@ class Settings(BaseSettings):
         "this machine; * for all, as with WEB_TOKEN",
         json_schema_extra={"default": "none"},
     )
-    health_file: Path | None = Field(
+    health_file: Annotated[Path | None, BeforeValidator(_path)] = Field(
         default=None,
+        validate_default=False,
         description="file that is touched every few seconds while the role is connected and "
         "working, for container health checks",
         json_schema_extra={"default": "none"},
@@ -276,18 +299,59 @@ class Settings(BaseSettings):
         return self
 
 
+class _NothingElse(Settings):
+    """The same settings, with nothing but what they are made with."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        *others: PydanticBaseSettingsSource,
+        **named: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return (init_settings,)
+
+
 def load_settings(flags: Mapping[str, str] | None = None) -> Settings:
     """Read the settings; `flags` holds those given on the command line, by field name.
 
     Raises InvalidSettings with one line for each setting that is wrong.
     """
+    return _read(Settings, flags or {})
+
+
+def _read(kind: type[Settings], values: Mapping[str, object]) -> Settings:
     try:
-        return Settings(**dict[str, Any](flags or {}))
+        return kind(**dict[str, Any](values))
     except ValidationError as error:
         wrong = [entry for entry in error.errors() if entry["type"] != "default_factory_not_called"]
         raise InvalidSettings("\n".join(_describe(entry) for entry in wrong)) from None
     except (SettingsError, OSError, UnicodeDecodeError) as error:
         raise InvalidSettings(f".env cannot be read: {error}") from None
+
+
+def settings_from(values: Mapping[str, object]) -> Settings:
+    """Return the settings that `values` give, by field name, with the defaults of all others.
+
+    What is in `.env` and in the environment does not count. Raises InvalidSettings.
+    """
+    return _read(_NothingElse, values)
+
+
+def misspelt_settings() -> list[str]:
+    """Return a sentence for each name in `.env` and the environment that is nearly one of a setting."""
+    known = [name.upper() for name in Settings.model_fields]
+    written = {
+        "the environment": EnvSettingsSource(Settings).env_vars,
+        ".env": DotEnvSettingsSource(Settings).env_vars,
+    }
+    return [
+        f"{printable(name.upper())} in {where} is no setting and is ignored; did you mean {near}?"
+        for where, names in written.items()
+        for name in names
+        if (near := nearest(name.upper(), known)) is not None
+    ]
 
 
 def default_text(name: str) -> str:

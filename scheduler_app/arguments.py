@@ -8,6 +8,9 @@ from config.quantities import Window, parse_duration
 from config.topics import check_topic_filter
 from scheduler_app.console.order import Order
 
+# Our own formats of averages: a line each time under one heading; and the tables of the program that this one
+# replaces.
+LINES, ORIGINAL = "lines", "original"
 # For each sensor its value and the time of its next reading are kept in memory.
 _MOST_SENSORS = 100_000
 # Readings a second.
@@ -96,6 +99,11 @@ def table_format(text: str) -> str:
             f"{text!r} must be json or a format of tabulate: {', '.join(sorted(FORMATS))}"
         )
     return text
+
+
+def stats_format(text: str) -> str:
+    """Read a format of averages: one of our own, or of tabulate, or json."""
+    return text if text in (LINES, ORIGINAL) else table_format(text)
 
 
 def order(columns: tuple[str, ...], *, windows: bool = False) -> Callable[[str], Order]:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 
 _BLOCKS = "▁▂▃▄▅▆▇█"
 # Units with their lengths in seconds.
@@ -26,14 +26,69 @@ def age_text(seconds: float) -> str:
     return f"{max(0.0, seconds):.0f}s"
 
 
-def time_text(time: float | None) -> str:
-    """Return UTC epoch seconds as date and time, in UTC; a dash for None."""
+def counted_text(number: float, what: str) -> str:
+    """Return a number of things, of which `what` is the name of one: 1 message, 12,345 messages."""
+    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
+
+
+def rate_text(per_second: float) -> str:
+    """Return a rate, a second or, where that is less than one, a minute or an hour."""
+    for seconds, unit in ((1.0, "second"), (60.0, "minute")):
+        if per_second * seconds >= 1:
+            return f"{_three_digits(per_second * seconds)} a {unit}"
+    return f"{_three_digits(per_second * 3600)} an hour"
+
+
+def size_text(size: float) -> str:
+    """Return a number of bytes with its unit: 999 B, 1.00 kB, 5.07 MB."""
+    for length, unit in ((1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
+        if size >= length:
+            return f"{_three_digits(size / length)} {unit}"
+    return f"{size:.0f} B"
+
+
+def _three_digits(value: float) -> str:
+    """Return a number with three significant digits, or all before the point."""
+    return f"{value:,.{2 if value < 9.995 else 1 if value < 99.95 else 0}f}"
+
+
+def time_text(time: float | None, zone: timezone = UTC) -> str:
+    """Return UTC epoch seconds as date and time in `zone`, which is not named; a dash for None."""
     if time is None:
         return "-"
+    moment = _moment(time, zone)
+    return number_text(time) if moment is None else f"{moment:%Y-%m-%d %H:%M:%S}"
+
+
+def local_zone() -> timezone:
+    """Return the zone of this machine (TZ), with the offset that it has now.
+
+    All times of a table have this one offset, also those from before a change of the clocks.
+    """
+    return timezone(datetime.now().astimezone().utcoffset() or timedelta())
+
+
+def zone_text() -> str:
+    """Return how the heading above local times names their zone: UTC, or such as UTC+05:30."""
+    return str(local_zone())
+
+
+def local_text(time: float | None) -> str:
+    """Return UTC epoch seconds as date and time in the zone of this machine; a dash for None."""
+    return time_text(time, local_zone())
+
+
+def moment_text(time: float | None) -> str:
+    """Return the same with its offset, as in the log: for a time that stands by itself."""
+    moment = None if time is None else _moment(time, local_zone())
+    return time_text(time) if moment is None else f"{moment:%Y-%m-%d %H:%M:%S} {moment.isoformat()[-6:]}"
+
+
+def _moment(time: float, zone: timezone) -> datetime | None:
     try:
-        return f"{datetime.fromtimestamp(time, UTC):%Y-%m-%d %H:%M:%S}"
+        return datetime.fromtimestamp(time, zone)
     except (ValueError, OverflowError, OSError):  # outside the years 1 to 9999
-        return number_text(time)
+        return None
 
 
 def sparkline(values: Sequence[float | None]) -> str:

@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING
 
 from loguru import logger
 
+from config.colors import colored
 from config.text import printable
 
 if TYPE_CHECKING:
     from loguru import Record
 
-_FORMAT = "{time:YYYY-MM-DD HH:mm:ss} | <level>{level: <7}</level> | {extra[role]}: {message}"
+# The time is local (TZ), with its offset.
+_FORMAT = "{time:YYYY-MM-DD HH:mm:ss Z} | <level>{level: <7}</level> | {extra[role]}: {message}"
 # Libraries log at INFO what is a detail to our users: each run of a job, each packet. A job that fails is
 # logged by the scheduler's own listener; rumqttd (in iotcore) calls every packet an error.
 _LIBRARY_LEVELS = {
@@ -56,7 +58,14 @@ def configure_log(level: str, role: str) -> None:
     """
     logger.remove()
     logger.configure(extra={"role": role}, patcher=_make_printable)
-    logger.add(sys.stderr, level=level, format=_FORMAT, backtrace=False, diagnose=False)
+    logger.add(
+        sys.stderr,
+        level=level,
+        format=_FORMAT,
+        colorize=colored(sys.stderr),
+        backtrace=False,
+        diagnose=False,
+    )
     logging.basicConfig(handlers=[_PassOn()], level="DEBUG" if level == "DEBUG" else "INFO", force=True)
     for name, library_level in _LIBRARY_LEVELS.items():
         logging.getLogger(name).setLevel("DEBUG" if level == "DEBUG" else library_level)

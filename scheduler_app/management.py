@@ -9,19 +9,28 @@ import re
 import signal
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
+from getpass import getpass
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, NoReturn
+from typing import TYPE_CHECKING, ClassVar
 
 from config.text import printable
 from scheduler_app import commands
 from scheduler_app.errors import CommandError
+from scheduler_app.parser import (
+    IN_THE_ENVIRONMENT,
+    NO_PASSWORD,
+    PROGRAM,
+    AskForPassword,
+    Parser,
+    without_password,
+)
+from scheduler_app.plain_output import print_what_can_be
 
 if TYPE_CHECKING:
     from config.settings import Settings
 
-PROGRAM = "manage.py"
 _STOP_SIGNALS = {signal.SIGINT, signal.SIGTERM}
 _ROOT = Path(__file__).resolve().parents[1]
 # The settings that every command uses that connects to the broker.
@@ -51,6 +60,15 @@ SUBSCRIBER_SETTINGS = (
 WEB_SETTINGS = ("web_host", "web_port", "web_allowed_hosts")
 # The settings that every command has.
 _COMMON_SETTINGS = ("log_level",)
+# What a newcomer is told first, then the parts, and how to look at what they do; all others come last.
+_GROUPS = (
+    ("Start with", ("demo", "runbroker-clients", "check")),
+    ("The parts", ("subscriber", "publisher", "broker")),
+    ("Look at it", ("stats", "status", "series", "history", "rejected")),
+)
+_OTHERS = "More"
+# Characters in a line of the help.
+_WIDTH = 80
 
 
 class BaseCommand(ABC):
@@ -61,6 +79,8 @@ class BaseCommand(ABC):
     settings: ClassVar[tuple[str, ...]] = ()
     # Whether the command runs until it is told to stop.
     is_role: ClassVar[bool] = False
+    # Whether flags alone say what it uses, whatever stands in the environment and in `.env`.
+    is_apart: ClassVar[bool] = False
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:  # noqa: B027 - most have none
         """Declare the arguments that are not settings."""
@@ -73,6 +93,7 @@ class BaseCommand(ABC):
 def main(argv: Sequence[str]) -> int:
     """Run the command that `argv` (program name first) asks for; return the exit status."""
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOP_SIGNALS)  # which manage.py has held back until here
+    print_what_can_be(sys.stdout, sys.stderr)
     return exit_status(lambda: _run(list(argv[1:])))
 
 
@@ -133,7 +154,7 @@ def load_command(name: str) -> BaseCommand:
         begun = [known for known in command_names() if name and known.startswith(name)]
         near = begun or difflib.get_close_matches(name, command_names(), n=1)
         hint = f"Did you mean {near[0]}?" if near else f"'{PROGRAM} help' lists the commands."
-        raise CommandError(f"unknown command {_without_password(name)!r}. {hint}", status=2)
+        raise CommandError(f"unknown command {without_password(name)!r}. {hint}", status=2)
     module = importlib.import_module(f"{commands.__name__}.{name.replace('-', '_')}")
     command: BaseCommand = module.Command()
     return command
@@ -144,7 +165,8 @@ def build_parser(name: str, command: BaseCommand) -> argparse.ArgumentParser:
     with _uninterrupted():
         from config.settings import Settings, default_text
 
-    parser = _Parser(prog=f"{PROGRAM} {name}", description=command.help, allow_abbrev=False)
+    parser = Parser(prog=f"{PROGRAM} {name}", description=command.help, allow_abbrev=False)
+    parser.settings = Settings.model_fields
     command.add_arguments(parser)
     if command.is_role:
         parser.add_argument(
@@ -155,14 +177,28 @@ def build_parser(name: str, command: BaseCommand) -> argparse.ArgumentParser:
     group = parser.add_argument_group(
         "settings", "each also from the environment or .env, by its name in capitals; the flag wins"
     )
-    for setting in _settings_of(command):
+    names = _settings_of(command)
+    short = {"broker": "-b", "mqtt_version": "-V", "topic" if "topic" in names else "stats_topic": "-t"}
+    for setting in names:
         text = f"{Settings.model_fields[setting].description} (default: {default_text(setting)})"
         group.add_argument(
-            f"--{setting.replace('_', '-')}",
+            *filter(None, (short.get(setting), f"--{setting.replace('_', '-')}")),
             dest=setting,
             metavar=setting.upper(),
             default=argparse.SUPPRESS,
             help=text.replace("%", "%%"),
+        )
+    if "broker" in names:
+        group.add_argument(
+            *("-u", "--username"),
+            default=argparse.SUPPRESS,
+            help="user at the broker (default: the one in BROKER, if any)",
+        )
+        group.add_argument(
+            *("-P", "--password"),
+            action=AskForPassword,
+            default=argparse.SUPPRESS,
+            help="ask for the user's password on the terminal (default: the one in BROKER, if any)",
         )
     return parser
 
@@ -178,23 +214,6 @@ def _uninterrupted() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        message = _without_password(message)
-        raise CommandError(f"{message}. '{PROGRAM} help {self.prog.split()[-1]}' explains.", status=2)
-
-
-def _without_password(text: str) -> str:
-    """Return `text`, which repeats what a user typed, without what may be a password in it."""
-    # word by word: to search for `//` and an `@` behind it in one go takes as long as the square of the text
-    return re.sub(r"\S+", lambda word: _hide_password(word[0]), text)
-
-
-def _hide_password(word: str) -> str:
-    begin, end = word.find("//"), word.rfind("@")
-    return f"{word[:begin]}//***@{word[end + 1 :]}" if 0 <= begin < end - 1 else word
 
 
 def _run(arguments: list[str]) -> None:
@@ -220,29 +239,48 @@ def _run_command(name: str, arguments: list[str]) -> None:
 
     flags = {key: value for key, value in vars(options).items() if key in _settings_of(command)}
     if "@" in flags.get("broker", ""):
-        raise CommandError(
-            "--broker takes no password, since others could read it in the list of processes: "
-            "set BROKER in the environment or in .env instead",
-            status=2,
-        )
+        raise CommandError(NO_PASSWORD.format("--broker"), status=2)
     try:
         settings = load_settings(flags)
+        if "username" in options or "password" in options:
+            # also among the options, for the roles that this one may start
+            flags["broker"] = options.broker = _with_login(settings, options)
+            settings = load_settings(flags)
     except InvalidSettings as error:
         raise CommandError(str(error), status=2) from None
     configure_log(settings.log_level, role=name)
-    # a role with this flag was started by another, which has given the warning already
-    if command.is_role and not options.stop_at_eof and "broker" in command.settings:
-        _warn_of_clear_password(settings)
+    # a role with this flag was started by another, which has given the warnings already
+    if not (command.is_role and options.stop_at_eof):
+        _warn(command, settings, given=flags)
     with _uninterrupted() if command.is_role else nullcontext():  # until it handles them by itself
         command.handle(options, settings)
 
 
-def _warn_of_clear_password(settings: "Settings") -> None:
+def _with_login(settings: "Settings", options: argparse.Namespace) -> str:
+    """Return BROKER with the user from the flag, and with the password that is typed if it is asked for."""
+    broker = settings.broker
+    username = getattr(options, "username", broker.username)
+    if not username:
+        raise CommandError("-P needs a user: name one with -u, or in BROKER", status=2)
+    password = broker.password if username == broker.username else None
+    if "password" in options:
+        if not sys.stdin.isatty():
+            raise CommandError(f"there is no terminal to type a password on: {IN_THE_ENVIRONMENT}", status=2)
+        password = getpass(f"Password of {printable(username)} at {broker}: ")
+    return broker.url_for(username, password)
+
+
+def _warn(command: BaseCommand, settings: "Settings", given: Collection[str]) -> None:
+    """Tell what a user may not have meant; `given` are the settings that have a flag."""
     from loguru import logger
 
     from config.broker_address import CLEAR_PASSWORD
+    from config.settings import misspelt_settings
 
-    if settings.broker.reveals_password:
+    for misspelt in misspelt_settings():
+        logger.warning("{}", misspelt)
+    uses_broker = "broker" in (given if command.is_apart else command.settings)
+    if command.is_role and uses_broker and settings.broker.reveals_password:
         logger.warning(CLEAR_PASSWORD, settings.broker)
 
 
@@ -262,7 +300,15 @@ def _settings_of(command: BaseCommand) -> tuple[str, ...]:
 
 
 def _print_commands() -> None:
-    print(f"Usage: python {PROGRAM} COMMAND [options]\n\nCommands:")
-    for name in command_names():
-        print(f"  {name:<18} {load_command(name).help}")
+    import textwrap
+
+    print(f"Usage: python {PROGRAM} COMMAND [options]")
+    names = command_names()
+    grouped = [name for _, group in _GROUPS for name in group]
+    others = tuple(name for name in names if name not in grouped)
+    for title, group in (*_GROUPS, (_OTHERS, others)):
+        print(f"\n{title}:")
+        for name in group:
+            text = f"{name:<18} {load_command(name).help}"
+            print(textwrap.fill(text, _WIDTH, initial_indent=" " * 2, subsequent_indent=" " * 21))
     print(f"\n'{PROGRAM} help COMMAND' explains one, with every setting and its default.")

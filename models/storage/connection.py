@@ -19,10 +19,15 @@ class Database(peewee.SqliteDatabase):
     """
 
     def __init__(
-        self, path: Path, schema: Schema, pragmas: dict[str, object], lock_type: str | None = None
+        self,
+        path: Path,
+        schema: Schema,
+        pragmas: dict[str, object],
+        lock_type: str | None = None,
+        access: str = "mode=rw",
     ) -> None:
         super().__init__(
-            f"{path.absolute().as_uri()}?mode=rw",
+            f"{path.absolute().as_uri()}?{access}",
             uri=True,
             pragmas=pragmas,
             lock_type=lock_type,
@@ -101,6 +106,17 @@ def writing_database(path: Path, schema: Schema = READINGS) -> WritingDatabase:
 def reading_database(path: Path, schema: Schema = READINGS) -> Database:
     """Return the database for a connection that only reads. Nothing is opened yet."""
     return Database(path, schema, {"query_only": 1, "wal_autocheckpoint": 0})
+
+
+def read_only_database(path: Path, schema: Schema = READINGS) -> Database:
+    """Return the same for a file, or a folder, that we may not write. Nothing is opened yet.
+
+    SQLite then needs the files of the write-ahead log to be there. Where there is none, nobody has the
+    database open, and it is read as a file that does not change: whoever opens it meanwhile writes into a new
+    log first.
+    """
+    is_open = os.path.exists(f"{os.path.realpath(path)}-wal")  # noqa: PTH110 - as WritingDatabase names it
+    return Database(path, schema, {"query_only": 1}, access="mode=ro" if is_open else "mode=ro&immutable=1")
 
 
 def _lost(name: str) -> str:

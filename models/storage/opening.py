@@ -9,7 +9,7 @@ from pathlib import Path
 
 import peewee
 
-from models.storage.connection import reading_database, writing_database
+from models.storage.connection import read_only_database, reading_database, writing_database
 from models.storage.damage import is_damage
 from models.storage.errors import LockedDatabase, UnusableDatabase
 from models.storage.migration import create, upgrade
@@ -56,6 +56,31 @@ def prepare(path: Path, schema: Schema = READINGS, now: Callable[[], float] = ti
         raise UnusableDatabase(f"{name} {_explain(error, path)}") from None
     except OSError as error:
         raise UnusableDatabase(f"{name} {_not_writable(path)} ({error.strerror})") from None
+
+
+def may_write(path: Path) -> bool:
+    """Whether we may write the file, and create those of its write-ahead log beside it."""
+    real_path = path.resolve()
+    return os.access(real_path, os.W_OK) and os.access(real_path.parent, os.W_OK | os.X_OK)
+
+
+def check_read_only(path: Path, schema: Schema = READINGS) -> None:
+    """Raise UnusableDatabase if a file that we may not write is not ours, or not up to date."""
+    name = f"{schema.setting}={path}"
+    database = read_only_database(path, schema)
+    try:
+        with database.connection_context():
+            _check(database, name, schema)
+            version = database.user_version
+    except peewee.DatabaseError as error:
+        raise UnusableDatabase(f"{name} {_explain_reading(error, path)}") from None
+    if version == 0:
+        raise UnusableDatabase(f"{name} is empty: the subscriber prepares it when it first runs")
+    if version < schema.version:
+        raise UnusableDatabase(
+            f"{name} was written by an earlier version of this program (schema {version}, this one knows "
+            f"{schema.version}), and must be writable to be brought up to date"
+        )
 
 
 @dataclass(frozen=True)
@@ -112,6 +137,15 @@ def _explain(error: peewee.DatabaseError, path: Path) -> str:
     if "readonly" in text or "unable to open" in text:
         return _not_writable(path)
     return f"cannot be opened: {text}"
+
+
+def _explain_reading(error: peewee.DatabaseError, path: Path) -> str:
+    if is_damage(str(error)):
+        return _explain(error, path)
+    return (
+        f"cannot be read ({error}): it takes the permission to read the file and, while the subscriber runs, "
+        f"those beside it whose names end in -wal and -shm; or the permission to write in {path.parent}"
+    )
 
 
 def _not_writable(path: Path) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from models.catalog import SeriesRow
 from models.storage import queries, series_queries
-from models.storage.connection import Database, reading_database
+from models.storage.connection import Database, read_only_database, reading_database
 from models.storage.damage import first_damage, what_to_do_with_a_damaged
 from models.storage.errors import UnreadableDatabase
 from models.storage.records import RejectedRow, SeriesSummary, Snapshot
@@ -79,9 +79,12 @@ class ReadingSource:
 
 
 @contextmanager
-def open_reader(path: Path) -> Iterator[StoreReader]:
-    """Have a reading connection to the file while inside. Raises UnreadableDatabase."""
-    database = reading_database(path)
+def open_reader(path: Path, *, read_only: bool = False) -> Iterator[StoreReader]:
+    """Have a reading connection to the file while inside. Raises UnreadableDatabase.
+
+    `read_only` is for a file, or a folder, that we may not write.
+    """
+    database = read_only_database(path) if read_only else reading_database(path)
     with reading(database):
         yield StoreReader(database)
 

@@ -6,8 +6,10 @@ import time
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
+from config.colors import colored
 from config.text import printable
 from scheduler_app.arguments import pause, window
+from scheduler_app.console.order import name_key
 from scheduler_app.errors import CommandError
 from scheduler_app.management import BaseCommand
 
@@ -76,7 +78,8 @@ def suggestion(name: str, names: Iterable[str]) -> str:
 
     near = difflib.get_close_matches(name, names, n=_SUGGESTIONS)
     if not near:
-        near = sorted(other for other in names if name.lower() in other.lower())[:_SUGGESTIONS]
+        alike = [other for other in names if name.lower() in other.lower()]
+        near = sorted(alike, key=name_key)[:_SUGGESTIONS]
     return f"Did you mean {' or '.join(map(printable, near))}?" if near else "'manage.py series' lists them."
 
 
@@ -103,6 +106,6 @@ def print_plot(rows: list[tuple[float, float, float]], name: str, window: str) -
         title=printable(name),
         columns=columns,
         lines=max(lines - 2, 10),
-        colored=sys.stdout.isatty(),
+        colored=colored(sys.stdout),
     )
     print(text.rstrip("\n"))

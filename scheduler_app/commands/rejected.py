@@ -3,7 +3,6 @@
 import argparse
 import base64
 import json
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from config.text import printable, shortened
@@ -37,6 +36,7 @@ class Command(BaseCommand):
 
     def handle(self, options: argparse.Namespace, settings: "Settings") -> None:
         from scheduler_app.console.table import render_table
+        from scheduler_app.formatting import local_text, zone_text
         from scheduler_app.runtime.stored_readings import stored_readings
 
         with stored_readings(settings.db_file) as stored:
@@ -54,7 +54,7 @@ class Command(BaseCommand):
         print(render_table([(number, reason, shown_topic(topic)) for number, reason, topic in kept], _KEPT))
         rows = [
             (
-                f"{datetime.fromtimestamp(row.arrived, UTC):%Y-%m-%d %H:%M:%S}",
+                local_text(row.arrived),
                 shown_topic(row.topic),
                 row.reason + (f": {row.detail}" if row.detail else ""),
                 row.size,
@@ -63,16 +63,16 @@ class Command(BaseCommand):
             for row in newest
         ]
         print()
-        print(render_table(rows, ("arrived (UTC)", "topic", "reason", "bytes", "payload")))
+        print(render_table(rows, (f"arrived ({zone_text()})", "topic", "reason", "bytes", "payload")))
 
 
 def summary(counted: int, since: int, kept: int) -> str:
     """Return in one line how many were counted since then (UTC epoch seconds), and how many are kept."""
-    from scheduler_app.formatting import time_text
+    from scheduler_app.formatting import moment_text
 
     if not counted and not kept:
         return "no messages were rejected"
-    return f"rejected since {time_text(since)} UTC: {counted:,}, of which {kept:,} are kept"
+    return f"rejected since {moment_text(since)}: {counted:,}, of which {kept:,} are kept"
 
 
 def shown_topic(topic: str) -> str:

@@ -48,9 +48,9 @@ class Command(BaseCommand):
             _find_broker(supervisor, settings)
             if supervisor.start("subscriber"):
                 topics = ", ".join(stream.topic for stream in settings.streams)
-                logger.info("started subscriber: {} into {}", topics, settings.db_file)
+                logger.info("started subscriber: {} into {}", topics, settings.db_file.absolute())
             if supervisor.start("stats"):
-                logger.info("started stats: {} as tables on standard output", settings.stats_topic)
+                logger.info("started stats: {} on standard output", settings.stats_topic)
             if set(settings.topic) & set("+#,"):
                 logger.info("started no publisher: {} is not a single topic", settings.topic)
             elif supervisor.start("publisher"):

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 
 from config.text import printable
 from scheduler_app.arguments import order, table_format, topic_filter
-from scheduler_app.console.order import Order
+from scheduler_app.console.order import Order, name_key
 from scheduler_app.management import BaseCommand
 
 if TYPE_CHECKING:
     from config.settings import Settings
     from models.storage.records import SeriesSummary
 
-_VALUES: "dict[str, Callable[[SeriesSummary], str | float | None]]" = {
-    "name": lambda summary: summary.series.name,
+_VALUES: "dict[str, Callable[[SeriesSummary], object]]" = {
+    "name": lambda summary: name_key(summary.series.name),
     "count": lambda summary: summary.count,
     "rate": lambda summary: summary.per_minute,
     "first": lambda summary: summary.first,
@@ -54,6 +54,7 @@ class Command(BaseCommand):
     def handle(self, options: argparse.Namespace, settings: "Settings") -> None:
         from config.topics import matches
         from scheduler_app.console.table import render_columns
+        from scheduler_app.formatting import zone_text
         from scheduler_app.runtime.stored_readings import stored_readings
 
         with stored_readings(settings.db_file) as stored:
@@ -70,16 +71,18 @@ class Command(BaseCommand):
             text = "there are no series" if options.filter is None else f"no series matches {options.filter}"
             print(printable(text))
         else:
-            headings = ("series", "count", "per minute", "first (UTC)", "last (UTC)")
+            zone = zone_text()
+            headings = ("series", "count", "per minute", f"first ({zone})", f"last ({zone})")
             print(render_columns([as_row(summary) for summary in rows], headings, {1, 2}, options.format))
 
 
 def in_order(rows: "Sequence[SeriesSummary]", sort: Order) -> "list[SeriesSummary]":
     """Return the rows sorted; those without a value come last."""
 
-    def value_of(summary: "SeriesSummary") -> "str | float | None":
+    def value_of(summary: "SeriesSummary") -> object:
         return _VALUES[sort.column](summary)
 
+    rows = sorted(rows, key=_VALUES["name"])  # type: ignore[arg-type]
     known = [summary for summary in rows if value_of(summary) is not None]
     known.sort(key=value_of, reverse=sort.descending)  # type: ignore[arg-type]
     return known + [summary for summary in rows if value_of(summary) is None]
@@ -87,14 +90,14 @@ def in_order(rows: "Sequence[SeriesSummary]", sort: Order) -> "list[SeriesSummar
 
 def as_row(summary: "SeriesSummary") -> tuple[str, ...]:
     """Return the cells of a series."""
-    from scheduler_app.formatting import number_text, time_text
+    from scheduler_app.formatting import local_text, number_text
 
     return (
         printable(summary.series.name),
         str(summary.count),
         number_text(summary.per_minute),
-        time_text(summary.first),
-        time_text(summary.last),
+        local_text(summary.first),
+        local_text(summary.last),
     )
 
 

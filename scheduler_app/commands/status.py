@@ -14,6 +14,23 @@ if TYPE_CHECKING:
 
 # Seconds to wait for the subscriber's messages.
 _ANSWER_TIMEOUT = 5.0
+# What a person calls them, where their names on the wire are too short.
+_WORDS = {
+    "at": "as of",
+    "since": "counted since",
+    "tick": "last statistics",
+    "in_flight": "not yet acknowledged",
+    "oldest_unacknowledged": "the oldest of these",
+    "database_bytes": "database",
+}
+_TIMES = ("at", "since", "last_commit", "session_lost_at", "session_lost_since")
+_UNITS = {
+    **dict.fromkeys(("received", "stored", "duplicates", "rejected", "late", "retained"), "message"),
+    "pruned": "reading",
+    "in_flight": "message",
+    "short_connections": "connection",
+}
+_RATES = ("received", "stored")
 
 
 class Command(BaseCommand):
@@ -24,6 +41,7 @@ class Command(BaseCommand):
         parser.add_argument("--format", choices=("table", "json"), default="table", help="(default: table)")
 
     def handle(self, options: argparse.Namespace, settings: "Settings") -> None:
+        from scheduler_app.console.lookout import what_is_there
         from scheduler_app.console.table import render_pairs
         from scheduler_app.mqtt.connection import Connection
         from scheduler_app.publishing.messages import (
@@ -50,7 +68,9 @@ class Command(BaseCommand):
         connection.stop()
         if not complete.is_set():
             raise CommandError(
-                trouble or f"no subscriber has published its counters on {metrics_topic(settings)}"
+                trouble
+                or f"no subscriber has published its counters on {metrics_topic(settings)}. "
+                + what_is_there(settings, threading.Event())
             )
         topic = state_topic(settings)
         try:
@@ -65,17 +85,39 @@ class Command(BaseCommand):
 
 
 def readable(metrics: dict[str, object]) -> dict[str, object]:
-    """Return the metrics with times and sizes as a person reads them."""
-    from scheduler_app.formatting import time_text
+    """Return the metrics in words, with units, as a person reads them; what is unknown stays as it is."""
     from scheduler_app.publishing.messages import is_time
 
-    def text(name: str, value: object) -> object:
-        if name in ("at", "since", "last_commit", "session_lost_at", "session_lost_since") and is_time(value):
-            return f"{time_text(value)} UTC"
-        if name == "tick" and isinstance(value, dict):
-            return text("at", value.get("at"))
-        if name == "oldest_unacknowledged" and isinstance(value, int | float):
-            return f"{value:.1f} s"
-        return "-" if value is None else value
+    at, since = metrics.get("at"), metrics.get("since")
+    seconds = at - since if is_time(at) and is_time(since) else 0.0
+    return {
+        _WORDS.get(name, name.replace("_", " ")): _text(name, value, seconds)
+        for name, value in metrics.items()
+    }
 
-    return {name.replace("_", " "): text(name, value) for name, value in metrics.items()}
+
+def _text(name: str, value: object, seconds: float) -> object:
+    """Return a value with its unit; `seconds` is for how long the counters have counted."""
+    from scheduler_app.formatting import moment_text
+    from scheduler_app.publishing.messages import is_number, is_time
+
+    if value is None:
+        return "-"
+    if name == "tick" and isinstance(value, dict):
+        return _text("at", value.get("at"), seconds)
+    if name in _TIMES and is_time(value):
+        return moment_text(value)
+    return _number_text(name, value, seconds) if is_number(value) else value
+
+
+def _number_text(name: str, value: float, seconds: float) -> object:
+    from scheduler_app.formatting import counted_text, rate_text, size_text
+
+    if name == "database_bytes":
+        return size_text(value)
+    if name == "oldest_unacknowledged":
+        return f"{value:.1f} s"
+    if name not in _UNITS:
+        return value
+    text = counted_text(value, _UNITS[name])
+    return f"{text}, {rate_text(value / seconds)} on average" if name in _RATES and seconds > 0 else text

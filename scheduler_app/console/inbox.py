@@ -1,7 +1,7 @@
 """Messages that wait to be shown. Their number and their size are limited."""
 
 import threading
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 
 from loguru import logger
 
@@ -12,6 +12,10 @@ from scheduler_app.publishing.messages import SERIES_BYTES
 # What 10,000 series publish at once is 6 MB in 10,000 messages.
 MOST_MESSAGES = 200_000
 MOST_BYTES = 32 * 2**20
+
+
+# No message, but a sign to look up.
+_NUDGE = Message("", b"", 0, retained=False, duplicate=False, packet_id=0, arrived=0.0)
 
 
 class Inbox:
@@ -41,13 +45,22 @@ class Inbox:
                 self._bytes += size
             self._queue.put(message)
 
+    def nudge(self) -> None:
+        """Make `get` raise queue.Empty at once, so that whoever waits looks at something else."""
+        self._queue.put(_NUDGE)
+
     def end(self) -> None:
         """Make `get` return None after all messages that are there."""
         self._queue.put(None)
 
     def get(self, timeout: float | None = None) -> Message | None:
-        """Return the next message, None at the end. Raises queue.Empty after `timeout` seconds."""
+        """Return the next message, None at the end.
+
+        Raises queue.Empty after `timeout` seconds, and after `nudge`.
+        """
         message = self._queue.get(timeout=timeout)
+        if message is _NUDGE:
+            raise Empty
         if message is not None:
             with self._changing:
                 self._bytes -= len(message.payload) + len(message.topic)

@@ -1,11 +1,12 @@
 """Plots in a terminal: the one file that knows plotext."""
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 
 import plotext
 
 from config.text import printable
+from scheduler_app.formatting import local_zone, zone_text
 
 # A series: (time in UTC epoch seconds, value), in the order of time.
 Points = Sequence[tuple[float, float]]
@@ -40,9 +41,10 @@ def plot(curves: Sequence[tuple[str, Points]], *, title: str, columns: int, line
             marker="braille" if number else "dot",
         )
     ticks = [(end - begin) * place / (_TICKS - 1) for place in range(_TICKS)] if end > begin else [0.0]
+    zone = local_zone()
     form = "%H:%M:%S" if end - begin < _DAY else "%d %b %H:%M"
-    plotext.xticks(ticks, [f"{datetime.fromtimestamp(begin + tick, UTC):{form}}" for tick in ticks])
-    plotext.xlabel("UTC")
+    plotext.xticks(ticks, [f"{datetime.fromtimestamp(begin + tick, zone):{form}}" for tick in ticks])
+    plotext.xlabel(zone_text())
     plotext.ylim(0, 1)
     plotext.yticks(*scale.ticks())
     text = str(plotext.build())

@@ -36,21 +36,23 @@ class Screen:
         self._write(_END)
 
     @property
-    def lines(self) -> int:
-        """How many lines there is room for."""
-        return self._size().lines
+    def size(self) -> os.terminal_size:
+        """How many columns there are, and how many lines."""
+        return os.get_terminal_size(self._terminal.fileno())
 
     def draw(self, lines: Sequence[str]) -> None:
         """Show `lines` from the top, as far as there is room. What is not printable in them is escaped."""
-        columns, height = self._size()
+        columns, height = self.size
         text = "\n".join(f"{_CLEAR_LINE}{printable(line)[:columns]}" for line in lines[:height])
         rest = f"\n{_CLEAR_REST}" if len(lines) < height else ""
         # written in one piece over the old page, so that nothing flickers
         self._write(f"{_HOME}{text}{rest}")
 
+    def leave(self, lines: Sequence[str]) -> None:
+        """Write `lines` where the history is, after the page was left: they stay there when we have gone."""
+        columns, _ = self.size
+        self._write("".join(f"{printable(line)[:columns]}\n" for line in lines))
+
     def _write(self, text: str) -> None:
         self._terminal.write(text)
         self._terminal.flush()
-
-    def _size(self) -> os.terminal_size:
-        return os.get_terminal_size(self._terminal.fileno())

@@ -2,8 +2,7 @@
 
 import sys
 import time
-from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from collections.abc import Callable
 from queue import Empty
 from typing import Protocol
 
@@ -12,7 +11,6 @@ from loguru import logger
 from config.settings import Settings
 from config.topics import matches
 from scheduler_app.console.inbox import Inbox
-from scheduler_app.console.screen import Screen
 from scheduler_app.console.series_table import SeriesTable
 from scheduler_app.console.table import render_columns
 from scheduler_app.log import LogLimit, more_like_it
@@ -30,8 +28,6 @@ _REDRAW = 1.0
 # Bytes of the messages that are kept, a limit beside MAX_SERIES: enough for 20,000 of 1.6 kB each. In
 # memory they take up to ten times as much.
 _MOST_BYTES = 32 * 2**20
-# How many lines there are above the table.
-_HEAD = 2
 
 
 class Display(Protocol):
@@ -40,14 +36,29 @@ class Display(Protocol):
     # Whether what is shown changes with time, also when no message comes.
     moves: bool
 
+    @property
+    def ended(self) -> bool:
+        """Whether the person who looks at it has had enough."""
+
     def show(self, series_table: SeriesTable, now: float) -> None:
         """Show the series at `now`, in UTC epoch seconds."""
 
+    def react(self, series_table: SeriesTable) -> bool:
+        """Do what the person who looks at it has asked for; return whether that was anything."""
 
-class Tables:
-    """Prints a table below the one before."""
+
+class _Printed:
+    """What is printed stays as it is, and nobody asks it for anything."""
 
     moves = False
+    ended = False
+
+    def react(self, series_table: SeriesTable) -> bool:
+        return False
+
+
+class Tables(_Printed):
+    """Prints a table below the one before."""
 
     def __init__(self, table_format: str) -> None:
         self._format = table_format
@@ -57,39 +68,13 @@ class Tables:
         print(render_columns(rows, headings, right, self._format), flush=True)
 
 
-class JsonLines:
+class JsonLines(_Printed):
     """Prints the messages that have changed, one a line, with every digit."""
-
-    moves = False
 
     def show(self, series_table: SeriesTable, now: float) -> None:
         for message in series_table.changed(now):
             print(write_series(message))
         sys.stdout.flush()
-
-
-class Live:
-    """Draws a table in its place, as many rows as there is room for."""
-
-    moves = True
-
-    def __init__(self, screen: Screen, table_format: str, title: str, log: Sequence[str]) -> None:
-        """`log` holds what has been logged: a page that is redrawn must show it itself."""
-        self._screen = screen
-        self._format = table_format
-        self._title = title
-        self._log = log
-
-    def show(self, series_table: SeriesTable, now: float) -> None:
-        foot = [self._log[-1].partition("\n")[0]] if self._log else []
-        room = max(0, self._screen.lines - _HEAD - len(foot))
-        lines: list[str] = []
-        if len(series_table):
-            headings, rows, right = series_table.table(now, room, trends=True)
-            lines = render_columns(rows, headings, right, self._format).splitlines()[:room]
-        clock = f"{datetime.fromtimestamp(now, UTC):%Y-%m-%d %H:%M:%S} UTC"
-        head = [f"{self._title} at {clock}: {len(series_table):,} series. Ctrl-C ends.", ""]
-        self._screen.draw([*head, *lines, *foot])
 
 
 class Rhythm:
@@ -164,6 +149,10 @@ class SeriesView:
         if self._display.moves:
             self._display.show(self._series_table, self._now())
         while True:
+            if self._display.react(self._series_table):
+                self._display.show(self._series_table, self._now())
+            if self._display.ended:
+                return
             now = self._elapsed()
             due = self._rhythm.due()
             if now >= due:
@@ -174,12 +163,24 @@ class SeriesView:
                     return
                 continue
             try:
-                message = self._inbox.get(timeout=None if due == float("inf") else due - now)
+                message = self._next_message(due - now)
             except Empty:
                 continue
             if message is None:
                 return
             self._take(message)
+
+    def _next_message(self, patience: float) -> Message | None:
+        """Return the next message, None at the end; raise Empty after `patience` seconds, or before."""
+        if patience < float("inf"):
+            return self._inbox.get(timeout=patience)
+        if not self._display.moves:
+            return self._inbox.get()
+        try:
+            return self._inbox.get(timeout=_REDRAW)
+        except Empty:  # nothing has come yet, and what is logged is all that there is to see
+            self._display.show(self._series_table, self._now())
+            raise
 
     def _take(self, message: Message) -> None:
         if message.topic == self._state_topic:

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -33,12 +34,19 @@ class Supervisor:
         folder: Path,
         environment: Mapping[str, str],
         *,
+        working_folder: Path | None = None,
+        log: Path | None = None,
         elapsed: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`folder` is for the children's health files; the clock `elapsed` tells seconds and never jumps."""
+        """`folder` is for the children's health files; the clock `elapsed` tells seconds and never jumps.
+
+        The children work in our own folder, and log to our own standard error, if nothing else is given.
+        """
         self._stop = stop
         self._folder = folder
         self._environment = environment
+        self._working_folder = working_folder
+        self._log = log
         self._elapsed = elapsed
         self._children: dict[str, subprocess.Popen[bytes]] = {}
 
@@ -68,12 +76,15 @@ class Supervisor:
         if self._stop.requested:
             return False
         health_file = self._folder / command
-        self._children[command] = subprocess.Popen(
-            [sys.executable, str(_MANAGE), command, *arguments, "--stop-at-eof"],
-            stdin=subprocess.PIPE,
-            env={**self._environment, "HEALTH_FILE": str(health_file)},
-            start_new_session=True,
-        )
+        with self._log.open("ab") if self._log is not None else nullcontext() as log:
+            self._children[command] = subprocess.Popen(
+                [sys.executable, str(_MANAGE), command, *arguments, "--stop-at-eof"],
+                stdin=subprocess.PIPE,
+                stderr=log,
+                cwd=self._working_folder,
+                env={**self._environment, "HEALTH_FILE": str(health_file)},
+                start_new_session=True,
+            )
         deadline = self._elapsed() + _START_TIMEOUT
         while not health_file.exists() and self._elapsed() < deadline and not self._stop.requested:
             self._look()

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from loguru import logger
 
+from config.settings import Settings
 from models.catalog import Catalog
 from models.storage.errors import UnreadableDatabase
 from models.storage.reader import open_reader
@@ -14,6 +15,9 @@ from scheduler_app.intake.ingest import Ingest
 from scheduler_app.log import LogLimit
 from scheduler_app.mqtt.ingest_session import IngestSession
 from scheduler_app.publishing.records import Metrics, TickMark
+
+# So many topics are named in one line.
+_MOST_NAMED = 5
 
 
 class ReadErrors:
@@ -101,6 +105,29 @@ def last_presence(db_file: Path, now: Callable[[], float] = time.time) -> float 
             return None
         newest = stored.newest_time()
     return float(counters["since"]) if newest is None else min(newest, now())
+
+
+def tell_what_is_used(settings: Settings) -> None:
+    """Log which database it is, how many readings are in it, and which topics go in and out.
+
+    In another folder it would be another database, which is empty.
+    """
+    try:
+        with open_reader(settings.db_file) as stored:
+            count = f"{stored.reading_count():,} readings"
+    except UnreadableDatabase:  # what needs them says why
+        count = "readings that cannot be counted"
+    topics = [stream.topic for stream in settings.streams]
+    named = ", ".join(topics[:_MOST_NAMED])
+    if len(topics) > _MOST_NAMED:
+        named += f" and {len(topics) - _MOST_NAMED} more"
+    logger.info(
+        "the database is {}, with {}; readings come in on {}, statistics go out on {}",
+        settings.db_file.absolute(),
+        count,
+        named,
+        settings.stats_topic,
+    )
 
 
 def database_files(db_file: Path) -> tuple[Path, Path]:

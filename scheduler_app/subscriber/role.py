@@ -29,7 +29,7 @@ from scheduler_app.publishing.stats_publisher import StatsPublisher
 from scheduler_app.runtime.lifecycle import StopSignal, background, role, serve
 from scheduler_app.runtime.locked_database import when_unlocked
 from scheduler_app.runtime.scheduler import Every, Scheduler
-from scheduler_app.subscriber.monitor import Monitor, ReadErrors, last_presence
+from scheduler_app.subscriber.monitor import Monitor, ReadErrors, last_presence, tell_what_is_used
 from scheduler_app.subscriber.plans import open_catalog, rolling_statistics
 from scheduler_app.subscriber.retention import Retention
 from scheduler_app.subscriber.subscriptions import Subscriptions
@@ -60,6 +60,7 @@ def run_subscriber(options: argparse.Namespace, settings: Settings) -> None:
             store.close()
         except (UnusableDatabase, UnreadableDatabase) as error:
             raise CommandError(str(error)) from None
+        tell_what_is_used(settings)
 
         hand_over = HandOver()
         session = IngestSession(settings, subscriptions.wanted, unsubscribe=subscriptions.unwanted)

@@ -80,6 +80,32 @@ class Terminal:
 
         return wait_for(found, lambda: f"{texts} on the page:\n{self.written[-2000:]!r}")
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def echoes(self) -> bool:
+        """Whether the terminal shows what is typed."""
+        return bool(termios.tcgetattr(self._ours)[3] & termios.ECHO)
+
+    def type(self, keys: str) -> None:
+        """Send what a keyboard would send."""
+        os.write(self._ours, keys.encode())
+
+    def wait_for_text(self, text: str) -> str:
+        """Wait until `text` has been written; return all that has."""
+
+        def found() -> str | None:
+            self._read()
+            return self.written if text in self.written else None
+
+        return wait_for(found, lambda: f"{text!r} on the terminal:\n{self.written[-2000:]!r}")
+
+    def wait(self) -> int:
+        """Read to the end, and return the exit status."""
+        return wait_for(self._ended, lambda: f"its end:\n{self.written[-2000:]!r}")[0]
+
     def interrupt(self) -> int:
         """Send SIGINT, read to the end, and return the exit status."""
         self._process.send_signal(signal.SIGINT)

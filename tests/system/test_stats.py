@@ -13,6 +13,7 @@ from tests.conftest import MakeRole
 from tests.support.brokers import Mosquitto
 from tests.support.mqtt_client import Peer
 from tests.support.processes import MANAGE, end_well, settings_only
+from tests.support.terminal import Terminal
 from tests.support.waiting import TIMEOUT, wait_for
 
 AVERAGES = '{"avg_1min": 46, "avg_5min": 45.7, "avg_30min": 47.17777777777778}'
@@ -36,6 +37,29 @@ def test_once(mosquitto: Mosquitto, make_role: MakeRole, arguments: tuple[str, .
     role = make_role("stats", "--once", *arguments, broker=mosquitto).start()
     assert role.wait() == 0
     assert role.stdout == expected
+
+
+def test_on_a_terminal(mosquitto: Mosquitto, tmp_path: Path) -> None:
+    """A person gets one heading and a line each time; the tables of the original are still to be had."""
+    environment = {**mosquitto.environment, "LOG_LEVEL": "ERROR", "TZ": "Asia/Kolkata"}
+    with Peer(mosquitto.access) as peer:
+        with Terminal(tmp_path, "stats", environment=environment, lines=24, columns=80) as terminal:
+            peer.publish("STATS", AVERAGES, retain=True)
+            terminal.wait_for_text("47.1778")
+            peer.publish("STATS", '{"avg_1min": null, "avg_5min": 100000.5, "avg_30min": -1}', retain=True)
+            terminal.wait_for_text("100000")
+            assert terminal.interrupt() == 0
+        heading, *lines = terminal.written.splitlines()
+        assert heading == "time (UTC+05:30)          avg_1min       avg_5min      avg_30min"
+        assert [line[19:] for line in lines] == [
+            "             46           45.7        47.1778",
+            "              -         100000             -1",
+        ]
+        peer.publish("STATS", AVERAGES, retain=True)
+        arguments = ("stats", "--once", "--format", "original")
+        with Terminal(tmp_path, *arguments, environment=environment) as terminal:
+            assert terminal.wait() == 0
+    assert terminal.written.replace("\r\n", "\n") == TABLE
 
 
 def test_json(mosquitto: Mosquitto, make_role: MakeRole) -> None:

@@ -96,7 +96,7 @@ def test_live(mosquitto: Mosquitto, tmp_path: Path) -> None:
         publish(peer, evil, *(f"room{number:02}" for number in range(50)))
         command = ("stats", "--all", "--live", "--sort", "name")
         with Terminal(tmp_path, *command, environment=mosquitto.environment) as terminal:
-            page = terminal.wait_for_page("51 series", "evil\\u2028\\u202e")
+            page = terminal.wait_for_page("1-7 of 51 series by name", "evil\\u2028\\u202e")
             assert len(page) == 12
             assert page[2].split() == ["series", "last", "age", "count", "avg_1min", "trend"]
             assert "connected to the broker" in page[-1]
@@ -108,6 +108,61 @@ def test_live(mosquitto: Mosquitto, tmp_path: Path) -> None:
             assert terminal.interrupt() == 0
             after = terminal.written.rpartition("\x1b[?1049l")[2]
     assert not {"\u2028", "\u202e"} & set(terminal.written)
-    # what was logged while it was drawn on is there when the page is gone
+    # what was logged while it was drawn on is there when the page is gone, and below it the last picture
     assert "connected to the broker" in after
+    assert "room00 " in after[after.index("51 series") :]
     assert "Traceback" not in terminal.written
+
+
+def test_live_keys(mosquitto: Mosquitto, tmp_path: Path) -> None:
+    """Keys scroll, search, sort and end it; what is typed is not shown, and the terminal is as it was."""
+    rooms = [f"room{number}" for number in range(50)]
+    with Peer(mosquitto.access) as peer:
+        publish(peer, *rooms)
+        environment = {**mosquitto.environment, "LOG_LEVEL": "ERROR"}
+        with Terminal(
+            tmp_path, "stats", "--all", "--live", environment=environment, lines=24, columns=80
+        ) as terminal:
+            page = terminal.wait_for_page("1-20 of 50 series by name")
+            assert len(page) == 24
+            assert max(map(len, page)) <= 80
+            assert [line.split()[0] for line in page[4:]] == rooms[:20]
+            terminal.type("\x1b[6~")
+            assert terminal.wait_for_page("21-40 of 50")[4].split()[0] == "room20"
+            terminal.type("/m4\n")
+            page = terminal.wait_for_page("1-11 of 11 (of 50) series by name", "search: m4   Esc")
+            assert [line.split()[0] for line in page[4:]] == ["room4", *rooms[40:]]
+            terminal.type("sr")
+            assert terminal.wait_for_page("by -last")[4].split()[0] == "room49"
+            assert terminal.echoes is False
+            terminal.type("q")
+            assert terminal.wait() == 0
+            assert terminal.echoes is True
+            after = terminal.written.rpartition("\x1b[?1049l")[2]
+    assert after.split()[0] == "STATS/#"
+    assert len(after.splitlines()) == 14
+
+
+def test_live_without_a_keyboard(mosquitto: Mosquitto, tmp_path: Path) -> None:
+    """Where standard input is another program's, nothing is read from it but its end."""
+    with Peer(mosquitto.access) as peer:
+        publish(peer, "room")
+        command = ("stats", "--all", "--live", "--stop-at-eof")
+        with Terminal(tmp_path, *command, environment=mosquitto.environment) as terminal:
+            terminal.wait_for_page("1-1 of 1 series")
+            assert terminal.echoes is True
+            assert terminal.interrupt() == 0
+
+
+def test_where_nothing_comes_it_is_told_what_is_there(mosquitto: Mosquitto, make_role: MakeRole) -> None:
+    """`--once` ends after 15 s, and otherwise a warning says it, with the topic that may be meant."""
+    with Peer(mosquitto.access) as peer:
+        peer.publish("home/averages/$state", "online", retain=True)
+        peer.publish("homie/device/$state", "ready", retain=True)
+    once = make_role("stats", "--once", broker=mosquitto).start()
+    goes_on = make_role("stats", "--all", broker=mosquitto).start()
+    assert once.wait() == 1
+    there = "What subscribers publish there is on home/averages (online): set STATS_TOPIC to that"
+    broker = f"from the broker at 127.0.0.1:{mosquitto.port} in 15 s"
+    assert once.stderr.splitlines()[-1] == f"Error: nothing has come on STATS {broker}. {there}"
+    goes_on.wait_for_complaint(f"nothing has come on STATS/# {broker}. {there}")

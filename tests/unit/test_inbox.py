@@ -27,6 +27,15 @@ def test_one_that_is_empty_says_so_after_a_while() -> None:
         Inbox().get(timeout=0)
 
 
+def test_a_nudge_wakes_who_waits_and_is_no_message() -> None:
+    inbox = Inbox()
+    inbox.nudge()
+    inbox.put(message(b"1"))
+    with pytest.raises(Empty):
+        inbox.get()
+    assert taken(inbox) == [b"1"]
+
+
 def test_no_more_messages_wait_than_may(log_lines: list[str]) -> None:
     inbox = Inbox(most_messages=2)
     for payload in (b"1", b"2", b"3", b"4"):

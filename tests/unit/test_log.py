@@ -1,8 +1,11 @@
 import logging
+import time
+from collections.abc import Callable
 
 import pytest
 from loguru import logger
 
+from scheduler_app.formatting import moment_text
 from scheduler_app.log import LogLimit, attempt, configure_log, kept_log
 
 LIBRARIES = ("apscheduler", "peewee", "paho", "rumqttd")
@@ -45,6 +48,19 @@ def test_a_count_is_told_once() -> None:
     assert limit.allows("a") == 1
     clock.time += 60
     assert limit.allows("a") == 0
+
+
+@pytest.mark.usefixtures("restored_log")
+def test_a_line_has_the_local_time_with_its_offset(
+    in_zone: Callable[[str], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    in_zone("Asia/Kolkata")
+    before = moment_text(time.time())
+    configure_log("INFO", role="subscriber")
+    logger.info("hello")
+    written = capsys.readouterr().err.partition(" | ")[0]
+    assert before <= written <= moment_text(time.time())
+    assert written.endswith(" +05:30")
 
 
 @pytest.mark.usefixtures("restored_log")

@@ -8,17 +8,18 @@ from pathlib import Path
 import pytest
 
 from config import settings
+from config.broker_address import BrokerAddress
 from config.settings import Settings, default_text
-from scheduler_app import commands
+from scheduler_app import commands, management
 from scheduler_app.arguments import port_number
 from scheduler_app.commands.publisher import meant_for_a_subscriber
 from scheduler_app.console.order import Order
 from scheduler_app.errors import CommandError
-from scheduler_app.management import BaseCommand, build_parser, command_names, load_command, main
+from scheduler_app.management import _GROUPS, BaseCommand, build_parser, command_names, load_command, main
 from tests.support.waiting import TIMEOUT
 
 ALL = [
-    *("audit", "broker", "check", "history", "publisher", "runbroker-clients", "series", "stats"),
+    *("audit", "broker", "check", "demo", "history", "publisher", "runbroker-clients", "series", "stats"),
     "subscriber",
 ]
 
@@ -74,7 +75,19 @@ def test_help_lists_every_command_with_what_it_does(
     out, err = capsys.readouterr()
     assert err == ""
     for name in command_names():
-        assert re.search(rf"^  {name} +{re.escape(load_command(name).help)}$", out, re.MULTILINE)
+        words = re.escape(load_command(name).help).replace(r"\ ", r"\s+")
+        assert re.search(rf"^  {name} +{words}$", out, re.MULTILINE)
+    assert max(map(len, out.splitlines())) <= 80
+
+
+def test_help_begins_with_what_to_start_with(capsys: pytest.CaptureFixture[str]) -> None:
+    run("help")
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[2] == "Start with:"
+    assert lines[3].split()[0] == "demo"
+    named = [name for _, group in _GROUPS for name in group]
+    assert len(named) == len(set(named))
+    assert set(named) <= set(command_names())
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -87,7 +100,7 @@ def test_help_of_a_command_shows_its_settings_with_their_defaults(
     command = load_command(name)
     assert command.help in out
     for setting in (*command.settings, "log_level"):
-        flag = f"--{setting.replace('_', '-')} {setting.upper()}"
+        flag = f"(-[a-zA-Z] {setting.upper()}, )?--{setting.replace('_', '-')} {setting.upper()}"
         text = f"{Settings.model_fields[setting].description} (default: {default_text(setting)})"
         assert re.search(rf"^  {flag}\s+{re.escape(text)}$", out, re.MULTILINE)
 
@@ -147,7 +160,20 @@ def test_a_command_like_no_other_is_pointed_to_the_list(
         (["stats", "--format"], "--format"),
         (["stats", "--form", "github"], "--form"),
         (["stats", "--format", "nonsense"], "'nonsense' must be json or a format of tabulate: "),
-        (["stats", "--topic", "a"], "--topic"),
+        (["stats", "--stats-topc", "a"], "unknown flag --stats-topc; did you mean --stats-topic? "),
+        (["stats", "--stats-topc=a"], "unknown flag --stats-topc; did you mean --stats-topic? "),
+        (["stats", "--topic", "a"], "unknown flag --topic; this command does not use TOPIC. "),
+        (["stats", "--xyzzy", "a"], "unknown flag --xyzzy. "),
+        (
+            ["stats", "-p", "1883"],
+            "unknown flag -p; what Mosquitto's clients call -p is --broker HOST:PORT here. ",
+        ),
+        (["stats", "--cafile", "x"], "what Mosquitto's clients call --cafile is --broker-cafile here. "),
+        (
+            ["stats", "-h", "localhost"],
+            "-h prints this help; what Mosquitto's clients call -h is --broker HOST",
+        ),
+        (["series", "-p", "1883"], "unknown flag -p. "),
         (["publisher", "--count", "0"], "'0' must be a whole number, 1 or more"),
         (["publisher", "--count", "-1"], "'-1' must be a whole number, 1 or more"),
         (["publisher", "--count", "x"], "'x' must be a whole number, 1 or more"),
@@ -203,13 +229,20 @@ def test_a_password_is_not_taken_from_the_command_line(
 
 
 @pytest.mark.parametrize("url", ["mqtt://user:geheim@host", "mqtt://user:ge@geheim@host"])
-@pytest.mark.parametrize("before", [[], ["help"], ["stats"], ["stats", "--brokr"]])
+@pytest.mark.parametrize("before", [[], ["help"], ["stats"], ["stats", "--once"]])
 def test_a_password_in_a_wrong_call_is_not_shown(
     capsys: pytest.CaptureFixture[str], before: list[str], url: str
 ) -> None:
     line = refused(capsys, *before, url)
     assert "geheim" not in line
     assert "mqtt://***@host" in line
+
+
+@pytest.mark.parametrize("flag", ["--brokr", "--brokr=mqtt://me:geheim@host", "-x"])
+def test_a_password_behind_a_flag_that_there_is_not_is_not_shown(
+    capsys: pytest.CaptureFixture[str], flag: str
+) -> None:
+    assert "geheim" not in refused(capsys, "stats", flag, "geheim", "mqtt://me:geheim@host")
 
 
 def test_a_password_in_a_wrong_setting_is_not_shown(
@@ -239,6 +272,8 @@ def test_the_shortest_pause_of_the_publisher_is_no_longer_than_the_longest(
         (["stats", "--live"], "--live works only together with --all"),
         (["stats", "--sort", "-age"], "--sort works only together with --all"),
         (["stats", "--filter", "a"], "--filter works only together with --all"),
+        (["stats", "--all", "--format", "lines"], "--format lines cannot be used together with --all"),
+        (["stats", "--all", "--format", "original"], "--format original cannot be used together with --all"),
         (["stats", "--all", "--live", "--once"], "--live and --once cannot be used together"),
         (["stats", "--all", "--live", "--format", "json"], "--live draws a table"),
     ],
@@ -324,13 +359,102 @@ def test_flags_are_read_where_the_command_uses_the_setting() -> None:
         "stats_topic": "averages",
         "once": True,
         "log_level": "debug",
-        "format": "simple",
+        "format": None,
         "all": False,
         "filter": None,
         "sort": None,
         "live": False,
         "stop_at_eof": False,
     }
+
+
+@pytest.mark.parametrize(
+    ("command", "typed", "setting", "value"),
+    [
+        ("subscriber", "-t", "topic", "a/#"),
+        ("publisher", "-t", "topic", "a"),
+        ("stats", "-t", "stats_topic", "a"),
+        ("status", "-t", "stats_topic", "a"),
+        ("stats", "-b", "broker", "host:1"),
+        ("stats", "-V", "mqtt_version", "mqttv5"),
+    ],
+)
+def test_short_flags_are_those_of_mosquitto(command: str, typed: str, setting: str, value: str) -> None:
+    parser = build_parser(command, load_command(command))
+    assert getattr(parser.parse_args([typed, value]), setting) == value
+
+
+class Settled:
+    """Takes the place of what `stats` does, and keeps its options and settings."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.broker: BrokerAddress | None = None
+        self.given: str | None = None
+        monkeypatch.setattr(type(load_command("stats")), "handle", self._keep)
+
+    def _keep(self, options: argparse.Namespace, settings: Settings) -> None:
+        self.broker, self.given = settings.broker, getattr(options, "broker", None)
+
+
+@pytest.mark.usefixtures("restored_log")
+@pytest.mark.parametrize(
+    ("broker", "typed", "password"),
+    [
+        ("host", ["-u", "me"], None),
+        ("mqtt://me:secret@host", ["-u", "me"], "secret"),
+        ("mqtt://other:secret@host", ["-u", "me"], None),
+        ("mqtt://other:secret@host", ["-u", "me", "-P"], "t:y/p@ed"),
+        ("mqtt://me:secret@host", ["-P"], "t:y/p@ed"),
+        ("wss://host/path", ["--username", "me", "--password"], "t:y/p@ed"),
+        ("[::1]:1884", ["-u", "me", "-P", "-b", "mqtts://host"], "t:y/p@ed"),
+    ],
+)
+def test_a_user_is_a_flag_and_the_password_is_typed(
+    monkeypatch: pytest.MonkeyPatch, broker: str, typed: list[str], password: str | None
+) -> None:
+    settled = Settled(monkeypatch)
+    monkeypatch.setenv("BROKER", broker)
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True)
+    monkeypatch.setattr(management, "getpass", lambda prompt: "t:y/p@ed")
+    assert run("stats", *typed) == 0
+    assert settled.broker is not None
+    assert (settled.broker.username, settled.broker.password) == ("me", password)
+    expected = BrokerAddress.parse(typed[-1] if "-b" in typed else broker)
+    assert str(settled.broker) == str(expected)
+    assert settled.broker.path == expected.path
+    # the roles that this one starts get the same
+    assert BrokerAddress.parse(str(settled.given)) == settled.broker
+
+
+@pytest.mark.parametrize("flag", ["-P", "--password"])
+def test_a_password_is_never_the_value_of_a_flag(capsys: pytest.CaptureFixture[str], flag: str) -> None:
+    line = refused(capsys, "stats", "-u", "me", flag, "geheim")
+    assert f"{flag} takes no password" in line
+    assert "set BROKER in the environment or in .env instead, to mqtt://USER:PASSWORD@HOST" in line
+    assert "geheim" not in line
+
+
+def test_a_password_needs_a_user_and_a_terminal(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "-P needs a user" in refused(capsys, "stats", "-P")
+    monkeypatch.setattr("sys.stdin.isatty", lambda: False)
+    assert "there is no terminal to type a password on" in refused(capsys, "stats", "-u", "me", "-P")
+
+
+@pytest.mark.usefixtures("restored_log")
+@pytest.mark.parametrize(
+    ("arguments", "times"), [(["stats"], 1), (["series"], 1), (["stats", "--stop-at-eof"], 0)]
+)
+def test_a_misspelt_setting_is_told_once(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, arguments: list[str], times: int
+) -> None:
+    monkeypatch.setattr(type(load_command(arguments[0])), "handle", lambda self, options, settings: None)
+    Path(".env").write_text("BROKR=host\n")
+    assert run(*arguments) == 0
+    err = capsys.readouterr().err
+    assert err.count("WARNING") == times
+    assert err.count("BROKR in .env is no setting and is ignored; did you mean BROKER?") == times
 
 
 @pytest.mark.parametrize("error", [CommandError("no luck"), CommandError("no luck", status=2)])
@@ -423,6 +547,7 @@ CLEAR = (
         (["subscriber"], "192.0.2.1", 0),
         (["status"], "mqtt://me:secret@192.0.2.1", 0),
         (["broker"], "mqtt://me:secret@192.0.2.1", 0),
+        (["demo"], "mqtt://me:secret@192.0.2.1", 0),  # it is not for this broker
     ],
 )
 def test_a_role_says_once_that_its_password_is_sent_in_clear(

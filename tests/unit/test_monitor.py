@@ -3,12 +3,14 @@ from pathlib import Path
 
 import pytest
 
+from config.settings import load_settings
 from models.reading import Reading
 from models.storage.batch import Batch
 from models.storage.connection import writing_database
 from models.storage.opening import prepare
 from models.storage.store import Store
-from scheduler_app.subscriber.monitor import last_presence
+from scheduler_app.subscriber.monitor import last_presence, tell_what_is_used
+from tests.support.damage import damage
 from tests.unit.stored import new_series, series_row
 
 
@@ -52,3 +54,28 @@ def test_where_no_reading_is_left_it_is_since_the_counting_began(path: Path) -> 
     last = last_presence(path)
     assert last is not None
     assert before <= last <= time.time()
+
+
+def test_the_start_says_which_database_it_is_and_which_topics_go_in_and_out(
+    path: Path, log_lines: list[str]
+) -> None:
+    store(path, 1_700_000_000.0, 1_700_000_001.0)
+    tell_what_is_used(load_settings({"db_file": path.name, "topic": "a,b/#", "stats_topic": "S"}))
+    tell_what_is_used(load_settings({"db_file": path.name, "topic": "a,b,c,d,e"}))
+    tell_what_is_used(load_settings({"db_file": path.name, "topic": "a,b,c,d,e,f"}))
+    begins = f"INFO: the database is {path}, with 2 readings; readings come in on "
+    assert log_lines == [
+        f"{begins}a, b/#, statistics go out on S",
+        f"{begins}a, b, c, d, e, statistics go out on STATS",
+        f"{begins}a, b, c, d, e and 1 more, statistics go out on STATS",
+    ]
+
+
+def test_the_start_is_none_the_worse_for_readings_that_cannot_be_counted(
+    path: Path, log_lines: list[str]
+) -> None:
+    store(path, *(1_700_000_000.0 + number for number in range(1000)))
+    damage(path, "reading")
+    tell_what_is_used(load_settings({"db_file": path.name}))
+    [line] = log_lines
+    assert f"the database is {path}, with readings that cannot be counted; readings come in on DATA" in line

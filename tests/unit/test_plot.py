@@ -1,4 +1,5 @@
 import math
+from collections.abc import Callable
 
 import pytest
 
@@ -21,6 +22,13 @@ def test_a_plot_has_its_title_labels_times_and_size() -> None:
     assert lines[0].strip() == "kitchen"
     for word in ("readings", "avg_5min", "22:13:20", "22:15:00", "UTC"):
         assert word in text
+
+
+def test_times_are_those_of_the_zone_that_is_named(in_zone: Callable[[str], None]) -> None:
+    in_zone("Asia/Kolkata")
+    text = drawn([(NOW, 1.0), (NOW + 100, 2.0)])
+    assert "03:43:20" in text
+    assert "UTC+05:30" in text
 
 
 def test_more_than_a_day_has_its_dates() -> None:

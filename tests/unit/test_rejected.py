@@ -173,14 +173,14 @@ def test_how_many_were_counted_and_how_many_are_kept_is_told(
 ) -> None:
     reject(path, ("a", b"x", "not JSON", ""), ("a", b"x", "not JSON", ""), not_kept=12_345)
     first, *_ = shown(capsys, path).splitlines()
-    assert first == "rejected since 2023-11-14 22:13:19 UTC: 12,347, of which 2 are kept"
+    assert first == "rejected since 2023-11-14 22:13:19 +00:00: 12,347, of which 2 are kept"
 
 
 def test_what_was_counted_is_told_when_nothing_of_it_is_kept_any_more(
     path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     reject(path, not_kept=3)
-    assert shown(capsys, path) == "rejected since 2023-11-14 22:13:19 UTC: 3, of which 0 are kept\n"
+    assert shown(capsys, path) == "rejected since 2023-11-14 22:13:19 +00:00: 3, of which 0 are kept\n"
 
 
 def test_a_file_that_does_not_exist_is_not_made(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

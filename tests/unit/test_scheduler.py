@@ -263,6 +263,19 @@ def test_a_job_never_runs_beside_itself(scheduler: Scheduler, log_lines: list[st
     assert "WARNING: job job is still running and was not started again" in log_lines
 
 
+def test_a_job_that_makes_up_for_it_may_miss_its_time_without_a_word(
+    scheduler: Scheduler, log_lines: list[str]
+) -> None:
+    release, skipped = threading.Event(), threading.Event()
+    scheduler.add_listener(lambda event: skipped.set(), EVENT_JOB_MAX_INSTANCES)
+    scheduler.add("job", lambda: release.wait(PATIENCE), often(), may_miss=True)
+    scheduler.start()
+    assert skipped.wait(PATIENCE)
+    release.set()
+    scheduler.shutdown()
+    assert log_lines == []
+
+
 def test_a_slow_job_does_not_hold_up_another(scheduler: Scheduler) -> None:
     release, ran = threading.Event(), threading.Event()
     started = threading.Event()

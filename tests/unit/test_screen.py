@@ -51,9 +51,14 @@ def test_lines_are_drawn_in_place_and_what_was_below_is_gone(terminal: Terminal)
 
 def test_no_more_is_drawn_than_there_is_room_for(terminal: Terminal) -> None:
     screen = Screen(terminal.stream)
-    assert screen.lines == 4
+    assert screen.size == (6, 4)
     screen.draw(["1234567", *"abcde"])
     assert terminal.written == "\x1b[H\x1b[2K123456\n\x1b[2Ka\n\x1b[2Kb\n\x1b[2Kc"
+
+
+def test_what_is_left_behind_fits_and_ends_its_lines(terminal: Terminal) -> None:
+    Screen(terminal.stream).leave(["1234567", "\x1b[2J"])
+    assert terminal.written == "123456\n\\x1b[2\n"
 
 
 def test_a_line_gives_no_orders_to_the_terminal(terminal: Terminal) -> None:

@@ -1,4 +1,5 @@
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,23 @@ def test_rows_are_sorted(
     path: Path, capsys: pytest.CaptureFixture[str], order: str, expected: list[str]
 ) -> None:
     assert names(shown(capsys, path, "--sort", order)) == expected
+
+
+def test_numbers_in_names_are_sorted_as_numbers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "rooms.db"
+    store_readings(path, {name: [(NOW, 1.0)] for name in ("room10", "room9", "room1")})
+    assert names(shown(capsys, path)) == ["room1", "room9", "room10"]
+    assert names(shown(capsys, path, "--sort", "-name")) == ["room10", "room9", "room1"]
+    assert names(shown(capsys, path, "--sort", "count")) == ["room1", "room9", "room10"]
+
+
+def test_the_heading_names_the_zone(
+    path: Path, capsys: pytest.CaptureFixture[str], in_zone: Callable[[str], None]
+) -> None:
+    in_zone("Asia/Kolkata")
+    heading, _, first, *_ = shown(capsys, path).splitlines()
+    assert "first (UTC+05:30)" in heading
+    assert "2023-11-15 03:42:20" in first
 
 
 def test_a_filter_is_one_of_mqtt(path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -90,6 +90,37 @@ def test_a_trend_follows_the_column_that_is_sorted_by_or_the_shortest_window() -
         assert (table.headings[-1], table.rows[0][-1]) == ("trend", trend)
 
 
+def test_numbers_in_names_are_sorted_as_numbers_also_where_values_are_equal() -> None:
+    made = series_table(*map(message, ("r10", "r9", "r1")))
+    assert names(made) == ["r1", "r9", "r10"]
+    made.put(message("r2"))
+    made.clear("r9")
+    assert names(made) == ["r1", "r2", "r10"]
+    made.sort_by(Order("last"))
+    assert names(made) == ["r1", "r2", "r10"]
+
+
+def test_rows_from_any_on_and_only_of_names_with_a_text() -> None:
+    made = series_table(*map(message, ("Kitchen/a", "kitchen/b", "hall", "kitchen/c")))
+    table = made.table(AT, 2, first=1, containing="KITCHEN")
+    assert [row[0] for row in table.rows] == ["kitchen/b", "kitchen/c"]
+    assert made.count("KITCHEN") == 3
+    assert made.count("") == 4
+
+
+def test_a_sparkline_begins_again_when_it_is_of_another_window() -> None:
+    def windows(short: float, long: float) -> dict[str, Any]:
+        return {"5min": {"count": 1, "avg": long}, "1min": {"count": 1, "avg": short}}
+
+    made = series_table(*(message("a", windows=windows(*pair)) for pair in [(1, 3), (2, 2), (3, 1)]))
+    made.sort_by(Order("age"))
+    assert made.table(AT, trends=True).rows[0][-1] == "▁▅█"
+    made.sort_by(Order("5min"))
+    assert made.table(AT, trends=True).rows[0][-1] == "▅"
+    made.put(message("a", windows=windows(0, 9)))
+    assert made.table(AT, trends=True).rows[0][-1] == "▁█"
+
+
 def test_the_first_rows_are_returned_and_no_name_reaches_the_terminal_as_it_is() -> None:
     made = series_table(*(message(f"{number:05}\x1b[2J") for number in range(10_000)))
     assert [row[0] for row in made.table(AT, 2).rows] == ["00000\\x1b[2J", "00001\\x1b[2J"]

@@ -8,7 +8,7 @@ from config.settings import load_settings
 from scheduler_app.console import series_view
 from scheduler_app.console.order import Order
 from scheduler_app.console.series_table import SeriesTable
-from scheduler_app.console.series_view import JsonLines, Live, Rhythm, SeriesView, Tables
+from scheduler_app.console.series_view import JsonLines, Rhythm, SeriesView, Tables
 from scheduler_app.mqtt.message import Message
 from scheduler_app.publishing.messages import parse_series
 from tests.unit.messages import message
@@ -22,19 +22,22 @@ class Inbox:
 
     def __init__(self, clock: "Clock") -> None:
         self.clock = clock
-        self._messages: list[tuple[float, Message | None]] = []
+        self._messages: list[tuple[float, Message | type[Empty] | None]] = []
 
-    def put(self, at: float, *messages: Message | None) -> None:
+    def put(self, at: float, *messages: Message | type[Empty] | None) -> None:
+        """Hand out messages at a time, None at the end, and Empty where somebody nudges."""
         self._messages += [(at, each) for each in messages]
 
-    def get(self, timeout: float | None) -> Message | None:
+    def get(self, timeout: float | None = None) -> Message | None:
         at, each = self._messages[0] if self._messages else (NEVER, None)
         if timeout is not None and at > self.clock.seconds + timeout:
             self.clock.seconds += timeout
             raise Empty
         self.clock.seconds = max(at, self.clock.seconds)
         del self._messages[0]
-        return each
+        if each is Empty:
+            raise Empty
+        return each  # type: ignore[return-value]
 
 
 class Clock:
@@ -54,11 +57,15 @@ class Shown:
 
     def __init__(self, clock: Clock, *, moves: bool = False) -> None:
         self.moves = moves
+        self.ended = False
         self._clock = clock
         self.shows: list[tuple[float, list[str]]] = []
 
     def show(self, series_table: SeriesTable, now: float) -> None:
         self.shows.append((round(self._clock.seconds, 3), [row[0] for row in series_table.table(now).rows]))
+
+    def react(self, series_table: SeriesTable) -> bool:
+        return False
 
 
 def published(series: str, *, retained: bool = False, **changes: Any) -> Message:
@@ -108,6 +115,14 @@ def test_a_live_page_is_there_at_once_and_drawn_every_second(clock: Clock, inbox
     inbox.put(0.2, published("a", retained=True))
     inbox.put(3.5, None)
     assert run(inbox, Shown(clock, moves=True)) == [(0, []), (0.7, ["a"]), (1.7, ["a"]), (2.7, ["a"])]
+
+
+def test_a_live_page_on_which_nothing_comes_is_drawn_all_the_same(clock: Clock, inbox: Inbox) -> None:
+    """Why nothing comes is in the log, whose last line is on the page."""
+    inbox.put(2.5, None)
+    assert run(inbox, Shown(clock, moves=True)) == [(0, []), (1, []), (2, [])]
+    inbox.put(9, None)
+    assert run(inbox, Shown(clock)) == []
 
 
 def test_once_ends_after_the_first_table(clock: Clock, inbox: Inbox) -> None:
@@ -214,31 +229,26 @@ def test_a_table_has_its_numbers_in_line(capsys: pytest.CaptureFixture[str]) -> 
     )
 
 
-class FakeScreen:
-    lines = 8
+class Pressed(Shown):
+    """A live display on which a key is pressed at each of some times; the last one is `q`."""
 
-    def __init__(self) -> None:
-        self.page: list[str] = []
+    def __init__(self, clock: Clock, *times: float) -> None:
+        super().__init__(clock, moves=True)
+        self._times = list(times)
 
-    def draw(self, lines: list[str]) -> None:
-        self.page = lines
+    def react(self, series_table: SeriesTable) -> bool:
+        if not self._times or self._clock.seconds < self._times[0]:
+            return False
+        del self._times[0]
+        self.ended = not self._times
+        return True
 
 
-def test_a_live_page_holds_what_there_is_room_for_and_the_end_of_the_log() -> None:
-    series_table = SeriesTable(Order("name"))
-    screen: Any = FakeScreen()
-    log: list[str] = []
-    display = Live(screen, "simple", "STATS/#", log)
-    display.show(series_table, AT)
-    assert screen.page == ["STATS/# at 2023-11-14 22:13:20 UTC: 0 series. Ctrl-C ends.", ""]
-    for number in range(1000):
-        series_table.put(parse_series(payload(f"{number:04}"), f"{number:04}"))
-    log += ["one", "two\nTraceback"]
-    display.show(series_table, AT)
-    assert len(screen.page) == 8
-    assert "1,000 series" in screen.page[0]
-    assert [line.split()[0] for line in screen.page[4:]] == ["0000", "0001", "0002", "two"]
-    assert screen.page[4].endswith("▅")
+def test_a_key_is_answered_at_once_and_can_end_it_all(clock: Clock, inbox: Inbox) -> None:
+    inbox.put(0.1, published("a", retained=True))
+    inbox.put(1.1, Empty)
+    inbox.put(1.2, Empty)
+    assert [when for when, _ in run(inbox, Pressed(clock, 1.1, 1.2))] == [0, 0.6, 1.1, 1.2]
 
 
 @pytest.mark.parametrize("moves", [False, True])

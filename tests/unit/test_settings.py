@@ -4,7 +4,14 @@ import pytest
 
 from config.broker_address import BrokerAddress
 from config.quantities import Window
-from config.settings import InvalidSettings, Settings, default_text, load_settings
+from config.settings import (
+    InvalidSettings,
+    Settings,
+    default_text,
+    load_settings,
+    misspelt_settings,
+    settings_from,
+)
 
 
 def refusal(**flags: str) -> str:
@@ -28,6 +35,56 @@ def test_the_defaults_are_those_of_the_original_project() -> None:
     assert settings.health_file is settings.streams_file is None
     assert settings.max_series == 20_000
     assert settings.commit_interval == 0
+
+
+@pytest.mark.parametrize("name", ["db_file", "outbox_file", "health_file"])
+def test_a_path_may_begin_with_the_home_folder(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv("HOME", "/home/somebody")
+    Path(".env").write_text(f"{name.upper()}=~/x/y\n")
+    assert getattr(load_settings(), name) == Path("/home/somebody/x/y")
+    assert f"{name.upper()}=~nobody-at-all/x must begin with no ~" in refusal(**{name: "~nobody-at-all/x"})
+
+
+@pytest.mark.parametrize(
+    ("text", "version"),
+    [
+        ("mqttv5", "5"),
+        ("5", "5"),
+        ("mqttv311", "3.1.1"),
+        ("311", "3.1.1"),
+        ("3.1.1", "3.1.1"),
+        ("auto", "auto"),
+    ],
+)
+def test_a_version_may_be_written_as_mosquitto_writes_it(text: str, version: str) -> None:
+    assert load_settings({"mqtt_version": text}).mqtt_version == version
+
+
+@pytest.mark.parametrize("text", ["mqttv31", "4", "31"])
+def test_other_versions_are_refused(text: str) -> None:
+    assert refusal(mqtt_version=text) == f"MQTT_VERSION={text} must be 'auto', '5' or '3.1.1'"
+
+
+def test_a_name_that_is_nearly_a_setting_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert misspelt_settings() == []
+    Path(".env").write_text("BROKR=a\nTOPIC=b\ntopics=c\nPASSWORD=d\n")
+    monkeypatch.setenv("LOGLEVEL", "INFO")
+    monkeypatch.setenv("BROWSER", "firefox")
+    assert misspelt_settings() == [
+        "LOGLEVEL in the environment is no setting and is ignored; did you mean LOG_LEVEL?",
+        "BROKR in .env is no setting and is ignored; did you mean BROKER?",
+        "TOPICS in .env is no setting and is ignored; did you mean TOPIC?",
+    ]
+
+
+def test_settings_can_be_made_of_values_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path(".env").write_text("TOPIC=from/file\nWINDOWS=soon\n")
+    monkeypatch.setenv("STATS_TOPIC", "from/environment")
+    settings = settings_from({"broker": "mqtt://me:secret@host:1", "stats_interval": "2s"})
+    assert (settings.broker.host, settings.stats_interval) == ("host", 2)
+    assert (settings.topic, settings.stats_topic) == ("DATA", "STATS")
+    with pytest.raises(InvalidSettings, match="TOPIC=a/#/b must"):
+        settings_from({"topic": "a/#/b"})
 
 
 def test_a_flag_wins_over_the_environment_which_wins_over_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
