@@ -70,7 +70,7 @@ def check_read_only(path: Path, schema: Schema = READINGS) -> None:
     database = read_only_database(path, schema)
     try:
         with database.connection_context():
-            _check(database, name, schema)
+            check_ours(database, name, schema)
             version = database.user_version
     except peewee.DatabaseError as error:
         raise UnusableDatabase(f"{name} {_explain_reading(error, path)}") from None

@@ -7,8 +7,8 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from config.quantities import each_of
-from config.statistics import is_statistic
 from config.topics import check_topic_filter
+from models.statistics.registry import is_statistic
 from scheduler_app.publishing.records import SeriesMessage
 from scheduler_app.web.answers import as_text
 from scheduler_app.web.guard import OPEN
