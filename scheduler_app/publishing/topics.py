@@ -18,6 +18,17 @@ def state_topic(settings: Settings) -> str:
     return f"{settings.stats_topic}/$state"
 
 
+def check_topic(settings: Settings, name: str) -> str:
+    """Return a topic for `check` to try the broker with; below STATS_TOPIC, since that is never input."""
+    return f"{settings.stats_topic}/$check/{name}"
+
+
+def is_of_series(name: str) -> bool:
+    """Whether what is published as `name` below STATS_TOPIC is of a series, and nothing of our own."""
+    first, _, _ = name.partition("/")
+    return first not in _OWN
+
+
 def unpublishable_name(settings: Settings, name: str) -> str | None:
     """Say why the statistics of a series of that name cannot be published, None if they can."""
     first, _, _ = name.partition("/")

@@ -31,6 +31,7 @@ from scheduler_app.subscriber.monitor import Monitor, ReadErrors, last_presence
 from scheduler_app.subscriber.plans import open_catalog, rolling_statistics
 from scheduler_app.subscriber.retention import Retention
 from scheduler_app.subscriber.subscriptions import Subscriptions
+from scheduler_app.subscriber.troubles import LOOK_INTERVAL, Troubles
 
 # What becomes of readings whose file is gone.
 _WHAT_THEN = (
@@ -57,7 +58,8 @@ def run_subscriber(options: argparse.Namespace, settings: Settings) -> None:
 
         hand_over = HandOver()
         session = IngestSession(settings, subscriptions.wanted, unsubscribe=subscriptions.unwanted)
-        writer = Writer(settings, store, redeliveries, catalog, hand_over.feed)
+        subscribed = (*subscriptions.wanted, *subscriptions.unwanted)
+        writer = Writer(settings, store, redeliveries, catalog, hand_over.feed, subscribed=subscribed)
         ingest = Ingest(session, writer, present_until=present_until)
         session.when_subscribed = partial(ingest.submit, subscriptions.settle)
         errors = LogLimit()
@@ -70,8 +72,17 @@ def run_subscriber(options: argparse.Namespace, settings: Settings) -> None:
         )
 
         read_errors = ReadErrors()
-        monitor = Monitor(settings.db_file, ingest, session, catalog, read_errors=read_errors)
         presence = Presence(settings)
+        troubles = Troubles(session, presence)
+        monitor = Monitor(
+            settings.db_file,
+            ingest,
+            session,
+            catalog,
+            unmatched=lambda: writer.unmatched,
+            trouble=lambda: troubles.text,
+            read_errors=read_errors,
+        )
         stats_publisher = StatsPublisher(settings, presence, monitor.metrics)
         publishers = Publishers([stats_publisher], errors)
 
@@ -100,6 +111,7 @@ def run_subscriber(options: argparse.Namespace, settings: Settings) -> None:
 
         scheduler.add("statistics", run_tick, Every(settings.stats_interval))
         scheduler.add("prune", retention.begin, Every(INTERVAL))
+        scheduler.add("troubles", troubles.look, Every(LOOK_INTERVAL))
         thread = stack.enter_context(
             background("ingest", partial(_take_in, ingest, store, stop), ingest.stop, stop)
         )
@@ -108,7 +120,7 @@ def run_subscriber(options: argparse.Namespace, settings: Settings) -> None:
         stack.callback(scheduler.shutdown)
         stack.callback(ingest.stop)  # at once, so that both connections end at the same time
         presence.start(on_connect=begin_publishing)
-        serve(stop, lambda: thread.is_alive() and session.subscribed and ingest.stores, settings.health_file)
+        serve(stop, lambda: thread.is_alive() and ingest.stores and not troubles.grave, settings.health_file)
 
 
 def _take_in(ingest: Ingest, store: Store, stop: StopSignal) -> None:
