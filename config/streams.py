@@ -81,6 +81,8 @@ class Stream:
     # Where the time of a reading stands. None: in `epochtime`, or else it is the time of arrival.
     time: FieldPath | None = None
     time_format: str = "s"
+    # A reading that comes with its own time and no id counts once for that time and its value.
+    implied_id: bool = False
 
     @property
     def plain(self) -> bool:
@@ -155,6 +157,7 @@ def _stream(
         every_number=fields is None,
         time=read.get("time"),
         time_format=read.get("time_format", "s"),
+        implied_id=read.get("implied_id", False),
     )
 
 
@@ -224,6 +227,12 @@ def _statistics(value: object) -> tuple[str, ...]:
     return tuple(names)
 
 
+def _yes_or_no(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError("must be true or false")
+    return value
+
+
 def _text(value: object, allowed: str) -> str:
     if not isinstance(value, str):
         raise ValueError(allowed)
@@ -242,6 +251,7 @@ _READERS: dict[str, Callable[[object], object]] = {
     "time_format": _time_format,
     "windows": _windows,
     "statistics": _statistics,
+    "implied_id": _yes_or_no,
 }
 
 

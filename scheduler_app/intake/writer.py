@@ -18,6 +18,7 @@ from scheduler_app.intake.redelivery import Redeliveries
 from scheduler_app.intake.sample import Sample
 from scheduler_app.log import LogLimit, log_unexpected
 from scheduler_app.mqtt.message import Message
+from scheduler_app.mqtt.numbering import Numbering
 
 # How much is kept of a rejected payload, in bytes, and of what there is to say of it, in characters.
 _KEPT_PAYLOAD = 4096
@@ -119,6 +120,10 @@ class Writer:
         """Of how many messages it is not proven that their acknowledgements on this connection arrived."""
         return self._redeliveries.unproven
 
+    def set_numbering(self, numbering: Numbering) -> None:
+        """Take note of what the broker does with packet ids: before the first message of a connection."""
+        self._redeliveries.set_numbering(numbering)
+
     def begin_connection(self) -> None:
         """Take note that from now on messages come, and are acknowledged, on another connection."""
         self._redeliveries.begin_connection()
@@ -173,15 +178,18 @@ class Writer:
         latest = message.arrived + self._max_clock_skew
         if stream.plain:
             field, time, value, reading_id = decode(message.payload, message.arrived, latest)
+            if stream.implied_id and reading_id is None:
+                reading_id = implied_id(message, time, value)
             series = self._series(message, stream, field, time, batch)
             if series is not None:
                 batch.readings.append(Reading(series, time, value, reading_id))
             return
         readings, rejections = decode_fields(message.payload, stream, message.arrived, latest)
         for field, time, value, reading_id in readings:
+            named = implied_id(message, time, value) if stream.implied_id else reading_id
             series = self._series(message, stream, field, time, batch)
             if series is not None:
-                batch.readings.append(Reading(series, time, value, reading_id))
+                batch.readings.append(Reading(series, time, value, named))
         for rejection in rejections:
             self._reject(message, rejection.reason, rejection.detail, batch)
 
@@ -250,3 +258,8 @@ class Writer:
                     reading_id,
                     row.name,
                 )
+
+
+def implied_id(message: Message, time: float, value: float) -> str | None:
+    """Return what names a reading within its series that brings its own `time`; None if it brings none."""
+    return None if time is message.arrived else f"{value!r} at {time!r}"

@@ -18,6 +18,11 @@ def state_topic(settings: Settings) -> str:
     return f"{settings.stats_topic}/$state"
 
 
+def numbering_topic(settings: Settings) -> str:
+    """Return the topic on which the subscriber finds out what the broker does with packet ids."""
+    return f"{settings.stats_topic}/$check/{settings.client_id}-numbering"
+
+
 def unpublishable_name(settings: Settings, name: str) -> str | None:
     """Say why the statistics of a series of that name cannot be published, None if they can."""
     first, _, _ = name.partition("/")

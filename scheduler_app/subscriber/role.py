@@ -21,9 +21,11 @@ from scheduler_app.intake.redelivery import Redeliveries
 from scheduler_app.intake.writer import Writer
 from scheduler_app.log import LogLimit, attempt, log_unexpected
 from scheduler_app.mqtt.ingest_session import IngestSession
+from scheduler_app.mqtt.numbering import find_out_numbering
 from scheduler_app.publishing.presence import Presence
 from scheduler_app.publishing.publisher import Publishers
 from scheduler_app.publishing.stats_publisher import StatsPublisher
+from scheduler_app.publishing.topics import numbering_topic
 from scheduler_app.runtime.lifecycle import StopSignal, background, role, serve
 from scheduler_app.runtime.locked_database import when_unlocked
 from scheduler_app.runtime.scheduler import Every, Scheduler
@@ -58,7 +60,12 @@ def run_subscriber(options: argparse.Namespace, settings: Settings) -> None:
         hand_over = HandOver()
         session = IngestSession(settings, subscriptions.wanted, unsubscribe=subscriptions.unwanted)
         writer = Writer(settings, store, redeliveries, catalog, hand_over.feed)
-        ingest = Ingest(session, writer, present_until=present_until)
+        ingest = Ingest(
+            session,
+            writer,
+            present_until=present_until,
+            find_out_numbering=partial(find_out_numbering, settings, numbering_topic(settings)),
+        )
         session.when_subscribed = partial(ingest.submit, subscriptions.settle)
         errors = LogLimit()
         statistics = rolling_statistics(
