@@ -1,5 +1,6 @@
 """The table in docs/brokers.md, of what the scenarios have found out."""
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from tests.brokers.brokers import BROKERS
@@ -39,22 +40,32 @@ class Cell(NamedTuple):
 Cells = dict[tuple[str, str, str], Cell]
 
 
-def table(cells: Cells) -> str:
-    """Return the table; it needs each broker, scenario and kind."""
+def read_table(text: str) -> dict[tuple[str, str, str], str]:
+    """Return the cells of the table that stands in `text`."""
+    rows = [line.strip("| ").split(" | ") for line in text.splitlines() if line.startswith("| ")]
+    return {
+        (broker, scenario, kind): cell
+        for broker, kind, *cells in rows[1:]
+        for scenario, cell in zip(SCENARIOS, cells, strict=True)
+    }
+
+
+def table(cells: Mapping[tuple[str, str, str], str]) -> str:
+    """Return the table with these cells."""
     lines = [
         f"| broker | readings | {' | '.join(HEADINGS[scenario] for scenario in SCENARIOS)} |",
         f"|---|---|{'---|' * len(SCENARIOS)}",
     ]
     for broker in BROKERS:
         for kind in Kind:
-            found = [str(cells[broker, scenario, kind.value]) for scenario in SCENARIOS]
+            found = [cells.get((broker, scenario, kind.value), "not tried") for scenario in SCENARIOS]
             lines.append(f"| {broker} | {kind.value} | {' | '.join(found)} |")
     return "\n".join(lines)
 
 
 def write_table(cells: Cells) -> None:
-    """Put the table between its two comments in the page."""
-    text = PAGE.read_text()
-    before, rest = text.split(BEGIN)
-    _, after = rest.split(END)
-    PAGE.write_text(f"{before}{BEGIN}\n\n{table(cells)}\n\n{END}{after}")
+    """Put the table between its two comments in the page. What was not tried now stays as it was."""
+    before, _, rest = PAGE.read_text().partition(BEGIN)
+    old, _, after = rest.partition(END)
+    merged = read_table(old) | {place: str(cell) for place, cell in cells.items()}
+    PAGE.write_text(f"{before}{BEGIN}\n\n{table(merged)}\n\n{END}{after}")

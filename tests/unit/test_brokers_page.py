@@ -2,11 +2,12 @@
 
 import re
 from collections import Counter
+from itertools import product
 
 from tests.brokers.brokers import BROKERS
 from tests.brokers.recording import packets
 from tests.brokers.scenarios import SCENARIOS
-from tests.brokers.table import BEGIN, END, HEADINGS, PAGE, Cell, table
+from tests.brokers.table import BEGIN, END, HEADINGS, PAGE, Cell, read_table, table
 from tests.faults.load import Kind
 from tests.faults.verdict import Verdict
 
@@ -42,12 +43,15 @@ def test_the_rows_are_the_brokers_that_are_tried_and_no_cell_says_lost() -> None
         assert line[1] != Kind.IDS or not any("double" in one for one in line[2:])
 
 
-def test_the_table_has_a_row_for_each_broker_and_kind() -> None:
-    exact = Cell(Verdict(Counter(), Counter(), Counter(), duplicates=0), lost_by_broker=False)
+def test_the_table_has_a_row_for_each_broker_and_kind_and_can_be_read_again() -> None:
     cells = {
-        (broker, scenario, kind.value): exact for broker in BROKERS for scenario in SCENARIOS for kind in Kind
+        (broker, scenario, kind.value): f"{number} of 99 double"
+        for number, (broker, kind, scenario) in enumerate(product(BROKERS, Kind, SCENARIOS))
     }
     assert len(table(cells).splitlines()) == 2 + len(BROKERS) * len(Kind)
+    assert read_table(table(cells)) == cells
+    assert read_table("") == {}
+    assert set(read_table(table({})).values()) == {"not tried"}
 
 
 def test_packets_are_found_in_what_has_passed() -> None:
