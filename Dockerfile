@@ -1,4 +1,4 @@
-# One image for the three roles; the command says which one a container is.
+# One image for all roles; the command says which one a container is.
 FROM python:3.13.9-slim-bookworm
 
 # Each line is out when it is printed, and not lost with a process that is killed.

@@ -16,6 +16,8 @@ from config.text import complaint, printable
 from config.topics import check_topic, check_topic_filter, is_at_or_below
 
 DEFAULT_WINDOWS = "1min,5min,30min"
+# In WEB_ALLOWED_HOSTS: whatever the name is.
+ANY_HOST = "*"
 _HOST_NAME = re.compile(r"(?!-)[\w-]{1,63}(?:\.[\w-]{1,63})*\.?", re.ASCII)
 _TOKEN = re.compile(r"[!-~]{16,256}")
 
@@ -83,11 +85,13 @@ def _host(value: object) -> str:
     except ValueError:
         if not _HOST_NAME.fullmatch(host):
             raise ValueError("must be an IP address, such as 127.0.0.1, or the name of a host") from None
-    return host.lower()
+    return host.lower().removesuffix(".")
 
 
 def _hosts(value: object) -> object:
-    return tuple(each_of(value.split(","), _host)) if isinstance(value, str) else value
+    if not isinstance(value, str):
+        return value
+    return (ANY_HOST,) if value.strip() == ANY_HOST else tuple(each_of(value.split(","), _host))
 
 
 def _port(value: object) -> int:
@@ -213,7 +217,7 @@ class Settings(BaseSettings):
         default=None,
         validate_default=False,
         description="names, separated by commas, that a proxy or a program asks the page by, beside those of "
-        "this machine; with WEB_TOKEN every name is allowed",
+        "this machine; * for all, as with WEB_TOKEN",
         json_schema_extra={"default": "none"},
     )
     health_file: Path | None = Field(

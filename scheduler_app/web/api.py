@@ -29,6 +29,8 @@ from scheduler_app.web.stored import StoredReadings
 
 # How many rows a request gets if it does not say, and at most.
 _ROWS, _MOST_ROWS = 100, 20_000
+# So many take too little time to hold up other requests.
+_QUICK_ROWS = 1000
 # The same of points of a curve.
 _POINTS, _MOST_POINTS = 1000, 10_000
 _MOST_WINDOWS = 20
@@ -80,7 +82,9 @@ class Api:
             given.take("offset", parameters.whole_number(0, 10**9), 0),
         )
         given.end()
-        return as_json(self._listing.rows(wanted, self._now()))
+        if wanted.limit <= _QUICK_ROWS:
+            return as_json(self._listing.rows(wanted, self._now()))
+        return await self._stored.compute(lambda: as_json(self._listing.rows(wanted, self._now())))
 
     async def one_series(self, request: Request) -> Response:
         Parameters(request.query_params.multi_items()).end()
@@ -144,7 +148,8 @@ class Api:
 
     async def listen(self, request: Request) -> Response:
         Parameters(request.query_params.multi_items()).end()
-        return self._events.listen()
+        # a stream without a body would have no end
+        return self._events.listen() if request.method == "GET" else as_text("", kind="text/event-stream")
 
     def _windows_of(self, name: str) -> tuple[Window, ...]:
         """Return the windows that are published of a series; those of the settings if nothing is."""

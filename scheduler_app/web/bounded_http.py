@@ -65,8 +65,8 @@ class BoundedProtocol(H11Protocol):
         if unread == 0 or unread < self._unread:
             self._unread_since = now
         self._unread = unread
-        if self.cycle is not None and not self.cycle.response_complete:
-            self._awaiting_since = now  # it is being answered
+        if unread or (self.cycle is not None and not self.cycle.response_complete):
+            self._awaiting_since = now  # there is still an answer on its way
         if now - self._unread_since > READING_TIMEOUT or now - self._awaiting_since > REQUEST_TIMEOUT:
             self.transport.abort()
         else:

@@ -11,6 +11,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from config.broker_address import is_loopback
+from config.settings import ANY_HOST
 from config.text import printable, shortened
 from scheduler_app.web.answers import as_text
 
@@ -40,7 +41,7 @@ class Guard:
         """`hosts`: the names, beside those of loopback, under which we may be asked without a token."""
         self._app = app
         self._token = None if token is None else token.encode()
-        self._hosts = frozenset(host.lower() for host in hosts)
+        self._hosts = frozenset(hosts)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -85,7 +86,7 @@ class Guard:
         if match is None:
             return False
         name = match[1].strip("[]").lower()
-        return is_loopback(name) or name.removesuffix(".") in self._hosts
+        return is_loopback(name) or not self._hosts.isdisjoint((name.removesuffix("."), ANY_HOST))
 
     def _knows_token(self, authorization: str) -> bool:
         assert self._token is not None

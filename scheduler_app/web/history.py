@@ -52,6 +52,8 @@ class SeriesHistory:
     # From which time on no readings have been deleted yet.
     kept_after: float
     rejected: Sequence[RejectedRow]
+    # Seconds that reading it took.
+    took: float = 0.0
 
     @property
     def inside(self) -> list[Row]:
@@ -108,7 +110,8 @@ class HistoryReader:
                 break
             width *= min(4.0, max(0.25, _ONE_PIECE / max(now - before, 1e-6)))
         rejected = stored.rejected_on(series.topic, span.after, span.until, MOST_REJECTED)
-        return SeriesHistory(series, span, newest_first[::-1], until, kept_after, rejected[::-1])
+        took = self._elapsed() - start
+        return SeriesHistory(series, span, newest_first[::-1], until, kept_after, rejected[::-1], took)
 
 
 def moments_of(history: SeriesHistory, most: int, now: float) -> list[float]:

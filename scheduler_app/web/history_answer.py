@@ -23,6 +23,7 @@ def as_sent(history: SeriesHistory, windows: Sequence[Window], most: int, now: f
         "to": history.span.until,
         "begins": history.begins,
         "complete": history.begins <= history.span.after,
+        "took": round(history.took, 3),
         "readings": {
             "total": len(inside),
             "thinned": len(shown) < len(inside),

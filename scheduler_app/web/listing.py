@@ -12,6 +12,8 @@ from scheduler_app.web.names import has_words, search_words
 # By what the list is sorted, beside the windows.
 COLUMNS = ("name", "last", "age", "count")
 _BY_NAME = Order("name")
+# In so many orders the rows are kept.
+_MOST_ORDERS = 8
 # The most windows that get a column.
 MOST_WINDOWS = 50
 
@@ -27,19 +29,26 @@ class Wanted:
 
 
 class Listing:
-    """Lists what the live statistics hold. What one request has sorted is there for the next."""
+    """Lists what the live statistics hold. What one request has sorted is there for the next.
+
+    Its methods take turns by the lock of the live statistics.
+    """
 
     def __init__(self, live: LiveStatistics) -> None:
         self._live = live
-        # Sorted at which version, in which order, and the rows.
-        self._sorted: tuple[int, Order, list[Entry]] | None = None
+        # All by name, and of which series there were then.
+        self._by_name: list[Entry] = []
+        self._membership = -1
+        # Of one version: the windows there are, and the rows in each order that was asked for.
+        self._version = -1
+        self._windows: dict[str, str | None] = {}
+        self._sorted: dict[Order, list[Entry]] = {}
 
     def rows(self, wanted: Wanted, now: float) -> dict[str, object]:
         """Return the rows that are `wanted`, as they are sent, with how many there are of them."""
         with self._live.lock:
             found = self._found(wanted)
             shown = found[wanted.offset : wanted.offset + wanted.limit]
-            windows = windows_of(self._live.entries.values())
             return {
                 "at": now,
                 "version": self._live.version,
@@ -49,7 +58,7 @@ class Listing:
                 "limit": wanted.limit,
                 "windows": [
                     {"name": name, "seconds": window_length(name), "statistic": statistic}
-                    for name, statistic in windows.items()
+                    for name, statistic in self._windows.items()
                 ],
                 "series": [row(entry) for entry in shown],
             }
@@ -68,15 +77,25 @@ class Listing:
             return tuple(sorted(names, key=lambda window: window_length(window) or 0.0))
 
     def _found(self, wanted: Wanted) -> list[Entry]:
-        entries = self._in_order(wanted.order)
+        self._look()
+        entries = self._sorted.get(wanted.order)
+        if entries is None:
+            if len(self._sorted) >= _MOST_ORDERS:
+                self._sorted.clear()
+            entries = self._sorted[wanted.order] = in_order(self._by_name, wanted.order)
         words = search_words(wanted.search)
         return [entry for entry in entries if has_words(entry.folded, words)] if words else entries
 
-    def _in_order(self, order: Order) -> list[Entry]:
-        if self._sorted is None or self._sorted[:2] != (self._live.version, order):
-            entries = in_order(self._live.entries.values(), order)
-            self._sorted = (self._live.version, order, entries)
-        return self._sorted[2]
+    def _look(self) -> None:
+        """Take note of what has changed since the last request."""
+        if self._membership != self._live.membership:
+            self._membership = self._live.membership
+            self._by_name = sorted(self._live.entries.values(), key=lambda entry: entry.key)
+        elif self._version == self._live.version:
+            return
+        self._version = self._live.version
+        self._windows = windows_of(self._by_name)
+        self._sorted.clear()
 
 
 def row(entry: Entry) -> dict[str, object]:
@@ -93,9 +112,8 @@ def row(entry: Entry) -> dict[str, object]:
     }
 
 
-def in_order(entries: Iterable[Entry], order: Order) -> list[Entry]:
-    """Return the entries sorted; those without a value come last, and equal ones by name."""
-    by_name = sorted(entries, key=lambda entry: entry.key)
+def in_order(by_name: list[Entry], order: Order) -> list[Entry]:
+    """Return the entries, given by name, sorted; those without a value come last, and equal ones by name."""
     if order.column == "name":
         return by_name[::-1] if order.descending else by_name
     value_of = _values(order.column)

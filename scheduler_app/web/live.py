@@ -53,6 +53,8 @@ class LiveStatistics:
         self.lock = threading.Lock()
         # Grows whenever something has changed that is shown.
         self.version = 0
+        # Grows whenever a series has begun or ended.
+        self.membership = 0
         self.entries: dict[str, Entry] = {}
         self.averages: Averages | None = None
         self.state: str | None = None
@@ -114,6 +116,7 @@ class LiveStatistics:
         self._make_room(entry, size)
         if entry is None:
             self.entries[name] = Entry(series, size)
+            self.membership += 1
             return True
         return entry.put(series, size)
 
@@ -139,6 +142,7 @@ class LiveStatistics:
         entry = self.entries.pop(name, None)
         if entry is not None:
             self._bytes -= entry.size
+            self.membership += 1
         return entry is not None
 
     def _make_room(self, entry: Entry | None, size: int) -> None:

@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from functools import partial
 
 from loguru import logger
+from starlette.types import ASGIApp
 from uvicorn import Config, Server
 
 from config.settings import Settings
@@ -41,24 +42,7 @@ def run_web(options: argparse.Namespace, settings: Settings) -> None:
         events = Events(health.state)
         api = Api(settings, Listing(live), stored, health, events)
         watching = Watching(live, stored, health)
-        server = Server(
-            Config(
-                make_app(settings, api, watching.routes()),
-                http=BoundedProtocol,
-                ws="none",
-                loop="asyncio",
-                lifespan="off",
-                interface="asgi3",
-                log_config=None,
-                access_log=False,
-                server_header=False,
-                proxy_headers=False,
-                limit_concurrency=MOST_CONNECTIONS,
-                timeout_keep_alive=KEEP_ALIVE,
-                timeout_graceful_shutdown=1,
-                h11_max_incomplete_event_size=LARGEST_HEAD,
-            )
-        )
+        server = Server(server_config(make_app(settings, api, watching.routes())))
 
         def end() -> None:
             events.end()
@@ -71,6 +55,26 @@ def run_web(options: argparse.Namespace, settings: Settings) -> None:
         stack.callback(connection.stop)
         logger.info("the page is at {}", address_of(settings.web_host, settings.web_port))
         serve(stop, lambda: server.started, settings.health_file)
+
+
+def server_config(app: ASGIApp) -> Config:
+    """Return how uvicorn is to serve an application: with bounds, and with no log of requests."""
+    return Config(
+        app,
+        http=BoundedProtocol,
+        ws="none",
+        loop="asyncio",
+        lifespan="off",
+        interface="asgi3",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        limit_concurrency=MOST_CONNECTIONS,
+        timeout_keep_alive=KEEP_ALIVE,
+        timeout_graceful_shutdown=1,
+        h11_max_incomplete_event_size=LARGEST_HEAD,
+    )
 
 
 def broker_state(settings: Settings, connection: Connection) -> BrokerState:

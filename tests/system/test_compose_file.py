@@ -108,24 +108,42 @@ def test_compose_takes_the_files(compose: Compose, files: tuple[str, ...]) -> No
 def test_settings_of_the_user(compose: Compose) -> None:
     """The user's settings reach the roles, except where the broker and the database are."""
     text = compose.config(TOPIC="sensors/+/temp", WINDOWS="2min", BROKER="elsewhere", DB_FILE="mine.db")
-    assert text.count(" TOPIC: sensors/+/temp") == 3
-    assert text.count("WINDOWS: 2min") == 3
-    assert text.count("BROKER: mosquitto") == 3
+    assert text.count(" TOPIC: sensors/+/temp") == 4
+    assert text.count("WINDOWS: 2min") == 4
+    assert text.count("BROKER: mosquitto") == 4
     assert "elsewhere" not in text
     assert "mine.db" not in text
 
 
 def test_log_levels(compose: Compose) -> None:
     """The roles are quiet unless the user or the debug file says otherwise."""
-    assert compose.config().count("LOG_LEVEL: WARNING") == 3
-    assert compose.config(LOG_LEVEL="INFO").count("LOG_LEVEL: INFO") == 3
-    assert compose.config(files=DEBUG, LOG_LEVEL="INFO").count("LOG_LEVEL: DEBUG") == 3
+    assert compose.config().count("LOG_LEVEL: WARNING") == 4
+    assert compose.config(LOG_LEVEL="INFO").count("LOG_LEVEL: INFO") == 4
+    assert compose.config(files=DEBUG, LOG_LEVEL="INFO").count("LOG_LEVEL: DEBUG") == 4
 
 
 def test_published_port() -> None:
     """Mosquitto asks for no password, so nobody but this machine may reach it."""
     ports = re.findall(r"^\s*-\s*\"?([\w.:\[\]]*:1883)\"?\s*$", (ROOT / NORMAL[0]).read_text(), re.MULTILINE)
     assert ports == ["127.0.0.1:1883:1883"]
+
+
+def test_the_page_is_published_on_this_machine_alone(compose: Compose) -> None:
+    """It is told so, and asks for no token."""
+    text = (ROOT / NORMAL[0]).read_text()
+    [host] = re.findall(r"^\s*-\s*\"?(.*):\$\{WEB_PORT:-8080\}:8080\"?\s*$", text, re.MULTILINE)
+    assert host == "127.0.0.1"
+    written = compose.config()
+    assert "web --published-on-loopback" in " ".join(re.findall(r"[\w-]+", written))
+    assert "WEB_HOST: 0.0.0.0" in written
+
+
+def test_the_port_of_the_page_is_the_users_to_choose(compose: Compose) -> None:
+    """Within the container it stays what it is."""
+    written = compose.config(WEB_PORT="9000", WEB_TOKEN="0123456789abcdef")
+    assert re.search(r"WEB_PORT: '?8080'?$", written, re.MULTILINE)
+    assert "9000" in written
+    assert "WEB_TOKEN: 0123456789abcdef" in written
 
 
 def test_mosquitto_takes_its_configuration(mosquitto: Broker) -> None:

@@ -1,19 +1,23 @@
 """`manage.py runbroker-clients`: everything with one command, and nothing left behind."""
 
 import os
+import re
 import secrets
 import signal
+import socket
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import MakeRole
 from tests.support.brokers import Mosquitto
-from tests.support.ports import accepts_connections
+from tests.support.ports import HOST, accepts_connections
 from tests.support.processes import END_TIMEOUT, Role, descendants, end_well, still_running
 from tests.support.waiting import on_this_machine, wait_for
+from tests.support.web import ask
 
 PORT = 1883
 COMMAND = "runbroker-clients"
@@ -61,15 +65,15 @@ def test_newcomer(make_role: MakeRole, tmp_path: Path) -> None:
     answered = accepts_connections(PORT)
     role = make_role(COMMAND, *own_names()).start()
     wait_for_tables(role, 1, timeout=on_this_machine(15.0))
-    children = wait_for_children(role, 3 if answered else 4)
-    role.wait_for_log("started publisher")
+    children = wait_for_children(role, 4 if answered else 5)
+    role.wait_for_log("started web")
     lines = role.log_lines("INFO")
     if answered:
         assert "using the broker that answers at localhost:1883" in lines[0]
     else:
         assert "broker" in lines[0]
         assert "127.0.0.1:1883" in lines[0]
-    for command, line in zip(("subscriber", "stats", "publisher"), lines[1:], strict=False):
+    for command, line in zip(("subscriber", "stats", "publisher", "web"), lines[1:], strict=False):
         assert f"started {command}" in line
     assert role.complaints() == []
     assert (tmp_path / "tmp" / "test.db").exists()
@@ -85,7 +89,7 @@ def test_kill_leaves_nobody(make_role: MakeRole) -> None:
     answered = accepts_connections(PORT)
     role = make_role(COMMAND, *own_names(), STATS_INTERVAL="100ms").start()
     wait_for_tables(role, 3)
-    children = wait_for_children(role, 3 if answered else 4)
+    children = wait_for_children(role, 4 if answered else 5)
     role.kill()
     assert_all_ended(children)
     assert accepts_connections(PORT) == answered
@@ -114,17 +118,17 @@ def test_broker_that_answers_is_used(make_role: MakeRole) -> None:
     wait_for_tables(role, 3)
     assert "using the broker that answers at localhost:1883" in role.stderr
     assert "embedded" not in role.stderr
-    wait_for_children(role, 3)
+    wait_for_children(role, 4)
     end_well(signal.SIGTERM, role)
 
 
-@pytest.mark.parametrize("command", ["subscriber", "stats", "publisher"])
+@pytest.mark.parametrize("command", ["subscriber", "stats", "publisher", "web"])
 def test_one_for_all(mosquitto: Mosquitto, make_role: MakeRole, command: str) -> None:
     """When one ends, all end, with its reason and a status that says so."""
     role = make_role(COMMAND, broker=mosquitto, STATS_INTERVAL="100ms").start()
     wait_for_tables(role, 1)
     assert f"using the broker at {mosquitto.address}" in role.stderr
-    children = wait_for_children(role, 3)
+    children = wait_for_children(role, 4)
     os.kill(child(role, command), signal.SIGKILL)
     assert role.wait(on_this_machine(2 * END_TIMEOUT)) == 1
     assert still_running(children) == set()
@@ -160,3 +164,50 @@ def test_a_topic_filter_has_no_publisher(make_role: MakeRole) -> None:
     role.wait_for_log("started no publisher: sensors/+,home/# is not a single topic")
     role.wait_for_log("Ctrl-C ends everything")
     end_well(signal.SIGINT, role)
+
+
+def test_the_page_is_at_the_address_that_is_told(mosquitto: Mosquitto, make_role: MakeRole) -> None:
+    role = make_role(COMMAND, broker=mosquitto, STATS_INTERVAL="100ms").start()
+    role.wait_for_log("started web")
+    [line] = [line for line in role.log_lines("INFO") if "started web" in line]
+    [port] = re.findall(r"started web: open http://127\.0\.0\.1:(\d+)/$", line)
+    wait_for(lambda: ask(int(port), "/readyz").status == 200, "the newest statistics on the page")
+
+
+def test_another_port_takes_the_place_of_one_that_nobody_has_set(
+    mosquitto: Mosquitto, make_role: MakeRole
+) -> None:
+    with ExitStack() as stack:
+        with suppress(OSError):  # another program has it already
+            stack.enter_context(socket.create_server((HOST, 8080)))
+        role = make_role(COMMAND, broker=mosquitto).start()
+        role.wait_for_log("started web: open http://127.0.0.1:80")
+        assert "http://127.0.0.1:8080/" not in role.stderr
+
+
+def test_everything_else_goes_on_if_the_port_is_taken_that_was_asked_for(
+    mosquitto: Mosquitto, make_role: MakeRole
+) -> None:
+    role = make_role(COMMAND, broker=mosquitto, STATS_INTERVAL="100ms", WEB_PORT=str(mosquitto.port)).start()
+    role.wait_for_complaint(f"started no page: WEB_PORT={mosquitto.port} cannot be listened on")
+    wait_for_tables(role, 2)
+    wait_for_children(role, 3)
+
+
+def test_the_page_can_be_left_out(mosquitto: Mosquitto, make_role: MakeRole) -> None:
+    role = make_role(
+        COMMAND, "--no-web", broker=mosquitto, STATS_INTERVAL="100ms", WEB_HOST="0.0.0.0"
+    ).start()
+    role.wait_for_log("Ctrl-C ends everything")
+    wait_for_tables(role, 1)
+    wait_for_children(role, 3)
+    assert "web" not in role.stderr
+
+
+def test_a_page_that_everybody_could_see_is_refused_before_anything_starts(
+    mosquitto: Mosquitto, make_role: MakeRole
+) -> None:
+    role = make_role(COMMAND, broker=mosquitto, WEB_HOST="0.0.0.0").start()
+    assert role.wait() == 2
+    [line] = role.stderr.splitlines()
+    assert "WEB_HOST=0.0.0.0 can be reached from other machines: set WEB_TOKEN" in line

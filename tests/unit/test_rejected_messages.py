@@ -10,6 +10,7 @@ from models.storage.batch import Batch, NewRejected
 from models.storage.connection import writing_database
 from models.storage.errors import StoreUnavailable
 from models.storage.opening import prepare
+from models.storage.reader import open_reader
 from models.storage.rejected import MORE_AT_ONCE, MOST_BYTES, MOST_ROWS
 from models.storage.store import Store
 from tests.unit.rows import locked, rows
@@ -153,3 +154,14 @@ def test_what_was_deleted_for_its_age_makes_room(
     assert kept(path) == [3, 4, 5]
     add(store, 6)
     assert kept(path) == [4, 5, 6]
+
+
+def test_those_of_one_topic_and_time_can_be_asked_for(store: Store, path: Path) -> None:
+    for arrived in (1.0, 2.0, 3.0, 4.0):
+        add(store, arrived, topic="a")
+        add(store, arrived, topic="b")
+    with open_reader(path) as stored:
+        assert [row.arrived for row in stored.rejected_on("a", 1.0, 3.0, 10)] == [3.0, 2.0]
+        assert [row.arrived for row in stored.rejected_on("a", 0.0, 9.0, 3)] == [4.0, 3.0, 2.0]
+        assert {row.topic for row in stored.rejected_on("b", 0.0, 9.0, 10)} == {"b"}
+        assert stored.rejected_on("c", 0.0, 9.0, 10) == []

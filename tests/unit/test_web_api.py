@@ -5,6 +5,7 @@ import sqlite3
 from collections import Counter
 from contextlib import closing
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
@@ -111,6 +112,18 @@ def test_one_series_is_told_with_what_is_stored_of_it(found: Pages) -> None:
     new = found.client.get("/api/v1/series/new").json()
     assert (new["name"], new["last"], new["windows"], new["stored"]["since"]) == ("new", None, {}, AT)
     assert error(found, "/api/v1/series/home", 404) == "there is no series 'home'"
+
+
+@pytest.mark.parametrize("name", ["a/../b", "a//b", "/a", "a/", "ä?x=1#%", "a b+c", "$x", '"<b>"'])
+def test_every_name_that_a_series_can_have_can_be_asked_for(found: Pages, name: str) -> None:
+    found.publish_series(name)
+    store_readings(DATABASE, {name: [(AT, 1.0)]})
+    answer = found.client.get(f"/api/v1/series/{quote(name, safe='')}").json()
+    assert (answer["name"], answer["stored"]["topic"]) == (name, name)
+    history = found.client.get("/api/v1/history", params={"series": name}).json()
+    assert history["readings"]["value"] == [1.0]
+    listed = found.client.get("/api/v1/series", params={"search": name}).json()["series"]
+    assert name in [row["name"] for row in listed]
 
 
 def test_one_series_is_told_without_a_database_too() -> None:

@@ -138,10 +138,17 @@ def test_nothing_can_be_written(open_pages: Pages, method: str) -> None:
         assert answer.headers["allow"] == "GET, HEAD"
 
 
+def test_all_names_can_be_allowed_where_a_proxy_decides_who_may_see_the_page() -> None:
+    found = pages(web_allowed_hosts=" * ")
+    assert found.client.get(ADDRESS, headers={"host": "any.example:8123"}).status_code == 200
+    assert found.client.get(ADDRESS, headers={"host": "a:b:c"}).status_code == 421
+
+
 def test_the_head_of_an_answer_can_be_asked_for(open_pages: Pages) -> None:
     answer = open_pages.client.head(ADDRESS)
     assert answer.status_code == 200
     assert answer.content == b""
+    assert open_pages.client.head("/api/v1/events").status_code == 200
 
 
 @pytest.mark.parametrize("headers", [{"content-length": "1"}, {"transfer-encoding": "chunked"}])

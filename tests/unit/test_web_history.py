@@ -1,5 +1,7 @@
 import math
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -169,3 +171,23 @@ def test_readings_of_one_time_can_be_thinned() -> None:
 def test_delayed_are_those_that_were_taken_in_after_a_later_one() -> None:
     assert delayed([(1.0, 1, 0.0), (2.0, 5, 0.0), (3.0, 2, 0.0), (4.0, 3, 0.0), (5.0, 6, 0.0)]) == [2.0]
     assert delayed(rows((1.0, 0.0), (1.0, 0.0), (2.0, 0.0))) == []
+
+
+def test_the_log_of_the_database_can_be_emptied_between_two_pieces(
+    stored: StoreReader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever writes is never held up for longer than one piece takes."""
+    busy: list[int] = []
+    with closing(sqlite3.connect(tmp_path / "test.db", timeout=0)) as writer:
+        read_piece = stored.readings_between
+
+        def piece(series: int, after: float, until: float, limit: int) -> list[Row]:
+            with writer:
+                writer.execute("INSERT OR REPLACE INTO counter VALUES ('', 'stored', ?)", (len(busy),))
+            busy.append(writer.execute("PRAGMA wal_checkpoint(RESTART)").fetchone()[0])
+            return read_piece(series, after, until, limit)
+
+        monkeypatch.setattr(stored, "readings_between", piece)
+        assert len(read(stored, Span(NOW - 1e6, NOW)).inside) == 210
+    assert len(busy) > 3
+    assert set(busy) == {0}

@@ -88,6 +88,7 @@ def test_the_address_is_one_that_a_browser_here_can_open(host: str, address: str
         ("web_port", "0", "must be a port, from 1 to 65535"),
         ("web_port", "65536", "must be a port, from 1 to 65535"),
         ("web_port", "http", "must be a port"),
+        ("web_allowed_hosts", "a,*", "holds '\\*', which must be an IP address"),
         ("web_allowed_hosts", "a,b c", "holds 'b c', which must be an IP address"),
     ],
 )

@@ -92,3 +92,27 @@ def test_one_series_is_what_it_is_in_the_list(live: LiveStatistics) -> None:
     rows = listing.rows(Wanted("hall"), AT)["series"]
     assert [listing.one("hall/2")] == rows
     assert listing.one("hall") is None
+
+
+def test_rows_are_kept_in_so_many_orders_and_no_more(live: LiveStatistics) -> None:
+    listing = Listing(live)
+    for number in range(1, 9):
+        listing.rows(Wanted(order=Order(f"{number}min")), AT)
+    assert len(listing._sorted) == 8
+    listing.rows(Wanted(), AT)
+    assert list(listing._sorted) == [Order("name")]
+
+
+def test_a_series_that_has_ended_is_not_listed_any_more(live: LiveStatistics) -> None:
+    listing = Listing(live)
+    assert listing.rows(Wanted(), AT)["matching"] == 3
+    live.take(message(b"", "STATS/hall/2"))
+    assert listing.rows(Wanted(), AT)["matching"] == 2
+
+
+def test_very_many_windows_get_no_column_each(live: LiveStatistics) -> None:
+    windows = {f"{number}min": {"count": 1, "avg": 1.0} for number in range(1, 52)}
+    live.take(message(payload("many", windows=windows), "STATS/many"))
+    shown = Listing(live).rows(Wanted(), AT)["windows"]
+    assert isinstance(shown, list)
+    assert [window["name"] for window in shown] == [f"{number}min" for number in range(1, 51)]
