@@ -9,8 +9,12 @@ import { Listing } from "./listing.js";
 import { link, read } from "./place.js";
 
 const views = { list: new Listing(go), series: new Detail(go), health: new Health() };
+// What is wrong; the first of them is told.
+const trouble = { service: "", broker: "", view: "" };
 let place = null;
-let version = null;
+let asked = null; // what was asked for when somebody came to this place
+let refreshing = false;
+let again = false;
 
 /** Go to another place. What is typed or zoomed replaces the entry in the browser's history. */
 function go(changes) {
@@ -30,55 +34,54 @@ function show() {
   const list = link({ ...place, view: "list" });
   document.querySelectorAll(".back, #home").forEach((anchor) => anchor.setAttribute("href", list));
   byId("trust").setAttribute("href", link({ ...place, view: "health" }));
-  attempt(views[place.view].show(place));
-  if (before !== null && before.view !== place.view) focusOn(place, before);
+  if (place.view === "health") byId("trust").setAttribute("aria-current", "page");
+  else byId("trust").removeAttribute("aria-current");
+  asked = attempt(views[place.view].show(place));
+  if (before !== null && before.view !== place.view) focusAfter(before);
 }
 
 /** Put the focus where somebody who does not see the page expects it after a change of view. */
-function focusOn({ view }, before) {
-  if (view === "list") {
-    const name = before.series;
-    const row = [...document.querySelectorAll("#rows a")].find((anchor) => anchor.textContent === name);
-    (row ?? byId("search")).focus({ preventScroll: true });
-  } else {
-    byId(view).querySelector(".back").focus({ preventScroll: true });
-  }
+function focusAfter(before) {
+  const row = () => [...document.querySelectorAll("#rows a")].find((anchor) => anchor.textContent === before.series);
+  const target =
+    place.view !== "list" ? byId(place.view).querySelector("h2") : ((before.view === "series" ? row() : byId("trust")) ?? byId("home"));
+  target.focus({ preventScroll: true });
 }
 
 async function attempt(work) {
   try {
     await work;
-    tellTrouble();
+    trouble.service = trouble.view = "";
   } catch (error) {
-    tellTrouble(error.message);
+    if (error.status === 0) {
+      trouble.service = "There is no connection to the web service. The numbers here are old; trying again.";
+      tellHead(null);
+    } else {
+      trouble.service = "";
+      trouble.view = error.message;
+    }
   }
-}
-
-function tellTrouble(text = "") {
-  say(byId("trouble"), text);
-  byId("trouble").hidden = text === "";
+  say(byId("trouble"), trouble.service || trouble.broker || trouble.view);
 }
 
 async function refreshHead() {
   const health = await ask("health");
+  const { connected, trouble: reason } = health.broker;
+  trouble.broker = connected ? "" : `There is no connection to the broker${reason ? `: ${reason}` : ""}. The numbers here are old; trying again.`;
   tellHead(health);
-  return health;
 }
 
-async function heard(state) {
-  if (state === null) {
-    tellHead(null);
-    tellTrouble("There is no connection to the web service. The numbers here are old; trying again.");
-    return;
+/** Ask anew for what is shown. While the answer is on its way, what more is heard leads to one more question. */
+async function refresh() {
+  again = true;
+  if (refreshing) return;
+  refreshing = true;
+  while (again) {
+    again = false;
+    await asked;
+    await attempt(Promise.all([refreshHead(), views[place.view].refresh()]));
   }
-  const isNew = version !== state.version;
-  version = state.version;
-  await attempt(
-    (async () => {
-      if (isNew) await Promise.all([refreshHead(), views[place.view].refresh()]);
-    })(),
-  );
-  if (!state.connected) tellTrouble(`There is no connection to the broker${state.trouble ? `: ${state.trouble}` : ""}. The numbers here are old; trying again.`);
+  refreshing = false;
 }
 
 document.addEventListener("click", (event) => {
@@ -91,4 +94,4 @@ document.addEventListener("click", (event) => {
 addEventListener("popstate", show);
 
 show();
-new Events(heard);
+new Events(refresh);

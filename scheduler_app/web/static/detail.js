@@ -1,8 +1,8 @@
 // One series: its plot, all its statistics, and what was counted when.
 
 import { address, ask, seriesPath } from "./api.js";
-import { byId, make, say, table } from "./elements.js";
-import { clock, counted, duration, moment, number, percent, withUnit, zone } from "./format.js";
+import { byId, make, renew, say, table } from "./elements.js";
+import { clock, counted, duration, moment, percent, withUnit, zone } from "./format.js";
 import { colourOf, Plot } from "./plot.js";
 
 const SPANS = [
@@ -15,6 +15,7 @@ const SPANS = [
 const POINTS_PER_PIXEL = 1.5;
 const SVG = "http://www.w3.org/2000/svg";
 const LEAST_FOLLOWED = 60; // seconds that a plot shows at least while it follows the clock
+const REST = 20; // times as long as it took to read a history there is none read
 const MOST_TOLD = 20; // rejected messages that are listed
 
 export class Detail {
@@ -33,6 +34,7 @@ export class Detail {
   show(place) {
     if (this.place?.series !== place.series) this.forget();
     this.place = place;
+    this.restUntil = 0;
     say(byId("name"), place.series);
     document.title = `${place.series} – Rolling averages`;
     return this.refresh();
@@ -51,6 +53,9 @@ export class Detail {
     this.row = null;
     this.curves = null;
     this.controls = null;
+    this.clock = 0;
+    this.restUntil = 0; // by the clock of the page, in milliseconds
+    byId("plot").setAttribute("aria-label", "Plot");
     for (const id of ["legend", "statistics", "marks", "controls", "downloads"]) byId(id).replaceChildren();
     for (const id of ["told", "under", "last"]) say(byId(id), "");
   }
@@ -68,21 +73,29 @@ export class Detail {
       ...(from === null ? { span } : { from, to }),
     };
     try {
-      const row = await ask(seriesPath(series), {}, asking.signal);
-      this.row = row;
-      this.clock = row.at === null ? 0 : (this.clock ?? 0);
+      this.row = await ask(seriesPath(series), {}, asking.signal);
       this.tellLast();
       this.tellStatistics();
+      if (performance.now() < this.restUntil) return;
       const history = await ask("history", parameters, asking.signal);
       this.clock = history.at - Date.now() / 1000;
+      this.restUntil = performance.now() + history.took * 1000 * REST;
       this.take(history, parameters);
     } catch (error) {
       if (error.name === "AbortError") return;
       if (error.status === 0) throw error;
-      this.plot.clear();
-      byId("downloads").replaceChildren();
-      say(byId("told"), `There is no plot: ${error.message}`);
+      if (error.status === 400 && (span !== null || from !== null)) this.wanted({ span: null, from: null, to: null });
+      else this.tellWhyNot(error.message);
     }
+  }
+
+  tellWhyNot(reason) {
+    this.plot.clear();
+    this.curves = null;
+    for (const id of ["legend", "marks", "downloads"]) byId(id).replaceChildren();
+    byId("plot").setAttribute("aria-label", `There is no plot of ${this.place.series}`);
+    say(byId("under"), "");
+    say(byId("told"), `There is no plot: ${reason}`);
   }
 
   take(history, parameters) {
@@ -91,7 +104,6 @@ export class Detail {
     // a reading may be a little ahead of our clock; the span that is shown ends now
     const [from, to] = following ? [beginning(history), history.at] : [history.from, history.to];
     this.plot.show(history, from, to);
-    byId("plot").setAttribute("role", "img");
     byId("plot").setAttribute("aria-label", this.description());
     this.makeControls(history);
     this.makeLegend(history);
@@ -99,7 +111,8 @@ export class Detail {
     this.tellMarks(history);
     const exact = { series: parameters.series, from: history.from, to: history.to, max_points: 10000 };
     const file = this.place.series.replace(/[^A-Za-z0-9._-]+/g, "_");
-    byId("downloads").replaceChildren(
+    renew(
+      byId("downloads"),
       make("a", { class: "button", href: address("history", { ...exact, max_points: null, format: "csv" }), download: `${file}.csv` }, "CSV of what is shown"),
       make("a", { class: "button", href: address("history", exact), download: `${file}.json` }, "JSON of what is shown"),
     );
@@ -110,16 +123,18 @@ export class Detail {
     const values = readings.value;
     if (!values.length) return `Plot of ${this.place.series}: no readings from ${moment(from)} to ${moment(to)}`;
     const [low, high] = values.reduce(([low, high], value) => [Math.min(low, value), Math.max(high, value)], [Infinity, -Infinity]);
-    return `Plot of ${this.place.series}: ${counted(readings.total, "reading")} from ${moment(from)} to ${moment(to)}, between ${number(low)} and ${number(high)}, the last ${number(values.at(-1))}`;
+    return `Plot of ${this.place.series}: ${counted(readings.total, "reading")} from ${moment(from)} to ${moment(to)}, between ${this.shown(low)} and ${this.shown(high)}, the last ${this.shown(values.at(-1))}`;
+  }
+
+  shown(value) {
+    return withUnit(value, this.row.unit);
   }
 
   tellLast() {
     const { last, unit } = this.row;
     if (last === null) return say(byId("last"), "Its first averages come with the next tick.");
-    const age = Date.now() / 1000 + (this.clock ?? 0) - last.time;
-    const text = `${withUnit(last.value, unit)}, ${duration(age)} ago, at ${clock(last.time)}`;
-    if (byId("last").textContent === text) return undefined;
-    return byId("last").replaceChildren(make("b", {}, withUnit(last.value, unit)), text.slice(withUnit(last.value, unit).length));
+    const age = Date.now() / 1000 + this.clock - last.time;
+    return renew(byId("last"), make("b", {}, withUnit(last.value, unit)), `, ${duration(age)} ago, at ${clock(last.time)}`);
   }
 
   tellStatistics() {
@@ -130,21 +145,20 @@ export class Detail {
       if (value === undefined) return "";
       if (name === "coverage") return percent(value);
       if (name === "age" && value !== null) return duration(value);
-      return number(value);
+      return withUnit(value, unitOf(name, this.row.unit));
     };
     const rows = names.map((name) => [name, ...windows.map(([, values]) => shown(name, values[name]))]);
     const title = `Statistics at ${clock(this.row.at)}`;
-    return byId("statistics").replaceChildren(table(title, ["", ...windows.map(([name]) => name)], rows));
+    return renew(byId("statistics"), table(title, ["", ...windows.map(([name]) => name)], rows));
   }
 
   makeControls(history) {
     const following = this.place.from === null;
-    const spans = SPANS.filter(([, seconds]) => seconds < history.retention);
-    spans.push([duration(history.retention).replace(" ", ""), history.retention]);
+    const spans = SPANS.filter(([, seconds]) => seconds < history.retention).map(([text]) => [text, `The last ${text}`, text]);
+    spans.push(["All", `All that is kept: ${duration(history.retention)}`, null]);
     const key = `${this.place.span} ${following} ${spans}`;
     if (this.controls === key) return;
     this.controls = key;
-    const chosen = following ? spanSeconds(this.place.span, history.retention) : null;
     const button = (text, label, pressed, action) => {
       const made = make("button", { type: "button", "aria-label": label, "aria-pressed": pressed }, text);
       made.addEventListener("click", () => {
@@ -155,10 +169,8 @@ export class Detail {
     };
     const had = document.activeElement?.closest("#controls") && document.activeElement.getAttribute("aria-label");
     byId("controls").replaceChildren(
-      ...spans.map(([text, seconds]) =>
-        button(text, `The last ${text}`, String(chosen === seconds), () =>
-          this.wanted({ span: seconds === history.retention ? null : text, from: null, to: null }),
-        ),
+      ...spans.map(([text, label, span]) =>
+        button(text, label, String(following && this.place.span === span), () => this.wanted({ span, from: null, to: null })),
       ),
       button("←", "Earlier", null, () => this.plot.pan(-0.5)),
       button("→", "Later", null, () => this.plot.pan(0.5)),
@@ -207,7 +219,7 @@ export class Detail {
         make("ul", {}, ...newest.map((message) => make("li", {}, `${moment(message.arrived)}: ${[message.reason, message.detail].filter(Boolean).join(", ")}`))),
       );
     }
-    byId("marks").replaceChildren(...(items.length ? [make("h3", {}, "What was counted when"), ...items] : []));
+    renew(byId("marks"), ...(items.length ? [make("h3", {}, "What was counted when"), ...items] : []));
   }
 
   tellPoint(index) {
@@ -216,7 +228,7 @@ export class Detail {
     const names = ["reading", ...this.history.averages.curves.map((curve) => curve.window)];
     const known = names.flatMap((name, place) => {
       const value = data[place + 1][index];
-      return value === null || value === undefined ? [] : [`${name} ${number(value)}`];
+      return value === null || value === undefined ? [] : [`${name} ${this.shown(value)}`];
     });
     return say(byId("under"), `${moment(data[0][index])}: ${known.join(", ") || "nothing"}`);
   }
@@ -227,8 +239,10 @@ function beginning({ from, since, at }) {
   return Math.max(from, Math.min(since - (at - since) * 0.03, at - LEAST_FOLLOWED));
 }
 
-function spanSeconds(text, retention) {
-  return SPANS.find(([name]) => name === text)?.[1] ?? retention;
+/** The unit of a statistic of readings that have a unit. */
+function unitOf(statistic, unit) {
+  if (!unit || statistic === "count") return null;
+  return statistic === "rate" ? `${unit}/s` : unit;
 }
 
 function sample(index) {

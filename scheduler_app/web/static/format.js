@@ -7,8 +7,10 @@ const momentForm = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", tim
 
 export function number(value) {
   if (value === null || value === undefined) return NOTHING;
-  if (Number.isInteger(value) && Math.abs(value) < 1e9) return String(value);
-  return String(Number(value.toPrecision(SIGNIFICANT)));
+  if (Number.isSafeInteger(value)) return String(value);
+  const size = Math.abs(value);
+  // of a large number no digit before the point is rounded away
+  return String(Number(size >= 10 ** (SIGNIFICANT - 1) && size < 2 ** 53 ? value.toFixed(1) : value.toPrecision(SIGNIFICANT)));
 }
 
 export function withUnit(value, unit) {

@@ -1,7 +1,7 @@
 // Whether the numbers can be trusted, and what to do where they cannot.
 
 import { ask } from "./api.js";
-import { byId, make, say, table } from "./elements.js";
+import { byId, make, renew, say, table } from "./elements.js";
 import { bytes, duration, moment, number, zone } from "./format.js";
 
 const VERDICTS = { good: "All is well", limited: "Look at this", bad: "Do not trust the numbers", unknown: "Health" };
@@ -10,7 +10,7 @@ const EXPLAINED = {
   limited: "The numbers are right, but something needs to be looked at.",
   bad: "The numbers are old, or some are missing.",
 };
-const PARTS = ["stored", "duplicates", "rejected", "late", "retained", "ignored"];
+const PARTS = ["stored", "duplicates", "rejected", "late", "retained"];
 const SHOWN = 40; // characters of a payload
 
 /** What the head of the page tells: the averages over all readings, and the trust. */
@@ -46,9 +46,7 @@ export class Health {
     const health = await ask("health");
     const rejected = await ask("rejected", { limit: 200 }).catch((error) => ({ trouble: error.message }));
     if (!this.shown) return;
-    const opened = [...byId("report").querySelectorAll("details[open]")].map((element) => element.id);
-    byId("report").replaceChildren(...report(health), ...rejections(rejected));
-    opened.forEach((id) => byId(id)?.setAttribute("open", ""));
+    renew(byId("report"), ...report(health), ...rejections(rejected));
   }
 }
 
@@ -65,24 +63,23 @@ function report(health) {
     ["Version", `${program.version}, on Python ${program.python}`],
     ["Times", zone(health.at)],
   ];
-  const facts_table = table("State", [], facts);
-  facts_table.classList.add("words");
+  const state = table("State", [], facts);
+  state.classList.add("words");
   const parts = [
-    make("h2", {}, "Health"),
     make("p", { class: "verdict", "data-trust": health.trust }, VERDICTS[health.trust]),
     make("p", {}, EXPLAINED[health.trust]),
   ];
   if (health.problems.length) {
     parts.push(make("ul", {}, ...health.problems.map((problem) => make("li", { "data-trust": problem.trust }, problem.text))));
   }
-  parts.push(facts_table);
+  parts.push(state);
   if (metrics !== null) parts.push(...counters(health, metrics));
   return parts;
 }
 
 function counters(health, metrics) {
-  const names = ["received", ...PARTS.filter((name) => name in metrics)];
-  const rows = names.map((name) => [name, number(metrics[name]), health.rates === null ? "" : number(Number(health.rates[name]?.toFixed(2)))]);
+  const names = ["received", ...PARTS];
+  const rows = names.map((name) => [name, number(metrics[name]), health.rates === null ? "" : number(Number((health.rates[name] ?? 0).toFixed(2)))]);
   const { difference } = health.balance ?? {};
   const sum = names.slice(1).join(" + ");
   const says =
@@ -91,7 +88,7 @@ function counters(health, metrics) {
   return [
     table("Messages", ["", "in all", "a second, in the last minute"], rows),
     make("p", { class: "quiet" }, says),
-    make("details", { id: "all-metrics" }, make("summary", {}, "All that the subscriber tells of itself"), table("STATS/$metrics", [], all)),
+    make("details", {}, make("summary", {}, "All that the subscriber tells of itself"), table("STATS/$metrics", [], all)),
   ];
 }
 

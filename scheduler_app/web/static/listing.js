@@ -20,15 +20,31 @@ export class Listing {
     this.matching = 0;
     this.rows = new Map(); // what is known of the rows, by index
     this.shown = new Map(); // the elements of the rows in sight, by index
+    this.query = null; // what was searched and sorted last
+    this.stale = true; // whether the rows are those of another search or order
+    this.scrolled = 0; // pixels
     this.clock = null; // the clock of the service minus ours, in seconds
     this.asking = null;
     this.table = byId("table");
     this.body = byId("rows");
-    this.table.addEventListener("scroll", () => this.render(), { passive: true });
+    this.table.addEventListener(
+      "scroll",
+      () => {
+        if (this.place !== null) this.scrolled = this.table.scrollTop;
+        this.render();
+      },
+      { passive: true },
+    );
     new ResizeObserver(() => this.render()).observe(this.table);
     narrow.addEventListener("change", () => this.render());
     this.body.addEventListener("keydown", (event) => this.moveByKey(event));
     byId("find").addEventListener("submit", (event) => event.preventDefault());
+    byId("search").addEventListener("keydown", (event) => {
+      if (event.key === "ArrowDown" && this.matching > 0) {
+        event.preventDefault();
+        this.focusRow(0);
+      }
+    });
     byId("search").addEventListener("input", () => {
       clearTimeout(this.typing);
       this.typing = setTimeout(() => this.wanted({ search: byId("search").value.trim() }), TYPING);
@@ -39,14 +55,19 @@ export class Listing {
 
   /** Show the list as `place` says. */
   show(place) {
-    const another = this.place === null || this.place.search !== place.search || this.place.sort !== place.sort;
+    const query = JSON.stringify([place.search, place.sort]);
+    const another = this.query !== query;
+    this.query = query;
     this.place = place;
     if (byId("search").value.trim() !== place.search) byId("search").value = place.search;
     if (another) {
-      this.table.scrollTop = 0;
+      this.scrolled = 0;
       this.stale = true;
     }
     this.makeHead();
+    this.render();
+    // not every browser keeps it while the list is hidden
+    this.table.scrollTop = this.scrolled;
     return this.refresh();
   }
 
@@ -123,13 +144,16 @@ export class Listing {
     this.body.style.height = `${this.matching * height}px`;
     const [first, end] = this.sight();
     const last = Math.min(end, this.matching - 1);
+    let before = null;
     for (const [index, element] of this.shown) {
-      if (index < first || index > last) {
+      if (index >= first && index <= last) continue;
+      if (index < this.matching && element.contains(document.activeElement)) {
+        if (index < first) before = element; // whoever has gone on by the wheel finds the focus where it was
+      } else {
         element.remove();
         this.shown.delete(index);
       }
     }
-    let before = null;
     let missing = false;
     for (let index = first; index <= last; index += 1) {
       let element = this.shown.get(index);
@@ -149,7 +173,8 @@ export class Listing {
   }
 
   makeRow(index) {
-    const name = make("a", {});
+    // it can have the focus before its address is known
+    const name = make("a", { tabindex: "0" });
     const cells = [
       make("div", { role: "rowheader", class: "name" }, name),
       make("div", { role: "cell", class: "last" }),
@@ -173,7 +198,7 @@ export class Listing {
     }
     anchor.href = link({ ...this.place, view: "series", series: row.name });
     say(last, withUnit(row.last.value, row.unit));
-    last.title = `${row.last.value} at ${moment(row.last.time)}`;
+    last.title = `${row.last.value}${row.unit ? ` ${row.unit}` : ""} at ${moment(row.last.time)}`;
     this.tellAge(age, row);
     others.forEach((cell, index) => {
       const window = this.windows[index];
@@ -233,7 +258,7 @@ export class Listing {
       byId("head").children[index]?.firstChild.focus();
     });
     const kind = index < 3 ? key : "window";
-    return make("div", { role: "columnheader", class: kind, "aria-sort": direction }, button);
+    return make("div", { role: "columnheader", class: kind, "aria-sort": direction ?? "none" }, button);
   }
 
   /** Go from row to row by the arrow keys; Home and End go to the first and the last one. */
@@ -245,12 +270,19 @@ export class Listing {
     if (!(event.key in steps)) return;
     event.preventDefault();
     const to = Math.min(Math.max(at + steps[event.key], 0), this.matching - 1);
-    const [top, height] = [to * this.rowHeight(), this.rowHeight()];
-    const free = this.table.clientHeight - 2 * height;
+    this.focusRow(to);
+  }
+
+  /** Scroll to a row, and put the focus there. */
+  focusRow(index) {
+    const height = this.rowHeight();
+    const top = index * height;
+    // the head lies over the uppermost row
+    const free = this.table.clientHeight - height - byId("head").offsetHeight;
     if (top < this.table.scrollTop) this.table.scrollTop = top;
     else if (top > this.table.scrollTop + free) this.table.scrollTop = top - free;
     this.render();
-    this.shown.get(to)?.querySelector("a").focus({ preventScroll: true });
+    this.shown.get(index)?.querySelector("a").focus({ preventScroll: true });
   }
 }
 

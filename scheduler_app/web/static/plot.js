@@ -1,5 +1,6 @@
 // Draws one series: its readings as dots, the average of each window as a curve. uPlot does the drawing.
 
+import { listenToFingers } from "./fingers.js";
 import { clock } from "./format.js";
 
 const CURVES = 6; // colours
@@ -13,13 +14,17 @@ export function colourOf(index) {
 }
 
 export class Plot {
-  /** `moved` is called with the span that somebody has chosen in it, `pointed` with the index under the pointer. */
+  /**
+   * `moved` is called with the span that somebody has chosen in it, or with null and null to follow the clock
+   * again; `pointed` with the index under the pointer.
+   */
   constructor(root, moved, pointed) {
     this.root = root;
     this.moved = moved;
     this.pointed = pointed;
     this.plot = null;
     this.hidden = new Set();
+    this.waiting = null; // for the end of a movement
     new ResizeObserver(() => this.resize()).observe(root);
     dark.addEventListener("change", () => this.redraw());
   }
@@ -28,7 +33,8 @@ export class Plot {
   show(history, from, to) {
     const names = history.averages.curves.map((curve) => curve.window).join();
     this.history = history;
-    this.span = [from, to];
+    // whoever is moving it right now is not moved back
+    if (this.waiting === null) this.span = [from, to];
     const data = aligned(history);
     if (this.plot === null || names !== this.names) {
       this.names = names;
@@ -40,7 +46,7 @@ export class Plot {
   }
 
   clear() {
-    clearTimeout(this.waiting);
+    this.stopWaiting();
     this.plot?.destroy();
     this.plot = null;
     this.history = null;
@@ -83,11 +89,14 @@ export class Plot {
         height: this.root.clientHeight,
         legend: { show: false },
         padding: [12, 14, 0, 0],
-        cursor: { drag: { x: true, y: false, setScale: false } },
+        cursor: {
+          drag: { x: true, y: false, setScale: false },
+          bind: { dblclick: () => () => this.follow() },
+        },
         scales: { x: { time: true, auto: false, min: this.span[0], max: this.span[1] }, y: { range: room } },
         axes: [
           { ...axis, size: 34, values: (_, times, axisIndex, space, step) => times.map((time) => (step < 60 ? clock(time) : hours(time, step))) },
-          { ...axis, size: 64 },
+          { ...axis, size: widthOf, values: (_, values, axisIndex, space, step) => values.map((value) => labelOf(value, step)) },
         ],
         series: [
           {},
@@ -101,6 +110,7 @@ export class Plot {
             show: !this.hidden.has(index + 1),
             stroke: colour(colourOf(index)),
             width: 2,
+            dash: index < CURVES ? undefined : [8, 4],
             spanGaps: false,
             points: { show: false },
           })),
@@ -144,16 +154,33 @@ export class Plot {
     this.go(plot.posToVal(left, "x"), plot.posToVal(left + width, "x"));
   }
 
-  /** Show another span at once; what is missing in it comes a little later. */
+  /** Show another span at once, within what is kept; what is missing in it comes a little later. */
   go(from, to) {
+    if (this.plot === null) return;
     if (to - from < LEAST) {
       const middle = (from + to) / 2;
       [from, to] = [middle - LEAST / 2, middle + LEAST / 2];
     }
-    this.span = [from, to];
+    const { at, retention } = this.history;
+    const length = Math.min(to - from, retention);
+    from = Math.max(at - retention, Math.min(from, at - length));
+    this.span = [from, from + length];
     this.showSpan();
+    this.stopWaiting();
+    this.waiting = setTimeout(() => {
+      this.waiting = null;
+      this.moved(...this.span);
+    }, FOLLOW);
+  }
+
+  follow() {
+    this.stopWaiting();
+    this.moved(null, null);
+  }
+
+  stopWaiting() {
     clearTimeout(this.waiting);
-    this.waiting = setTimeout(() => this.moved(...this.span), FOLLOW);
+    this.waiting = null;
   }
 
   zoom(factor, at = (this.span[0] + this.span[1]) / 2) {
@@ -178,45 +205,7 @@ export class Plot {
       },
       { passive: false },
     );
-    this.listenToFingers(over);
-  }
-
-  /** One finger pans, two fingers zoom. */
-  listenToFingers(over) {
-    const fingers = new Map();
-    let begun = null;
-    const places = () => [...fingers.values()].sort((one, other) => one - other);
-    const begin = () => {
-      begun = { places: places(), span: this.span };
-    };
-    over.addEventListener("pointerdown", (event) => {
-      if (event.pointerType !== "touch") return;
-      fingers.set(event.pointerId, event.clientX);
-      begin();
-    });
-    over.addEventListener("pointermove", (event) => {
-      if (!fingers.has(event.pointerId)) return;
-      fingers.set(event.pointerId, event.clientX);
-      const [from, to] = begun.span;
-      const perPixel = (to - from) / over.clientWidth;
-      const now = places();
-      if (now.length === 1) {
-        const by = (begun.places[0] - now[0]) * perPixel;
-        this.go(from + by, to + by);
-      } else {
-        const left = over.getBoundingClientRect().left;
-        const factor = Math.max(20, begun.places[1] - begun.places[0]) / Math.max(20, now[1] - now[0]);
-        const middle = from + ((begun.places[0] + begun.places[1]) / 2 - left) * perPixel;
-        const centre = ((now[0] + now[1]) / 2 - left) / over.clientWidth;
-        const length = (to - from) * factor;
-        this.go(middle - centre * length, middle + (1 - centre) * length);
-      }
-    });
-    for (const end of ["pointerup", "pointercancel"]) {
-      over.addEventListener(end, (event) => {
-        if (fingers.delete(event.pointerId) && fingers.size) begin();
-      });
-    }
+    listenToFingers(over, this);
   }
 }
 
@@ -227,6 +216,17 @@ export function aligned(history) {
     [readings.time, readings.value],
     [averages.time, ...averages.curves.map((curve) => curve.value)],
   ]);
+}
+
+/** How much room the labels of the vertical axis need, in pixels. */
+function widthOf(_, labels) {
+  return 20 + 7 * Math.max(3, ...(labels ?? []).map((label) => label.length));
+}
+
+/** The label of a value on an axis whose values are `step` apart, without what binary fractions add to it. */
+function labelOf(value, step) {
+  const digits = Math.min(20, Math.max(0, 2 - Math.floor(Math.log10(step))));
+  return String(Number(value.toFixed(digits)));
 }
 
 function room(_, low, high) {
