@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from config.quantities import Window, each_of
+from config.quantities import Window, each_of, format_duration
 from config.settings import Settings
 from models.catalog import SeriesRow
 from models.storage.interface import ReadingStore
@@ -20,7 +20,15 @@ from scheduler_app.web import parameters
 from scheduler_app.web.answers import as_json, as_text
 from scheduler_app.web.events import Events
 from scheduler_app.web.health import Health
-from scheduler_app.web.history import HistoryReader, SeriesHistory, Span, at_readings
+from scheduler_app.web.history import (
+    LEAST_PATIENCE,
+    MOST_PATIENCE,
+    PATIENCE,
+    HistoryReader,
+    SeriesHistory,
+    Span,
+    at_readings,
+)
 from scheduler_app.web.history_answer import as_sent
 from scheduler_app.web.listing import COLUMNS, Listing, Wanted
 from scheduler_app.web.parameters import Parameters, WrongRequest
@@ -113,6 +121,7 @@ class Api:
         length = given.take("span", parameters.duration, None)
         windows = given.take("windows", _windows, None)
         most = given.take("max_points", parameters.whole_number(10, _MOST_POINTS), _POINTS)
+        patience = given.take("patience", _patience, PATIENCE)
         form = given.take("format", parameters.one_of("json", "csv"), "json")
         given.end()
         if begin is not None and length is not None:
@@ -129,7 +138,7 @@ class Api:
             if after >= end:
                 raise WrongRequest("from must be earlier than to")
             longest = max(window.seconds for window in averaged)
-            found = self._history.read(stored, row, Span(after, end), longest)
+            found = self._history.read(stored, row, Span(after, end), longest, patience)
             if form == "csv":
                 return _as_csv(found, averaged)
             return as_json(as_sent(found, averaged, most, now))
@@ -168,6 +177,14 @@ def _windows(text: str) -> tuple[Window, ...]:
     if len(windows) > _MOST_WINDOWS:
         raise ValueError(f"must be at most {_MOST_WINDOWS} windows")
     return windows
+
+
+def _patience(text: str) -> float:
+    seconds = parameters.duration(text)
+    if not LEAST_PATIENCE <= seconds <= MOST_PATIENCE:
+        least, most = format_duration(LEAST_PATIENCE), format_duration(MOST_PATIENCE)
+        raise ValueError(f"must be a duration from {least} to {most}")
+    return seconds
 
 
 def _no_such_series(name: str) -> WrongRequest:

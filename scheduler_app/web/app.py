@@ -7,7 +7,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
-from starlette.routing import BaseRoute, Mount, Route
+from starlette.routing import BaseRoute, Mount, Route, Router
 from starlette.staticfiles import StaticFiles
 
 from config.settings import Settings
@@ -32,16 +32,19 @@ class Files(StaticFiles):
 
 def make_app(settings: Settings, api: Api, others: list[BaseRoute]) -> Starlette:
     """Return the application. `others` are the addresses that watch the service."""
-    return Starlette(
+    app = Starlette(
         routes=[
             Route("/", page),
-            Mount("/api/v1", routes=api.routes()),
+            Mount("/api/v1", Router(api.routes(), redirect_slashes=False)),
             Mount("/static", Files(directory=STATIC)),
             *others,
         ],
         middleware=[Middleware(Guard, settings.web_token, settings.web_allowed_hosts or ())],
         exception_handlers={WrongRequest: wrong_request, HTTPException: not_found},
     )
+    # nobody is sent elsewhere: that would name our own address, which is none behind a proxy
+    app.router.redirect_slashes = False
+    return app
 
 
 async def page(request: Request) -> Response:

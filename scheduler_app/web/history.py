@@ -15,8 +15,9 @@ from models.storage.records import RejectedRow
 # So many readings of a series are read at most, and so many rejected messages.
 MOST_READINGS = 100_000
 MOST_REJECTED = 1000
-# Seconds. Then the answer is what has been read until then, the newest part of what was asked for.
+# Seconds that reading may take. Then the answer is the newest part of what was asked for.
 PATIENCE = 3.0
+LEAST_PATIENCE, MOST_PATIENCE = 0.05, 10.0
 # Seconds of event time that are read first; from there on as much at once as takes about so long to read.
 # While a transaction reads, the write-ahead log cannot be emptied: so each is short.
 _FIRST_PIECE = 10.0
@@ -78,16 +79,24 @@ class HistoryReader:
         now: Callable[[], float] = time.time,
         elapsed: Callable[[], float] = time.monotonic,
         most: int = MOST_READINGS,
-        patience: float = PATIENCE,
     ) -> None:
         """`now` tells UTC epoch seconds, `elapsed` the seconds of a clock that never jumps."""
         self._now = now
         self._elapsed = elapsed
         self._most = most
-        self._patience = patience
 
-    def read(self, stored: ReadingStore, series: SeriesRow, span: Span, longest: float) -> SeriesHistory:
-        """Read what is stored of a series, from `longest` seconds before the span to its end."""
+    def read(
+        self,
+        stored: ReadingStore,
+        series: SeriesRow,
+        span: Span,
+        longest: float,
+        patience: float = PATIENCE,
+    ) -> SeriesHistory:
+        """Read what is stored of a series, from `longest` seconds before the span to its end.
+
+        The newest comes first; after `patience` seconds there is no more.
+        """
         kept = self._now() - series.retention
         # a series that began since then has lost none of its readings
         kept_after = -math.inf if series.since > kept else kept
@@ -106,7 +115,7 @@ class HistoryReader:
                 break
             until = after
             now = self._elapsed()
-            if now - start > self._patience:
+            if now - start > patience:
                 break
             width *= min(4.0, max(0.25, _ONE_PIECE / max(now - before, 1e-6)))
         rejected = stored.rejected_on(series.topic, span.after, span.until, MOST_REJECTED)

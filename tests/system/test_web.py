@@ -164,7 +164,8 @@ def test_a_token_is_asked_for_where_others_reach_it(
     assert refused.wait() == 2
     [line] = refused.stderr.splitlines()
     assert line.startswith("Error: WEB_HOST=0.0.0.0 can be reached from other machines: set WEB_TOKEN")
-    web = make_role("web", broker=absent_mosquitto, WEB_TOKEN=TOKEN, **settings).start_and_wait()
+    settings |= {"WEB_TOKEN": TOKEN, "LOG_LEVEL": "DEBUG"}
+    web = make_role("web", broker=absent_mosquitto, **settings).start_and_wait()
     assert ask(port, "/api/v1/series").status == 401
     for host in (HOST, "averages.example"):
         headers = {"Authorization": f"Bearer {TOKEN}", "Host": host}

@@ -1,5 +1,6 @@
 import csv
 import io
+import itertools
 import json
 import sqlite3
 from collections import Counter
@@ -97,6 +98,8 @@ def test_as_many_rows_may_be_asked_for(found: Pages, limit: int) -> None:
         ("history?series=home/a&max_points=10001", "max_points=10001 must be a whole number from 10 to"),
         ("history?series=home/a&windows=5", "windows=5 must be a number with a unit"),
         (f"history?series=home/a&windows={','.join(['1s'] * 21)}", "must be at most 20 windows"),
+        ("history?series=home/a&patience=49ms", "patience=49ms must be a duration from 0.05s to 10s"),
+        ("history?series=home/a&patience=11s", "patience=11s must be a duration from 0.05s to 10s"),
         ("history?series=home/a&format=xml", "format=xml must be json or csv"),
     ],
 )
@@ -193,6 +196,17 @@ def test_history_that_would_be_too_much_says_where_it_begins(found: Pages) -> No
     assert content["readings"]["time"] == [AT - 30, AT - 20, AT - 10]
 
 
+@pytest.mark.parametrize(("patience", "complete"), [("50ms", False), ("10s", True)])
+def test_history_takes_no_longer_than_somebody_has_patience(
+    found: Pages, patience: str, complete: bool
+) -> None:
+    ticks = itertools.count(step=0.01)  # of a clock that goes on each time it is looked at
+    slow = pages(HistoryReader(now=lambda: AT, elapsed=lambda: next(ticks)))
+    content = slow.client.get(f"/api/v1/history?series=home/a&patience={patience}").json()
+    assert content["complete"] is complete
+    assert content["took"] > 0
+
+
 def test_history_as_a_file_has_every_digit(found: Pages) -> None:
     answer = found.client.get("/api/v1/history?series=home/a&format=csv&windows=20s,1min&span=85s")
     assert answer.headers["content-type"] == "text/csv; charset=utf-8"
@@ -250,6 +264,14 @@ def test_reading_never_writes(found: Pages) -> None:
 def test_an_address_that_there_is_not(found: Pages) -> None:
     for address in ("/api/v1/nothing", "/nothing", "/static/nothing", "/static/../app.py", "/api/v2/series"):
         assert found.client.get(address).status_code == 404
+
+
+@pytest.mark.parametrize("address", ["/static", "/api/v1", "/api/v1/health/", "/metrics/", "/static/"])
+def test_nobody_is_sent_to_another_address(found: Pages, address: str) -> None:
+    """Behind a proxy it would be none."""
+    answer = found.client.get(address, follow_redirects=False)
+    assert answer.status_code == 404
+    assert "location" not in answer.headers
 
 
 def test_the_page_is_asked_for_anew_each_time(found: Pages) -> None:

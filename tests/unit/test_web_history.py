@@ -62,8 +62,7 @@ def read(
 ) -> SeriesHistory:
     series = stored.series_named("a")
     assert series is not None
-    reader = HistoryReader(now=lambda: NOW, most=most, patience=patience)
-    return reader.read(stored, series, span, longest)
+    return HistoryReader(now=lambda: NOW, most=most).read(stored, series, span, longest, patience)
 
 
 def test_a_span_is_read_with_what_its_windows_need(stored: StoreReader) -> None:
