@@ -15,6 +15,7 @@ const SPANS = [
 const POINTS_PER_PIXEL = 1.5;
 const SVG = "http://www.w3.org/2000/svg";
 const LEAST_FOLLOWED = 60; // seconds that a plot shows at least while it follows the clock
+const AT_ONCE = "300ms"; // how long reading what is shown first may take
 const REST = 20; // times as long as it took to read a history there is none read
 const MOST_TOLD = 20; // rejected messages that are listed
 
@@ -35,6 +36,7 @@ export class Detail {
     if (this.place?.series !== place.series) this.forget();
     this.place = place;
     this.restUntil = 0;
+    this.isNew = true;
     say(byId("name"), place.series);
     document.title = `${place.series} – Rolling averages`;
     return this.refresh();
@@ -77,10 +79,11 @@ export class Detail {
       this.tellLast();
       this.tellStatistics();
       if (performance.now() < this.restUntil) return;
-      const history = await ask("history", parameters, asking.signal);
-      this.clock = history.at - Date.now() / 1000;
-      this.restUntil = performance.now() + history.took * 1000 * REST;
-      this.take(history, parameters);
+      let complete = false;
+      if (this.isNew) {
+        complete = this.take(await ask("history", { ...parameters, patience: AT_ONCE }, asking.signal));
+      }
+      if (!complete) this.take(await ask("history", parameters, asking.signal));
     } catch (error) {
       if (error.name === "AbortError") return;
       if (error.status === 0) throw error;
@@ -98,8 +101,12 @@ export class Detail {
     say(byId("told"), `There is no plot: ${reason}`);
   }
 
-  take(history, parameters) {
+  /** Show a history; return whether it is all that was asked for. */
+  take(history) {
     this.history = history;
+    this.clock = history.at - Date.now() / 1000;
+    this.restUntil = performance.now() + history.took * 1000 * REST;
+    this.isNew = false;
     const following = this.place.from === null;
     // a reading may be a little ahead of our clock; the span that is shown ends now
     const [from, to] = following ? [beginning(history), history.at] : [history.from, history.to];
@@ -109,13 +116,14 @@ export class Detail {
     this.makeLegend(history);
     this.tellHistory(history);
     this.tellMarks(history);
-    const exact = { series: parameters.series, from: history.from, to: history.to, max_points: 10000 };
+    const exact = { series: history.series, from: history.from, to: history.to, max_points: 10000 };
     const file = this.place.series.replace(/[^A-Za-z0-9._-]+/g, "_");
     renew(
       byId("downloads"),
       make("a", { class: "button", href: address("history", { ...exact, max_points: null, format: "csv" }), download: `${file}.csv` }, "CSV of what is shown"),
       make("a", { class: "button", href: address("history", exact), download: `${file}.json` }, "JSON of what is shown"),
     );
+    return history.complete;
   }
 
   description() {
