@@ -1,4 +1,4 @@
-"""Playwright, where it is installed. Tests are collected without it too, and then are skipped, or fail in CI."""
+"""Playwright, where it is installed: tests are collected without it too, then skipped, or fail in CI."""
 
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
@@ -11,6 +11,7 @@ if TYPE_CHECKING or INSTALLED:
         Browser,
         BrowserContext,
         ConsoleMessage,
+        Error,
         Page,
         Request,
         Response,
@@ -18,10 +19,18 @@ if TYPE_CHECKING or INSTALLED:
         sync_playwright,
     )
 else:
-    Axe = Browser = BrowserContext = ConsoleMessage = Page = Request = Response = expect = None
+    Axe = Browser = BrowserContext = ConsoleMessage = Error = Page = Request = Response = expect = None
     sync_playwright = None
 
 __all__ = [
-    *("Axe", "Browser", "BrowserContext", "ConsoleMessage", "Page", "Request", "Response"),
-    *("expect", "sync_playwright"),
+    "Axe",
+    "Browser",
+    "BrowserContext",
+    "ConsoleMessage",
+    "Error",
+    "Page",
+    "Request",
+    "Response",
+    "expect",
+    "sync_playwright",
 ]

@@ -25,7 +25,15 @@ def test_every_series_is_shown_with_its_values(house: Service, look: Look) -> No
         expect(row.locator(kind).first).to_have_text(re.compile(r"^\d+\.\d+$"))
     expect(row.locator(".age")).to_have_text(re.compile(r"^\d+ (s|min)$"))
     expect(row.locator(".trend path")).to_have_attribute("d", re.compile("^M"))
-    assert page.locator("#head").inner_text().split() == ["Name", "Last", "Age", "1min", "5min", "30min", "Trend"]
+    assert page.locator("#head").inner_text().split() == [
+        "Name",
+        "Last",
+        "Age",
+        "1min",
+        "5min",
+        "30min",
+        "Trend",
+    ]
     expect(page.locator("#overall")).to_contain_text("All readings: 1min")
 
 
@@ -77,7 +85,9 @@ def test_a_link_with_a_wrong_order_shows_the_list_all_the_same(house: Service, l
     visit.refused.clear()
 
 
-def test_back_goes_to_the_row_that_one_came_from(tmp_path_factory: pytest.TempPathFactory, look: Look) -> None:
+def test_back_goes_to_the_row_that_one_came_from(
+    tmp_path_factory: pytest.TempPathFactory, look: Look
+) -> None:
     with running(tmp_path_factory.mktemp("rows")) as service:
         service.publish((f"room/{number}", str(number)) for number in range(200))
         service.wait_for_series(200)
@@ -88,7 +98,7 @@ def test_back_goes_to_the_row_that_one_came_from(tmp_path_factory: pytest.TempPa
         link = page.get_by_role("link", name="room/95", exact=True)
         link.click()
         expect(page.locator("#name")).to_have_text("room/95")
-        expect(page).to_have_title("room/95 – Rolling averages")
+        expect(page).to_have_title("room/95 \u2013 Rolling averages")
         assert visit.focused() == "room/95"
         page.go_back()
         expect(link).to_be_focused()

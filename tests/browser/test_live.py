@@ -18,7 +18,7 @@ WHILE = TIMEOUT * 1000  # milliseconds: what comes by itself is waited for as lo
 
 def value(page: Page) -> str:
     """Return the last value of the first row."""
-    return page.locator("#rows .row .last").first.inner_text()
+    return str(page.locator("#rows .row .last").first.inner_text())
 
 
 def mark(page: Page) -> None:
@@ -48,7 +48,9 @@ def test_new_numbers_show_in_the_list_and_in_the_plot_without_a_reload(service: 
     assert is_marked(in_plot.page)
 
 
-def test_what_somebody_has_focused_or_opened_stays_when_new_numbers_come(service: Service, look: Look) -> None:
+def test_what_somebody_has_focused_or_opened_stays_when_new_numbers_come(
+    service: Service, look: Look
+) -> None:
     service.publish([("a", "1")])
     service.wait_for_series(1)
     visit = look(service.address)
@@ -150,8 +152,10 @@ def test_what_is_wrong_with_messages_is_told_with_its_cure(service: Service, loo
     page = look(service.address).go("?view=health")
     report = page.locator("#report")
     expect(page.locator("#trust")).to_have_text("Look at this")
-    expect(page).to_have_title("Health – Rolling averages")
-    expect(report).to_contain_text("They add up: received = stored + duplicates + rejected + late + retained.")
+    expect(page).to_have_title("Health \u2013 Rolling averages")
+    expect(report).to_contain_text(
+        "They add up: received = stored + duplicates + rejected + late + retained."
+    )
     expect(report.locator("h3").last).to_contain_text("Rejected messages: 2, the first of them")
     expect(report).to_contain_text("NaN and infinity are no readings")
     expect(report.locator("code", has_text="<b>bold</b>")).to_have_count(1)

@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -90,7 +91,9 @@ def test_the_plot_changes_its_colours_with_the_system(house: Service, look: Look
     assert min(colours(page, "--dots", "--quiet", *CURVES)) > 50
     page.emulate_media(color_scheme="light")
     assert min(colours(page, "--dots", "--quiet", *CURVES)) > 50
-    assert light == page.evaluate("() => getComputedStyle(document.documentElement).getPropertyValue('--curve-1')")
+    assert light == page.evaluate(
+        "() => getComputedStyle(document.documentElement).getPropertyValue('--curve-1')"
+    )
 
 
 def test_each_curve_can_be_left_out(house: Service, look: Look) -> None:
@@ -229,13 +232,15 @@ def test_a_gap_is_a_gap(service: Service, look: Look) -> None:
     page.get_by_role("checkbox", name="readings").uncheck()
     [counts] = page.evaluate(COUNT_COLOURS, ["--curve-1"])
     columns = [column for column, count in enumerate(counts) if count]
-    jumps = [after - before for before, after in zip(columns, columns[1:], strict=False) if after - before > 1]
+    jumps = [after - before for before, after in pairwise(columns) if after - before > 1]
     assert len(jumps) == 1
     assert jumps[0] > 600
 
 
 def test_late_and_rejected_messages_are_marked(service: Service, look: Look) -> None:
-    service.publish([("a", reading(1.0, 20)), ("a", reading(2.0, 10)), ("a", reading(3.0, 15)), ("a", "none")])
+    service.publish(
+        [("a", reading(1.0, 20)), ("a", reading(2.0, 10)), ("a", reading(3.0, 15)), ("a", "none")]
+    )
     service.wait_for_series(1)
     page = look(service.address).go("?series=a")
     expect(page.locator("#marks")).to_contain_text("1 reading came after a later one, and still counted")
