@@ -34,9 +34,12 @@ class Look(Protocol):
     def __call__(self, address: str, **options: Any) -> Visit: ...
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="package", autouse=True)
 def chromium() -> Iterator[Browser]:
-    """Have Chromium, of the system or at the path in CHROMIUM, driven by Playwright."""
+    """Have Chromium, of the system or at the path in CHROMIUM, driven by Playwright.
+
+    Every test here needs it: without it none starts a service.
+    """
     if not INSTALLED:
         missing("requirements-browser.txt is not installed")
     names = ("chromium", "chromium-browser", "google-chrome")

@@ -11,6 +11,7 @@ if TYPE_CHECKING or INSTALLED:
         Browser,
         BrowserContext,
         ConsoleMessage,
+        Dialog,
         Error,
         Page,
         Request,
@@ -19,7 +20,9 @@ if TYPE_CHECKING or INSTALLED:
         sync_playwright,
     )
 else:
-    Axe = Browser = BrowserContext = ConsoleMessage = Error = Page = Request = Response = expect = None
+    Axe = Browser = BrowserContext = ConsoleMessage = Dialog = Error = Page = Request = Response = expect = (
+        None
+    )
     sync_playwright = None
 
 __all__ = [
@@ -27,6 +30,7 @@ __all__ = [
     "Browser",
     "BrowserContext",
     "ConsoleMessage",
+    "Dialog",
     "Error",
     "Page",
     "Request",

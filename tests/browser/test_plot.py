@@ -65,7 +65,7 @@ def downloaded(page: Page, name: str, folder: Path) -> str:
     """Return the content of a file that a link hands out."""
     with page.expect_download() as found:
         page.get_by_role("link", name=name).click()
-    path = folder / found.value.suggested_filename
+    path = folder / str(found.value.suggested_filename)
     found.value.save_as(path)
     assert path.name.startswith("home_kitchen_temperature.")
     return path.read_text()

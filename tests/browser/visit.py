@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tests.browser.driver import Browser, ConsoleMessage, Page, Request, Response
+from tests.browser.driver import Browser, ConsoleMessage, Dialog, Page, Request, Response
 from tests.support.waiting import TIMEOUT
 
 DESKTOP = {"width": 1280, "height": 800}
@@ -60,9 +60,13 @@ class Visit:
     def _listen(self, page: Page) -> None:
         page.on("console", self._take_console)
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        page.on("dialog", lambda dialog: (self.complaints.append(dialog.message), dialog.dismiss()))
+        page.on("dialog", self._take_dialog)
         page.on("request", self._take_request)
         page.on("response", self._take_response)
+
+    def _take_dialog(self, dialog: Dialog) -> None:
+        self.complaints.append(f"a dialog: {dialog.message}")
+        dialog.dismiss()
 
     def _take_console(self, message: ConsoleMessage) -> None:
         # answers are looked at by themselves
