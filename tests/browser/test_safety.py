@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -85,7 +86,12 @@ def test_a_page_of_another_site_gets_nothing(house: Service, chromium: Browser) 
         # what the page is not told, its browser is
         client = page.context.new_cdp_session(page)
         statuses: list[int] = []
-        client.on("Network.responseReceivedExtraInfo", lambda event: statuses.append(event["statusCode"]))
+
+        def take(event: dict[str, Any]) -> None:
+            if "content-security-policy" in map(str.lower, event["headers"]):  # an answer of ours
+                statuses.append(event["statusCode"])
+
+        client.on("Network.responseReceivedExtraInfo", take)
         client.send("Network.enable")
         fetched = page.evaluate(
             """async (address) => {
