@@ -41,9 +41,10 @@ class Visit:
         return found
 
     def overflow(self) -> int:
-        """Return how many pixels of the page are out of sight at the side."""
+        """Return how many pixels of the page are out of sight at the side; tables have bars of their own."""
         found: int = self.page.evaluate(
-            "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
+            """() => Math.max(...[...document.querySelectorAll(":root, main > section")].map(
+                (element) => element.scrollWidth - element.clientWidth))"""
         )
         return found
 
