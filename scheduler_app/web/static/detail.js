@@ -3,7 +3,7 @@
 import { address, ask, seriesPath } from "./api.js";
 import { byId, make, renew, say, table } from "./elements.js";
 import { clock, counted, duration, moment, percent, withUnit, zone } from "./format.js";
-import { colourOf, Plot } from "./plot.js";
+import { colourOf, isDashed, Plot } from "./plot.js";
 
 const SPANS = [
   ["5min", 300],
@@ -259,6 +259,7 @@ function sample(index) {
   picture.setAttribute("aria-hidden", "true");
   const shape = document.createElementNS(SVG, index ? "line" : "circle");
   const attributes = index ? { x1: 0, y1: 5, x2: 20, y2: 5, "stroke-width": 3 } : { cx: 10, cy: 5, r: 3 };
+  if (isDashed(index - 1)) attributes["stroke-dasharray"] = "5 2";
   for (const [name, value] of Object.entries(attributes)) shape.setAttribute(name, value);
   shape.setAttribute("class", index ? colourOf(index - 1).slice(2) : "dots");
   picture.append(shape);

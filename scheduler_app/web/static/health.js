@@ -56,7 +56,7 @@ function report(health) {
   const facts = [
     ["Broker", broker.connected ? `connected to ${broker.address}` : `no connection to ${broker.address}${broker.trouble ? `: ${broker.trouble}` : ""}`],
     ["Subscriber", subscriber?.state ?? "nothing is known of it"],
-    ["Newest averages", tick === null ? "none yet" : `${moment(tick.at)}, ${duration(tick.age)} ago; every ${duration(settings.stats_interval)}`],
+    ["Newest averages", tick === null ? "none yet" : `${moment(tick.at)}, ${duration(tick.age)} ago; every ${interval(settings.stats_interval)}`],
     ["Database", database.trouble ?? database.file],
     ["Disk", database.disk === null ? "not known" : `${bytes(database.disk.free)} of ${bytes(database.disk.total)} free`],
     ["Published on", `${settings.stats_topic} and below`],
@@ -75,6 +75,10 @@ function report(health) {
   parts.push(state);
   if (metrics !== null) parts.push(...counters(health, metrics));
   return parts;
+}
+
+function interval(seconds) {
+  return seconds < 120 ? `${number(seconds)} s` : duration(seconds);
 }
 
 function counters(health, metrics) {

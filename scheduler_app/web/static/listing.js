@@ -2,7 +2,7 @@
 
 import { ask } from "./api.js";
 import { byId, make, say } from "./elements.js";
-import { duration, moment, NOTHING, number, percent, withUnit } from "./format.js";
+import { counted, duration, moment, NOTHING, number, percent, withUnit } from "./format.js";
 import { link } from "./place.js";
 import { draw, sparkline } from "./sparkline.js";
 
@@ -209,7 +209,7 @@ export class Listing {
       cell.classList.toggle("partly", partly);
       cell.title = !values
         ? "This series has no such window"
-        : `${statistic} of ${values.count} readings in ${window.name}` +
+        : `${statistic} ${values[statistic] ?? NOTHING} of ${counted(values.count, "reading")} in ${window.name}` +
           (partly ? `; the series is so new that this covers ${percent(values.coverage)} of it` : "");
     });
     draw(trend.firstChild, row.trend);

@@ -13,6 +13,11 @@ export function colourOf(index) {
   return `--curve-${(index % CURVES) + 1}`;
 }
 
+/** Whether a curve has the colour of another one before it. */
+export function isDashed(index) {
+  return index >= CURVES;
+}
+
 export class Plot {
   /**
    * `moved` is called with the span that somebody has chosen in it, or with null and null to follow the clock
@@ -95,7 +100,7 @@ export class Plot {
         },
         scales: { x: { time: true, auto: false, min: this.span[0], max: this.span[1] }, y: { range: room } },
         axes: [
-          { ...axis, size: 34, values: (_, times, axisIndex, space, step) => times.map((time) => (step < 60 ? clock(time) : hours(time, step))) },
+          { ...axis, size: 34, space: 76, values: (_, times, axisIndex, space, step) => times.map((time) => (step < 60 ? clock(time) : hours(time, step))) },
           { ...axis, size: widthOf, values: (_, values, axisIndex, space, step) => values.map((value) => labelOf(value, step)) },
         ],
         series: [
@@ -110,7 +115,7 @@ export class Plot {
             show: !this.hidden.has(index + 1),
             stroke: colour(colourOf(index)),
             width: 2,
-            dash: index < CURVES ? undefined : [8, 4],
+            dash: isDashed(index) ? [8, 4] : undefined,
             spanGaps: false,
             points: { show: false },
           })),
