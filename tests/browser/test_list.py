@@ -147,6 +147,7 @@ def test_it_is_used_by_the_keyboard_alone(house: Service, look: Look) -> None:
     assert visit.focused() == names[0] == "home/office/co2"
     page.keyboard.press("Enter")
     expect(page.locator("#name")).to_be_focused()
+    expect(page.get_by_role("button", name="The last 5min")).to_be_visible()
     page.keyboard.press("Tab")
     assert visit.focused() == "The last 5min"
     page.keyboard.press("Enter")
