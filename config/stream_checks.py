@@ -24,6 +24,12 @@ def check_together(given: Mapping[str, Any], all_keys: Mapping[str, Any]) -> Non
             "time_zone",
             "time_zone needs a time_format for a date and a time, such as iso8601: numbers are UTC",
         )
+    if given.get("retained") == "take" and given.get("implied_id") is False:
+        raise WrongKey(
+            "implied_id",
+            "implied_id = false must not stand beside retained = take: a retained copy comes again at each "
+            "start, and is known by its time and value",
+        )
     for name in ("include", "exclude"):
         if name in given and all_keys.get("value", ()) is not None:
             raise WrongKey(name, f'{name} needs value = "*", of whose numbers it takes some')

@@ -30,6 +30,7 @@ BESIDE = {
     "each": 'series = "{n}"',
     "time_format": 'time = "t"',
     "time_zone": 'time = "t"\ntime_format = "iso8601"',
+    "retained": 'time = "t"',
     "format": 'value = "1"',
     "columns": 'format = "csv"\nvalue = "t"',
     "delimiter": 'format = "csv"\nvalue = "1"',
