@@ -27,9 +27,16 @@ _Span = tuple[float, float]
 class _Timeline:
     """Readings of one series in the order of time and, where that is equal, of arrival."""
 
+    __slots__ = ("_times", "_values")
+
     def __init__(self) -> None:
         self._times: list[float] = []
         self._values: list[float] = []
+
+    def append(self, time: float, value: float) -> None:
+        """Add a reading behind all others."""
+        self._times.append(time)
+        self._values.append(value)
 
     def add(self, time: float, value: float) -> None:
         place = bisect_right(self._times, time)
@@ -77,7 +84,7 @@ class Repeats:
         listed = json.dumps(sorted(series))
         for begin, end in _joined((rows[place][0], within) for place, within in asked.items()):
             for number, time, value in connection.execute(self._select_near, (begin, end, listed)):
-                timelines[number].add(time, value)
+                timelines[number].append(time, value)
         found = set()
         for place, (time, _, number, value, _) in enumerate(rows):
             if number not in series or place in known:
