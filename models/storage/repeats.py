@@ -78,18 +78,17 @@ class Repeats:
 
         That says within how many seconds. The rows at the places that are `known` are not stored.
         """
-        asked = {place: within for place, within in unless_repeated.items() if place not in known}
-        series = {rows[place][2] for place in asked}
+        series = {rows[place][2] for place in unless_repeated}
         timelines: defaultdict[int, _Timeline] = defaultdict(_Timeline)
         listed = json.dumps(sorted(series))
-        for begin, end in _joined((rows[place][0], within) for place, within in asked.items()):
+        for begin, end in _joined((rows[place][0], within) for place, within in unless_repeated.items()):
             for number, time, value in connection.execute(self._select_near, (begin, end, listed)):
                 timelines[number].append(time, value)
         found = set()
         for place, (time, _, number, value, _) in enumerate(rows):
             if number not in series or place in known:
                 continue
-            within = asked.get(place)
+            within = unless_repeated.get(place)
             if within is not None and timelines[number].has_near(time, value, within):
                 found.add(place)
             else:

@@ -13,6 +13,7 @@ def as_it_counts(reading: Decoded, message: Message, stream: Stream) -> Decoded 
     A retained copy never counts by the time of its arrival, since it arrives again and again.
     """
     field, time, value, reading_id = reading
+    # it is that very object only where nothing else was found; an equal time may have been sent
     if time is message.arrived or isinstance(time, FromArrival):
         return None if message.retained else reading
     if stream.late_as == "arrival" and not message.retained and is_late(time, message, stream):

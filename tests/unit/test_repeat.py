@@ -2,9 +2,8 @@
 
 import json
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
+from itertools import count
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import example, given
@@ -27,8 +26,8 @@ def at(offset: float, value: object, topic: str = "DATA", packet_id: int = 1, **
     return message(payload, topic, packet_id=packet_id)
 
 
-def kept(service: RulesService) -> list[Taken]:
-    return [(time - NOW + 1000, round(value)) for _, time, value in service.readings]
+def kept(service: RulesService, topic: str = "DATA") -> list[Taken]:
+    return [(time - NOW + 1000, round(value)) for name, time, value in service.readings if name == topic]
 
 
 @pytest.fixture
@@ -158,37 +157,40 @@ def plain_oracle(readings: Sequence[Taken], within: float) -> list[Taken]:
     """Return which of them count, in the order of time: in the plainest way there is."""
     counting: list[Taken] = []
     for time, value in readings:
-        before = [one for one in counting if one[0] <= time][-1:]
-        after = [one for one in counting if one[0] > time][:1]
-        if not any(near[1] == value and abs(near[0] - time) <= within for near in before + after):
-            counting = [*before_or_at(counting, time), (time, value), *after_it(counting, time)]
+        before = [one for one in counting if one[0] <= time]
+        after = [one for one in counting if one[0] > time]
+        beside = before[-1:] + after[:1]
+        if not any(its_value == value and abs(its_time - time) <= within for its_time, its_value in beside):
+            counting = [*before, (time, value), *after]
     return counting
 
 
-def before_or_at(readings: Sequence[Taken], time: float) -> list[Taken]:
-    return [one for one in readings if one[0] <= time]
+READINGS = st.tuples(st.integers(0, 120).map(lambda number: number / 4), st.integers(0, 2))
+# Of each batch, whether the process is killed before it.
+BATCHES = st.lists(st.tuples(st.booleans(), st.lists(READINGS, max_size=8)), max_size=6)
+NUMBERS = count()
 
 
-def after_it(readings: Sequence[Taken], time: float) -> list[Taken]:
-    return [one for one in readings if one[0] > time]
+@pytest.fixture(scope="module")
+def long_lived(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RulesService]:
+    """Have a service for many histories, each on a topic of its own: to make a database takes long."""
+    service = RulesService(tmp_path_factory.mktemp("repeat"), REPEAT)
+    yield service
+    service.store.close()
 
 
-@given(
-    readings=st.lists(st.tuples(st.integers(0, 60).map(lambda n: n / 2), st.integers(0, 2)), max_size=40),
-    cuts=st.lists(st.tuples(st.integers(0, 40), st.booleans()), max_size=6),
-)
-@example(readings=[(0.0, 1), (9.0, 1), (4.5, 1)], cuts=[(1, True)])
+@given(batches=BATCHES)
+@example(batches=[(False, [(0.0, 1), (9.0, 1)]), (True, [(4.5, 1)])])
+@example(batches=[(False, [(10.0, 1)]), (False, [(0.0, 1), (8.0, 1)])])
+@example(batches=[(False, [(1.0, 1), (2.0, 0), (3.0, 1), (4.0, 0)]), (False, [(0.0, 2), (2.0, 0), (4.0, 1)])])
 def test_whatever_comes_in_whatever_order_and_batches(
-    readings: list[Taken], cuts: list[tuple[int, bool]]
+    long_lived: RulesService, batches: list[tuple[bool, list[Taken]]]
 ) -> None:
-    """Batches end, and the process is killed, anywhere: what counts is the same."""
-    restarts = dict(sorted(cuts))
-    edges = sorted({0, len(readings), *(cut for cut in restarts if cut < len(readings))})
-    with TemporaryDirectory() as folder:
-        service = RulesService(Path(folder), REPEAT)
-        for begin, end in pairwise(edges):
-            if restarts.get(begin):
-                service.start_again()
-            service.take(*(at(*readings[n], packet_id=n + 1) for n in range(begin, end)))
-        assert kept(service) == plain_oracle(readings, 5)
-        service.store.close()
+    """What counts does not depend on where batches end, and where the process is killed."""
+    topic = f"topic {next(NUMBERS)}"
+    for is_killed, batch in batches:
+        if is_killed:
+            long_lived.start_again()
+        long_lived.take(*(at(*reading, topic, number) for number, reading in enumerate(batch, 1)))
+    readings = [reading for _, batch in batches for reading in batch]
+    assert kept(long_lived, topic) == plain_oracle(readings, 5)
