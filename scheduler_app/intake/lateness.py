@@ -10,10 +10,13 @@ from scheduler_app.mqtt.message import Message
 
 # So many topics have a warning a minute of their own; all others have one together.
 MOST_TOPICS = 100
+# Characters of a topic.
+_SHOWN = 200
 # Seconds. What is longer is told by its first digits.
 _LONGEST_AGE = 1e12
 # What a number since 1970 is read by, or what names its zone itself.
 _WITHOUT_ZONE = frozenset(TIME_FORMATS) - {"iso8601"}
+_AT_ARRIVAL = 'late_as = "arrival" in its stream (STREAMS_FILE) takes such readings at their arrival'
 
 
 class LateReadings:
@@ -25,7 +28,7 @@ class LateReadings:
 
     def warn(self, time: float, message: Message, stream: Stream) -> None:
         """Take note of a late reading, whose `time` is in UTC epoch seconds."""
-        topic = message.topic
+        topic = message.topic[:_SHOWN]
         if len(self._topics) < MOST_TOPICS:
             self._topics.add(topic)
         held = self._limit.allows(f"late on {topic}" if topic in self._topics else "late elsewhere")
@@ -34,7 +37,7 @@ class LateReadings:
         age = message.arrived - time
         logger.warning(
             "late: a reading on {!r} is {} old ({} UTC), and readings there are kept for {}: {}{}",
-            topic[:200],
+            topic,
             age_text(age) if age < _LONGEST_AGE else f"{age:.3g}s",
             time_text(time),
             age_text(stream.retention),
@@ -54,6 +57,3 @@ def _cure(time: float, age: float, message: Message, stream: Stream) -> str:
         if hint:
             return hint
     return f"a clock that is behind, or sent late? {_AT_ARRIVAL}"
-
-
-_AT_ARRIVAL = 'late_as = "arrival" in its stream (STREAMS_FILE) takes such readings at their arrival'

@@ -102,6 +102,14 @@ def test_of_very_many_topics_some_share_a_line(tmp_path: Path, lines: list[str],
     assert len(lines) == MOST_TOPICS + min(more, 1)
 
 
+def test_of_a_long_topic_the_beginning_is_shown(tmp_path: Path, lines: list[str]) -> None:
+    late = LateReadings(LogLimit(clock=Clock()))
+    stream = stream_of(tmp_path / "s.toml", "")
+    for length in (200, 201):
+        late.warn(12, message(b"", "t" * length), stream)
+    assert [line.split("'")[1] for line in lines] == ["t" * 200]
+
+
 def test_the_writer_tells_what_it_counts_as_late(tmp_path: Path, lines: list[str]) -> None:
     service = RulesService(tmp_path, "")
     service.take(message(b'{"number": 1, "epochtime": %r}' % (NOW - 2100)))
