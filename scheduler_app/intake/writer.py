@@ -22,6 +22,7 @@ from scheduler_app.intake.sample import Sample
 from scheduler_app.intake.strangers import Strangers
 from scheduler_app.log import LogLimit, log_unexpected
 from scheduler_app.mqtt.message import Message
+from scheduler_app.mqtt.numbering import Numbering
 
 # How much is kept of a rejected payload, in bytes, and of what there is to say of it, in characters.
 _KEPT_PAYLOAD = 4096
@@ -147,6 +148,10 @@ class Writer:
     def unproven(self) -> int:
         """Of how many messages it is not proven that their acknowledgements on this connection arrived."""
         return self._redeliveries.unproven
+
+    def set_numbering(self, numbering: Numbering) -> None:
+        """Take note of what the broker does with packet ids: before the first message of a connection."""
+        self._redeliveries.set_numbering(numbering)
 
     def begin_connection(self) -> None:
         """Take note that from now on messages come, and are acknowledged, on another connection."""
