@@ -31,6 +31,7 @@ BESIDE = {
     "each": 'series = "{n}"',
     "time_format": 'time = "t"',
     "time_zone": 'time = "t"\ntime_format = "iso8601"',
+    "retained": 'time = "t"',
     "reset_below": 'statistics = "rate"',
     "per": 'statistics = "rate"',
     "format": 'value = "1"',
