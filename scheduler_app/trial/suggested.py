@@ -1,0 +1,142 @@
+"""A stream as it is suggested: what it says of its topics and fields."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from scheduler_app.intake.number_names import is_time_name, path_text
+from scheduler_app.trial.discovery import Discovery, Meaning
+from scheduler_app.trial.grouping import Group
+from scheduler_app.trial.observed import Field, Keys
+from scheduler_app.trial.time_field import TimeField, find_time
+
+# So many values may a stream have that is suggested.
+_MOST_VALUES = 40
+# What words mean that stand for two states.
+PAIRS: tuple[Mapping[str, float], ...] = (
+    {"on": 1, "off": 0},
+    {"true": 1, "false": 0},
+    {"open": 1, "closed": 0},
+    {"opened": 1, "closed": 0},
+    {"yes": 1, "no": 0},
+    {"occupied": 1, "clear": 0},
+)
+# Fields that are called so tell of the device, and not of what it measures; so does what lies in such objects.
+_OF_DEVICE = frozenset(
+    {
+        *("id", "uid", "pid", "uptime", "port", "channel", "version", "firmware", "build", "linkquality"),
+        *("update", "device", "signature", "mac", "ip", "seq", "counter_id", "build_id"),
+    }
+)
+_OF_DEVICE_ENDING = re.compile(r"_(?:id|version|code|uid)$|_ts$")
+_TOTAL = re.compile(
+    r"total|energy|kwh|consum|counter|volume|import|export|delivered|returned|rain", re.IGNORECASE
+)
+_UNITS_OF_TOTALS = frozenset({"Wh", "kWh", "MWh", "m³", "L", "gal", "ft³"})
+
+
+@dataclass
+class SuggestedValue:
+    """One number of a stream."""
+
+    keys: Keys
+    unit: str | None = None
+    device_class: str | None = None
+    words: Mapping[str, float] = field(default_factory=dict)
+    total: bool = False
+
+    @property
+    def kind(self) -> str:
+        """What makes its numbers comparable with others."""
+        return self.unit or self.device_class or ("/".join(self.keys) if self.keys else "")
+
+
+@dataclass
+class SuggestedStream:
+    """One stream, with the remarks that stand before it."""
+
+    group: Group
+    values: list[SuggestedValue]
+    time: TimeField | None = None
+    # Fields that are numbers or words and are not read.
+    left_out: list[str] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
+
+    @property
+    def statistics(self) -> list[str]:
+        numbers = any(not value.words for value in self.values)
+        names = ["avg", "min", "max"] if numbers else []
+        if any(value.words for value in self.values):
+            names.append("time_weighted_avg")
+        if any(value.total for value in self.values):
+            names.append("rate")
+        return [*names, "last"]
+
+
+def suggested_stream(
+    group: Group, discovery: Discovery, skew: float, retention: float
+) -> SuggestedStream | None:
+    """Return the stream that reads a group of topics, None if there is nothing to read."""
+    found = group.fields()
+    stream = SuggestedStream(group, [])
+    if group.is_object:
+        samples = {
+            keys: [sample for one in fields for sample in one.samples] for keys, fields in found.items()
+        }
+        stream.time, remark = find_time(samples, skew, retention)
+        if remark:
+            stream.remarks.append(remark)
+    for keys, fields in found.items():
+        if keys and (is_time_name(keys[-1]) or (stream.time is not None and keys == stream.time.keys)):
+            continue
+        value = _value(keys, fields, [discovery.meaning(name, keys) for name in group.names])
+        if value is None:
+            continue
+        if _is_of_device(keys) or len(stream.values) >= _MOST_VALUES:
+            stream.left_out.append(path_text(keys))
+        else:
+            stream.values.append(value)
+    quiet = [topic.name for topic in group.topics if not topic.is_live]
+    if quiet and stream.values:
+        stream.remarks.append(
+            f"only old copies, which the broker keeps and nobody counts, were seen of {some(quiet)}"
+        )
+    return stream if stream.values else None
+
+
+def value_kind(fields: Sequence[Field], meanings: Sequence[Meaning | None]) -> object:
+    """Return what tells messages that are a number or a word from others such: words, unit, what is measured."""
+    value = _value((), fields, meanings)
+    return (
+        None if value is None else (tuple(value.words.items()), value.unit, value.device_class, value.total)
+    )
+
+
+def some(names: Sequence[str]) -> str:
+    """Return the first names of many in one line."""
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return ", ".join(names[:3]) + more
+
+
+def _value(keys: Keys, fields: Sequence[Field], meanings: Sequence[Meaning | None]) -> SuggestedValue | None:
+    if any(one.others for one in fields):
+        return None
+    known = [meaning for meaning in meanings if meaning is not None]
+    words = set().union(*(one.words for one in fields))
+    numbers = sum(one.numbers for one in fields)
+    pairs = [*(meaning.words for meaning in known if meaning.words), *PAIRS]
+    pair: Mapping[str, float] = next((pair for pair in pairs if words and words <= pair.keys()), {})
+    if (words and not pair) or not (words or numbers):
+        return None
+    units = {meaning.unit for meaning in known}
+    unit = units.pop() if len(units) == 1 else None
+    classes = {meaning.device_class for meaning in known}
+    device_class = classes.pop() if len(classes) == 1 else None
+    named = keys and _TOTAL.search("/".join(keys)) is not None
+    grows = any(one.grows for one in fields) and not any(one.falls for one in fields)
+    total = any(meaning.total for meaning in known) or (grows and (bool(named) or unit in _UNITS_OF_TOTALS))
+    return SuggestedValue(keys, unit, device_class, pair, total and not pair)
+
+
+def _is_of_device(keys: Keys) -> bool:
+    return any(key.lower() in _OF_DEVICE or _OF_DEVICE_ENDING.search(key.lower()) for key in keys)
