@@ -23,7 +23,7 @@ from config.quantities import LONGEST_DURATION, Window, each_of, format_duration
 from config.streams import RETENTION_MARGIN, Stream, load_streams, not_below, read_windows
 from config.text import complaint, printable
 from config.topic_setting import check_value, streams_of_topics
-from config.topics import check_topic, check_topic_filter, is_at_or_below
+from config.topics import check_topic, check_topic_filter, disjoint, is_at_or_below
 
 DEFAULT_WINDOWS = "1min,5min,30min"
 # In WEB_ALLOWED_HOSTS: whatever the name is.
@@ -285,6 +285,15 @@ class Settings(BaseSettings):
             if is_at_or_below(topic, self.stats_topic):
                 raise ValueError(f"TOPIC={printable(topic)} {not_below(self.stats_topic)}")
         self._streams = streams_of_topics(self.topic.split(","), self.value, self.windows, self.retention)
+        return self
+
+    @model_validator(mode="after")
+    def _subscribe_once(self) -> Self:
+        try:
+            disjoint(stream.topic for stream in self.streams)
+        except ValueError as error:
+            name = "TOPIC" if self.streams_file is None else f"STREAMS_FILE={self.streams_file}"
+            raise ValueError(f"{name}: {printable(str(error))}") from None
         return self
 
     @model_validator(mode="after")

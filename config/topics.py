@@ -15,8 +15,24 @@ NOT_IN_TOPICS = rf"\x00-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef{_NO_CHARACTERS}"
 _UNPUBLISHABLE = re.compile(rf"[+#{NOT_IN_TOPICS}]")
 
 
+# What a shared subscription begins with: this, the name of its group, and a slash (MQTT 5 section 4.8.2).
+_SHARE = "$share/"
+
+
+def is_shared(topic_filter: str) -> bool:
+    """Whether those who subscribe to it by the same group share its messages among them."""
+    return topic_filter.startswith(_SHARE)
+
+
+def unshared(topic_filter: str) -> str:
+    """Return the filter that topics have to match, which is what is left without `$share/GROUP/`."""
+    return topic_filter.split("/", 2)[-1] if is_shared(topic_filter) else topic_filter
+
+
 def check_topic(topic: str) -> str:
     """Return `topic` if messages can be published to it, else raise ValueError."""
+    if is_shared(topic):
+        raise ValueError("must be a topic: $share/GROUP/ stands before a filter that is subscribed to")
     if "+" in topic or "#" in topic:
         raise ValueError("must be a topic without the wildcards + and #")
     if _UNPUBLISHABLE.search(_check_text(topic)):
@@ -26,7 +42,13 @@ def check_topic(topic: str) -> str:
 
 def check_topic_filter(topic_filter: str) -> str:
     """Return `topic_filter` if it can be subscribed to, else raise ValueError."""
-    levels = topic_filter.split("/")
+    if is_shared(topic_filter):
+        _, group, *rest = topic_filter.split("/", 2)
+        if not group or set(group) & set("+#") or not rest or not rest[0]:
+            raise ValueError(
+                "must name a group and a filter after $share, for example $share/averages/home/#"
+            )
+    levels = unshared(topic_filter).split("/")
     if "#" in topic_filter[:-1] or any(len(level) > 1 and set(level) & set("+#") for level in levels):
         raise ValueError(
             "must have + alone between slashes, and # alone and at the end, for example sensors/+/temp"
@@ -50,6 +72,7 @@ def unpublishable(topic: str) -> str | None:
 
 def matches(topic_filter: str, topic: str) -> bool:
     """Whether messages on `topic` are sent to those who subscribe to `topic_filter` (section 4.7)."""
+    topic_filter = unshared(topic_filter)
     if topic.startswith("$") and topic_filter[0] in "+#":
         return False  # MQTT-4.7.2-1
     wanted = topic_filter.split("/")
@@ -67,14 +90,15 @@ def disjoint(topic_filters: Iterable[str]) -> tuple[str, ...]:
 
     A broker may send a message once for each filter that matches it (MQTT-3.3.5-1, MQTT 5
     section 3.3.4), and nothing in such copies tells them from two messages. So where filters
-    overlap, one that covers both takes their place; it may match more than they did.
+    overlap, one that covers both takes their place; it may match more than they did. That cannot be
+    for filters of which one is shared by a group, and the other not by the same: ValueError.
     """
     apart: list[str] = []
     for topic_filter in topic_filters:
         cover = topic_filter
-        while overlapping := [other for other in apart if _overlap(cover, other)]:
+        while overlapping := [other for other in apart if _overlap(unshared(cover), unshared(other))]:
             apart.remove(overlapping[0])
-            cover = _cover(cover, overlapping[0])
+            cover = _cover_of_group(cover, overlapping[0])
         apart.append(cover)
     return tuple(apart)
 
@@ -85,14 +109,15 @@ def covers(one: str, other: str) -> bool:
 
 
 def is_at_or_below(topic: str, root: str) -> bool:
-    """Whether `topic` is `root` or lies below it."""
+    """Whether a topic, or whatever a topic filter matches, is `root` or lies below it."""
+    topic = unshared(topic)
     return topic == root or topic.startswith(f"{root}/")
 
 
 def shared_levels(topic_filters: Iterable[str]) -> int:
     """Return how many levels are the same in whatever matches one of `topic_filters`."""
     number = 0
-    for levels in zip(*(topic_filter.split("/") for topic_filter in topic_filters), strict=False):
+    for levels in zip(*(unshared(each).split("/") for each in topic_filters), strict=False):
         if len(set(levels)) > 1 or levels[0] in ("+", "#"):
             break
         number += 1
@@ -119,6 +144,16 @@ def _overlap(one: str, other: str) -> bool:
         if level != other_level and (None in (level, other_level) or "+" not in (level, other_level)):
             return False
     return True
+
+
+def _cover_of_group(one: str, other: str) -> str:
+    """Return the narrowest filter of their group that matches whatever either of two does."""
+    group = one.removesuffix(unshared(one))
+    if group != other.removesuffix(unshared(other)):
+        raise ValueError(
+            f"{one} and {other} overlap: a message that both match would come twice, and count twice"
+        )
+    return f"{group}{_cover(unshared(one), unshared(other))}"
 
 
 def _cover(one: str, other: str) -> str:

@@ -91,11 +91,12 @@ class Kept:
 def check(audit: "Audit", messages: "Iterable[Message]", settings: "Settings") -> None:
     """Have all messages audited, in the order in which they came."""
     from scheduler_app.publishing.messages import InvalidMessage, parse_averages, parse_metrics, parse_series
-    from scheduler_app.publishing.topics import metrics_topic, state_topic
+    from scheduler_app.publishing.topics import check_topic, metrics_topic, state_topic
 
+    ignored = (state_topic(settings), check_topic(settings, ""))
     averages: dict[str, float | int | None] | None = None
     for message in messages:
-        if message.topic == state_topic(settings) or not message.payload:
+        if message.topic.startswith(ignored) or not message.payload:
             continue
         if message.topic == settings.stats_topic:
             # the metrics right after it say which tick it belongs to, but not so for retained copies

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from config.settings import Settings
     from scheduler_app.mqtt.message import Message
 
-# Seconds to wait for the subscriber's messages.
+# Seconds to wait for the subscriber's messages, which the broker has kept; else they come with its next tick.
 _ANSWER_TIMEOUT = 5.0
 # What a person calls them, where their names on the wire are too short.
 _WORDS = {
@@ -25,7 +25,9 @@ _WORDS = {
 }
 _TIMES = ("at", "since", "last_commit", "session_lost_at", "session_lost_since")
 _UNITS = {
-    **dict.fromkeys(("received", "stored", "duplicates", "rejected", "late", "retained"), "message"),
+    **dict.fromkeys(
+        ("received", "stored", "duplicates", "rejected", "late", "retained", "ignored"), "message"
+    ),
     "pruned": "reading",
     "in_flight": "message",
     "short_connections": "connection",
@@ -44,6 +46,7 @@ class Command(BaseCommand):
         from scheduler_app.console.lookout import what_is_there
         from scheduler_app.console.table import render_pairs
         from scheduler_app.mqtt.connection import Connection
+        from scheduler_app.mqtt.shortcomings import shortcomings
         from scheduler_app.publishing.messages import (
             InvalidMessage,
             metrics_content,
@@ -64,12 +67,17 @@ class Command(BaseCommand):
         connection = Connection(settings, "status", subscribe=topics, on_message=take, quiet=True)
         connection.start()
         complete.wait(_ANSWER_TIMEOUT)
+        granted = connection.granted
+        if granted.retain_available is False:
+            complete.wait(settings.stats_interval)
         trouble = connection.trouble
         connection.stop()
         if not complete.is_set():
+            missing = "; ".join(shortcoming.text for shortcoming in shortcomings(granted, ()))
             raise CommandError(
                 trouble
-                or f"no subscriber has published its counters on {metrics_topic(settings)}. "
+                or f"no subscriber has published its counters on {metrics_topic(settings)}"
+                + (f": {missing}. " if missing else ". ")
                 + what_is_there(settings, threading.Event())
             )
         topic = state_topic(settings)
@@ -81,7 +89,13 @@ class Command(BaseCommand):
             raise CommandError(f"the message on {topic} does not come from a subscriber: {error}") from None
         # it comes first, and no metric of that name takes its place
         metrics = {"state": state} | content | {"state": state}
-        print(json.dumps(metrics) if options.format == "json" else render_pairs(readable(metrics)))
+        if options.format == "json":
+            print(json.dumps(metrics))
+            return
+        complaint = metrics.pop("trouble")  # a line is too long for the table
+        print(render_pairs(readable(metrics)))
+        if complaint is not None:
+            print(f"trouble: {complaint}")
 
 
 def readable(metrics: dict[str, object]) -> dict[str, object]:

@@ -16,7 +16,7 @@ from scheduler_app.console.table import render_columns
 from scheduler_app.log import LogLimit, more_like_it
 from scheduler_app.mqtt.message import Message
 from scheduler_app.publishing.messages import OFFLINE, InvalidMessage, parse_series, parse_state, write_series
-from scheduler_app.publishing.topics import metrics_topic, state_topic
+from scheduler_app.publishing.topics import is_of_series, metrics_topic, state_topic
 
 # Seconds. Retained messages come in one go, and so do those of one tick: after a pause of this length all
 # of them are here.
@@ -189,7 +189,11 @@ class SeriesView:
             self._rhythm.heard(self._elapsed(), retained=message.retained)
             return
         name = message.topic.removeprefix(f"{self._root}/")
-        if message.topic in self._no_series or (self._filter and not matches(self._filter, name)):
+        if (
+            message.topic in self._no_series
+            or not is_of_series(name)
+            or (self._filter and not matches(self._filter, name))
+        ):
             return
         if not message.payload:
             self._series_table.clear(name)

@@ -17,6 +17,7 @@ from scheduler_app.intake.fields import Decoder, decoder_of
 from scheduler_app.intake.payload import NothingToRead, Rejected, decode
 from scheduler_app.intake.redelivery import Redeliveries
 from scheduler_app.intake.sample import Sample
+from scheduler_app.intake.strangers import Strangers
 from scheduler_app.log import LogLimit, log_unexpected
 from scheduler_app.mqtt.message import Message
 
@@ -47,8 +48,14 @@ class Writer:
         redeliveries: Redeliveries,
         catalog: Catalog,
         feed: Callable[[Sequence[Reading], int], object],
+        *,
+        subscribed: Sequence[str] = ("#",),
     ) -> None:
-        """`feed` gets what has been stored, and the sequence of the last of it."""
+        """`feed` gets what has been stored, and the sequence of the last of it.
+
+        `subscribed`: the topic filters by which all comes that the broker sends.
+        """
+        self._strangers = Strangers(subscribed, settings.stats_topic)
         self._streams = settings.streams
         self._decoders = {stream.topic: decoder_of(stream) for stream in settings.streams if not stream.plain}
         self._max_clock_skew = settings.max_clock_skew
@@ -83,6 +90,8 @@ class Writer:
                     self._reject(message, _INTERNAL_ERROR, "it cannot be stored", batch)
                 elif route is not None:
                     self._sort(message, route, batch, repeated=place in repeated)
+                else:
+                    self._strangers.look_at(message.topic)
             except MemoryError:
                 raise  # no fault of the message
             except Exception as error:  # noqa: BLE001 - it would come again with the message after a restart
@@ -117,6 +126,11 @@ class Writer:
         self._feed(stored.readings, stored.sequence)
         if stored.duplicates:
             self._warn_of_reused_ids(stored.duplicates)
+
+    @property
+    def unmatched(self) -> int:
+        """How many messages matched none of the topic filters. Safe in any thread."""
+        return self._strangers.count
 
     @property
     def new_messages(self) -> int:

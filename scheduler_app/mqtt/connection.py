@@ -15,6 +15,7 @@ from config.settings import Settings
 from config.text import printable
 from scheduler_app.log import LogLimit
 from scheduler_app.mqtt.dialer import Dialer
+from scheduler_app.mqtt.granted import Granted
 from scheduler_app.mqtt.message import Message, Puback, Retained
 from scheduler_app.mqtt.paho_client import PahoClient
 from scheduler_app.mqtt.reconnecting import Backoff
@@ -24,6 +25,9 @@ from scheduler_app.mqtt.subscribing import Subscribing
 _FAREWELL_TIMEOUT = 1.0
 _END_TIMEOUT = 2.0
 _LOOP_TIMEOUT = 0.5
+# Bytes of a PUBLISH that are neither its topic nor its payload: type and length, the length of the topic,
+# packet id, and the length of the properties (MQTT 5 section 3.3).
+_OVERHEAD = 5 + 2 + 2 + 1
 
 
 class Connection:
@@ -50,11 +54,18 @@ class Connection:
         logs outages at DEBUG only. `monotonic` returns seconds of a clock that nobody sets.
         """
         self._monotonic = monotonic
+        self._quiet = quiet
         self._dialer = Dialer(settings, f"{settings.client_id}-{role}-{secrets.token_hex(4)}", quiet=quiet)
+        self._dialer.suspicion = self._suspicion
         self._subscribing = Subscribing(subscribe, quiet=quiet) if subscribe else None
         self._on_message = on_message
         self._when_connected: Callable[[], object] = lambda: None
         self._state = state
+        if state is not None:
+            self._dialer.doubt = (
+                "it may not take the message that it is to publish when we are gone, which is retained and "
+                "has QoS 1 (Mosquitto: retain_available true, max_qos 1)"
+            )
         # Grows with each connection that is made.
         self.number = 0
         self._ready = False
@@ -66,6 +77,8 @@ class Connection:
         self._waiting: dict[int, Callable[[Puback], object] | None] = {}
         self._early: dict[int, Puback] = {}
         self._refusals = LogLimit()
+        # What was too large for the broker of this connection, in one line; None if nothing was.
+        self.too_large: str | None = None
 
     def start(self, on_connect: Callable[[], object] = lambda: None) -> None:
         """Begin to connect; returns at once. `on_connect` is called whenever that has worked."""
@@ -83,8 +96,24 @@ class Connection:
 
     @property
     def trouble(self) -> str | None:
-        """What keeps us from being connected, in one line; None if nothing is known to."""
-        return self._dialer.outage.trouble
+        """What keeps us from being connected and subscribed, in one line; None if nothing is known to."""
+        subscribing = "" if self._subscribing is None else self._subscribing.trouble
+        return self._dialer.outage.trouble or subscribing or None
+
+    @property
+    def subscribed(self) -> bool:
+        """Whether the broker has granted all that this connection subscribes to."""
+        return self.connected and self._subscribing is not None and self._subscribing.done
+
+    @property
+    def version(self) -> str:
+        """The version of MQTT that is spoken, or tried, as MQTT_VERSION has it."""
+        return self._dialer.version
+
+    @property
+    def granted(self) -> Granted:
+        """What the broker has granted the latest connection."""
+        return self._dialer.granted
 
     def publish(
         self,
@@ -98,13 +127,16 @@ class Connection:
         """Publish at QoS 1; return whether it could be, and there was a connection to do it on.
 
         `when_acknowledged` is called when the PUBACK has come. If the connection is lost before,
-        it is never called. `number`, if given, is that of the one connection to publish on.
+        it is never called. `number`, if given, is that of the one connection to publish on. A broker
+        that allows only QoS 0, or keeps no retained messages, gets what it allows.
         """
         client = self._client
         if client is None or not self.connected or number not in (None, self.number):
             return False
+        if not self._fits(topic, payload):
+            return False
         try:
-            packet_id = client.publish(topic, payload, qos=1, retain=retain).mid
+            packet_id = client.publish(topic, payload, qos=self._qos, retain=retain and self._retains).mid
         except ValueError as error:  # the library knows that no broker would take it
             if self._refusals.allows("topic") is not None:
                 logger.error("nothing can be published on {}: {}", printable(topic[:200]), error)
@@ -119,6 +151,51 @@ class Connection:
             when_acknowledged(puback)
         return True
 
+    def _tell_qos(self) -> None:
+        """Tell that what only publishes cannot do so as it should; else the ingest session has told."""
+        publishes = self._subscribing is None and not self._quiet
+        if publishes and self._qos == 0 and self._refusals.allows("qos") is not None:
+            logger.error(
+                "the broker at {} allows QoS 0 only: what is lost on the way there is not sent again. Have "
+                "it allow QoS 1 (Mosquitto: max_qos 1)",
+                self._dialer.address,
+            )
+
+    @property
+    def _qos(self) -> int:
+        return 0 if self.granted.maximum_qos == 0 else 1
+
+    @property
+    def _retains(self) -> bool:
+        return self.granted.retain_available is not False
+
+    def _fits(self, topic: str, payload: str) -> bool:
+        """Whether the broker takes a packet with this message; at a larger one it would hang up."""
+        most = self.granted.packet_size
+        # a character takes up to four bytes: mostly there is nothing to count
+        if most is None or 4 * (len(topic) + len(payload)) + _OVERHEAD <= most:
+            return True
+        size = len(topic.encode()) + len(payload.encode()) + _OVERHEAD
+        if size <= most:
+            return True
+        self.too_large = (
+            f"the broker at {self._dialer.address} takes messages of {most} bytes at most, and that on "
+            f"{printable(topic[:200])} has {size}: have it take larger ones (Mosquitto: max_packet_size)"
+        )
+        if not self._quiet and self._refusals.allows("size") is not None:
+            logger.error("{}", self.too_large)
+        return False
+
+    def _suspicion(self) -> str:
+        """Say what it may be that connections are lost again and again."""
+        if self._state is not None:
+            return (
+                "does it hang up at what we publish? Its rules (ACL) must allow that, and it must take "
+                "retained messages at QoS 1, of our size (Mosquitto: retain_available, max_qos, "
+                "max_packet_size)"
+            )
+        return "does it hang up at what we publish or subscribe to? Then its rules (ACL) must allow that"
+
     def _run(self) -> None:
         backoff = Backoff()
         while not self._stopping.wait(0 if self._dialer.at_once else backoff.next()):
@@ -132,6 +209,7 @@ class Connection:
             ):
                 if client.is_connected():
                     backoff.reset()
+                    self._dialer.settle()
                     if self._subscribing is not None and client.silent_for > _LOOP_TIMEOUT:
                         self._subscribing.tend(client)
             if self._stopping.is_set():
@@ -165,13 +243,20 @@ class Connection:
         if self._on_message is not None:
             client.when_received = _guarded(self._on_message)
         if self._state is not None:
-            client.will_set(self._state.topic, self._state.payload, qos=1, retain=True)
+            client.will_set(self._state.topic, self._state.payload, qos=self._qos, retain=self._retains)
 
     def _on_connect(
-        self, client: Client, userdata: object, flags: ConnectFlags, reason: ReasonCode, properties: object
+        self,
+        client: Client,
+        userdata: object,
+        flags: ConnectFlags,
+        reason: ReasonCode,
+        properties: Properties | None,
     ) -> None:
-        if self._dialer.answered(reason):
+        if self._dialer.answered(reason, properties):
             self.number += 1
+            self.too_large = None
+            self._tell_qos()
             self._ready = True
             if self._subscribing is not None:
                 self._subscribing.forget()

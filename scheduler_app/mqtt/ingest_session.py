@@ -15,8 +15,10 @@ from scheduler_app.mqtt.buffered_socket import BufferedSocket
 from scheduler_app.mqtt.dialer import CONNECT_TIMEOUT, RECEIVE_MAXIMUM, Dialer
 from scheduler_app.mqtt.farewell import Farewell
 from scheduler_app.mqtt.fast_path import FastPath
+from scheduler_app.mqtt.granted import Granted
 from scheduler_app.mqtt.message import Message
 from scheduler_app.mqtt.paho_client import PahoClient
+from scheduler_app.mqtt.shortcomings import Lacking
 from scheduler_app.mqtt.subscribing import Subscribing
 from scheduler_app.mqtt.waker import Waker
 
@@ -69,7 +71,10 @@ class IngestSession:
         self._dialer = Dialer(
             settings, self.client_id, keep_session=True, quiet=quiet, now=now, monotonic=monotonic
         )
+        self._dialer.suspicion = self._suspicion
         self._subscribing = Subscribing(topic_filters, quiet=quiet, monotonic=monotonic)
+        # What the broker of the latest connection does not grant though we need it.
+        self.lacking = Lacking(topic_filters, quiet=quiet)
         self._level = "DEBUG" if quiet else "INFO"
         self._client: PahoClient | None = None
         self._fast_path: FastPath | None = None
@@ -97,6 +102,16 @@ class IngestSession:
     @property
     def subscribed(self) -> bool:
         return self._subscribed and (self.connected or self._left)
+
+    @property
+    def granted(self) -> Granted:
+        """What the broker has granted the latest connection."""
+        return self._dialer.granted
+
+    @property
+    def trouble(self) -> str | None:
+        """What keeps readings from coming in, in one line; None if nothing is known to."""
+        return self._dialer.outage.trouble or self._subscribing.trouble or None
 
     @property
     def short_connections(self) -> int:
@@ -157,6 +172,7 @@ class IngestSession:
         self._write()
         if self._client is not None:
             self._client.loop_misc()
+            self._dialer.settle()
 
     def subscribe(self) -> None:
         """Subscribe, so that messages come. A session that goes on does it by itself on connecting."""
@@ -293,14 +309,27 @@ class IngestSession:
         client.when_received = self._on_message
 
     def _on_connect(
-        self, client: Client, userdata: object, flags: ConnectFlags, reason: ReasonCode, properties: object
+        self,
+        client: Client,
+        userdata: object,
+        flags: ConnectFlags,
+        reason: ReasonCode,
+        properties: Properties | None,
     ) -> None:
-        if self._dialer.answered(reason, told=not self._renewed):
+        if self._dialer.answered(reason, properties, told=not self._renewed):
+            self.lacking.take(self.granted)
             self._session_lost = not flags.session_present
             if self._session_lost:
                 self._subscribed = False
             elif not self._subscribed:
                 self.subscribe()
+
+    def _suspicion(self) -> str:
+        """Say what it may be that connections are lost again and again."""
+        another = f"does another client use our id {self.client_id!r}? Then set CLIENT_ID"
+        if self._subscribed:
+            return another
+        return f"does it not allow us to subscribe to {', '.join(self._topic_filters)}? Or {another}"
 
     def _on_subscribe(
         self,
@@ -313,6 +342,7 @@ class IngestSession:
         if not self._subscribing.answered(packet_id, reasons):
             return
         self._subscribed = True
+        self.lacking.take(self.granted, at_qos_0=self._subscribing.at_qos_0)
         level = "DEBUG" if self._dialer.suspicious else self._level
         logger.log(level, "subscribed to {} as {}", ", ".join(self._topic_filters), self.client_id)
         # packets are worked off in order, so what was sent before is done too

@@ -50,6 +50,9 @@ class PahoClient(Client):
         self.when_received: Callable[[Message], object] = lambda message: None
         self.on_message = _hand_on  # those of QoS 2, which nobody asks for: they are left to paho
         self._greeted = False
+        # Of what came where a CONNACK should: its first byte, and the error that ended it.
+        self.first_byte: int | None = None
+        self.read_error: OSError | None = None
         # When the packet that is being read began, or the last LARGEST_PACKET bytes of it.
         self._packet_began = 0.0
         # Bytes of it that were read and not kept, and about how many since then.
@@ -76,6 +79,10 @@ class PahoClient(Client):
         """How many seconds ago the broker sent something, as far as we have read."""
         return time.monotonic() - self._last_bytes_received  # paho's own clock
 
+    def limit_in_flight(self, number: int) -> None:
+        """Have no more than `number` messages on their way to the broker. Before the first is published."""
+        self._max_inflight_messages = min(self._max_inflight_messages, number)
+
     def want_write(self) -> bool:
         sock = self.buffered_socket
         return super().want_write() or (sock is not None and sock.wants_write)
@@ -91,7 +98,13 @@ class PahoClient(Client):
     def _sock_recv(self, bufsize: int) -> bytes:
         packet = self._in_packet
         if packet["command"] == 0:
-            return self._begin_packet(super()._sock_recv(bufsize))
+            try:
+                first_byte = super()._sock_recv(bufsize)
+            except OSError as error:
+                if not self._greeted and not isinstance(error, BlockingIOError):
+                    self.read_error = error
+                raise
+            return self._begin_packet(first_byte)
         try:
             if packet["have_remaining"] and packet["remaining_length"] > LARGEST_PACKET:
                 return self._read_large(bufsize)
@@ -103,6 +116,8 @@ class PahoClient(Client):
 
     def _begin_packet(self, first_byte: bytes) -> bytes:
         if first_byte:
+            if not self._greeted:
+                self.first_byte = first_byte[0]
             version_5 = self._protocol == MQTTProtocolVersion.MQTTv5
             check_first_byte(first_byte[0], version_5=version_5, connected=self._greeted)
             self._greeted = True

@@ -8,6 +8,8 @@ from config.broker_address import BrokerAddress
 
 # Seconds.
 _LEAST_PAUSE, _MOST_PAUSE = 1.0, 30.0
+# What stands behind a trouble in the log.
+_AGAIN = "; trying again until it works"
 
 
 class Backoff:
@@ -34,31 +36,47 @@ class OutageLog:
         """`quiet` logs at DEBUG only, for a second connection to the same broker."""
         self._address = address
         self._quiet = quiet
-        self._kind: str | None = None
+        # Which kinds of trouble were told since all was well.
+        self._told: set[str] = set()
         # What is wrong now, in one line; None if nothing is known to be.
         self.trouble: str | None = None
 
     def over(self) -> None:
-        self._kind = self.trouble = None
+        self._told.clear()
+        self.trouble = None
         self._log("INFO", f"connected to the broker at {self._address}")
 
-    def unreachable(self, error: BaseException) -> None:
-        reason = getattr(error, "strerror", None) or str(error)
-        self._tell("away", "WARNING", f"no broker answers at {self._address}: {reason}")
+    def away(self, line: str) -> None:
+        """Tell in a whole line that there is no broker now. It may come back by itself."""
+        self._tell("away", "WARNING", line)
+
+    def silent(self, line: str, *, at_once: str = "") -> None:
+        """Tell in a whole line that a broker does not answer, and what is tried `at_once` instead, if any.
+
+        That may work, so there is no trouble yet.
+        """
+        before = self.trouble
+        self._tell("silent", "WARNING", line, f"; {at_once}" if at_once else _AGAIN)
+        if at_once:
+            self.trouble = before
+
+    def wrong(self, line: str) -> None:
+        """Tell in a whole line what somebody must change before there will be a connection."""
+        self._tell("refused", "ERROR", line)
 
     def refused(self, reason: str) -> None:
-        self._tell("refused", "ERROR", f"the broker at {self._address} refuses us: {reason}")
+        self.wrong(f"the broker at {self._address} refuses us: {reason}")
 
     def lost(self, reason: str) -> None:
         known = "" if reason == "Unspecified error" else f": {reason}"
-        self._tell("away", "WARNING", f"lost the connection to the broker at {self._address}{known}")
+        self.away(f"lost the connection to the broker at {self._address}{known}")
 
-    def _tell(self, kind: str, level: str, line: str) -> None:
-        if self._kind != "refused":
+    def _tell(self, kind: str, level: str, line: str, then: str = _AGAIN) -> None:
+        if kind == "refused" or "refused" not in self._told:
             self.trouble = line
-        if self._kind not in (kind, "refused"):
-            self._log(level, f"{line}; trying again until it works")
-            self._kind = kind
+        if self._told.isdisjoint((kind, "refused")):
+            self._log(level, f"{line}{then}")
+            self._told.add(kind)
 
     def _log(self, level: str, line: str) -> None:
         logger.log("DEBUG" if self._quiet else level, "{}", line)

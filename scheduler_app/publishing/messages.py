@@ -38,9 +38,10 @@ _NO_STATISTICS = (*ALWAYS, AGE)
 
 # What the averages are called: this, and the name of the window.
 AVERAGE_PREFIX = "avg_"
-_COUNTS = {*COUNTERS, "series", "in_flight", "database_bytes", "short_connections"}
+_COUNTS = {*COUNTERS, "series", "in_flight", "database_bytes", "short_connections", "unmatched"}
 _TIMES = {"last_commit", "session_lost_at", "session_lost_since"}
-_METRICS = _COUNTS | _TIMES | {"oldest_unacknowledged"}
+_TEXTS = {"trouble"}
+_METRICS = _COUNTS | _TIMES | _TEXTS | {"oldest_unacknowledged"}
 
 Statistics = Mapping[str, float | int | None]
 
@@ -219,6 +220,10 @@ def _checked(name: str, value: object) -> Any:
         raise InvalidMessage("is no count", name)
     if name in _TIMES and not (value is None or is_time(value)):
         raise InvalidMessage("is no time", name)
+    if name in _TEXTS:
+        if not (value is None or isinstance(value, str)):
+            raise InvalidMessage("is no text", name)
+        return value if value is None else printable(value)
     if name not in _COUNTS and not (value is None or is_number(value)):
         raise InvalidMessage("is no number of seconds", name)
     return value

@@ -63,5 +63,9 @@ class Metrics(NamedTuple):
     # When the broker had no session of ours, although it had had one until then.
     session_lost_at: float | None = None
     session_lost_since: float | None = None
+    # How many messages of this run matched none of the topic filters, though the broker sent them.
+    unmatched: int = 0
+    # What keeps the subscriber from its work, or from some of it; None if nothing is known to.
+    trouble: str | None = None
     # What a subscriber of another version tells beyond that, by its names.
     others: Mapping[str, object] = MappingProxyType({})

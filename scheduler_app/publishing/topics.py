@@ -18,9 +18,14 @@ def state_topic(settings: Settings) -> str:
     return f"{settings.stats_topic}/$state"
 
 
-def is_own(name: str) -> bool:
-    """Whether what is published below STATS_TOPIC under that name tells of the subscriber itself."""
-    return name.partition("/")[0] in _OWN
+def check_topic(settings: Settings, name: str) -> str:
+    """Return a topic for `check` to try the broker with; below STATS_TOPIC, since that is never input."""
+    return f"{settings.stats_topic}/$check/{name}"
+
+
+def is_of_series(name: str) -> bool:
+    """Whether what is published as `name` below STATS_TOPIC is of a series, and nothing of our own."""
+    return name.partition("/")[0] not in _OWN
 
 
 def unpublishable_name(settings: Settings, name: str) -> str | None:

@@ -46,10 +46,18 @@ class Monitor:
         session: IngestSession,
         catalog: Catalog,
         *,
+        unmatched: Callable[[], int],
+        trouble: Callable[[], str | None],
         read_errors: ReadErrors,
         now: Callable[[], float] = time.time,
     ) -> None:
-        """`now` returns UTC epoch seconds."""
+        """Build it.
+
+        `unmatched` returns how many messages matched no filter, `trouble` what keeps the subscriber from its
+        work, in one line, `now` UTC epoch seconds.
+        """
+        self._unmatched = unmatched
+        self._trouble = trouble
         self._db_file = db_file
         self._ingest = ingest
         self._session = session
@@ -90,6 +98,8 @@ class Monitor:
             short_connections=self._session.short_connections,
             session_lost_at=self._ingest.session_lost_at,
             session_lost_since=self._ingest.session_lost_since,
+            unmatched=self._unmatched(),
+            trouble=self._trouble(),
         )
 
 

@@ -5,11 +5,13 @@ import sys
 import time
 from contextlib import ExitStack, closing
 from functools import partial
+from typing import NamedTuple
 
 from config.settings import Settings
 from config.text import printable
 from jobs.prune import INTERVAL, Pruner
 from jobs.tick import tick
+from models.catalog import Catalog
 from models.statistics.hand_over import HandOver
 from models.storage.connection import writing_database
 from models.storage.errors import DatabaseGone, UnreadableDatabase, UnusableDatabase
@@ -33,6 +35,7 @@ from scheduler_app.subscriber.monitor import Monitor, ReadErrors, last_presence,
 from scheduler_app.subscriber.plans import open_catalog, rolling_statistics
 from scheduler_app.subscriber.retention import Retention
 from scheduler_app.subscriber.subscriptions import Subscriptions
+from scheduler_app.subscriber.troubles import LOOK_INTERVAL, Troubles
 
 # Seconds after which a thread that computes lets another go on. SQLite lets go of the interpreter some ten
 # times in a commit, and would each time wait for a tick or a publication as long as this: 5 ms by default.
@@ -49,22 +52,13 @@ def run_subscriber(options: argparse.Namespace, settings: Settings) -> None:
     sys.setswitchinterval(SWITCH_INTERVAL)
     with ExitStack() as stack:
         stop = stack.enter_context(role(options))
-        store = Store(writing_database(settings.db_file), settings.client_id)
-        try:
-            when_unlocked(lambda: prepare(settings.db_file), stop)
-            stack.enter_context(sole_owner(settings.db_file))
-            redeliveries = Redeliveries(when_unlocked(store.deliveries, stop))
-            catalog = when_unlocked(lambda: open_catalog(settings, store), stop)
-            subscriptions = when_unlocked(lambda: Subscriptions(settings.streams, store), stop)
-            present_until = when_unlocked(lambda: last_presence(settings.db_file), stop)
-            store.close()
-        except (UnusableDatabase, UnreadableDatabase) as error:
-            raise CommandError(str(error)) from None
+        store, redeliveries, catalog, subscriptions, present_until = _open(settings, stack, stop)
         tell_what_is_used(settings)
 
         hand_over = HandOver()
         session = IngestSession(settings, subscriptions.wanted, unsubscribe=subscriptions.unwanted)
-        writer = Writer(settings, store, redeliveries, catalog, hand_over.feed)
+        subscribed = (*subscriptions.wanted, *subscriptions.unwanted)
+        writer = Writer(settings, store, redeliveries, catalog, hand_over.feed, subscribed=subscribed)
         pace = CommitPace(settings.commit_interval)
         ingest = Ingest(session, writer, pace=pace, present_until=present_until)
         session.when_subscribed = partial(ingest.submit, subscriptions.settle)
@@ -78,8 +72,17 @@ def run_subscriber(options: argparse.Namespace, settings: Settings) -> None:
         )
 
         read_errors = ReadErrors()
-        monitor = Monitor(settings.db_file, ingest, session, catalog, read_errors=read_errors)
         presence = Presence(settings)
+        troubles = Troubles(session, presence)
+        monitor = Monitor(
+            settings.db_file,
+            ingest,
+            session,
+            catalog,
+            unmatched=lambda: writer.unmatched,
+            trouble=lambda: troubles.text,
+            read_errors=read_errors,
+        )
         stats_publisher = StatsPublisher(settings, presence, monitor.metrics)
         publishers = Publishers([stats_publisher], errors)
 
@@ -108,6 +111,7 @@ def run_subscriber(options: argparse.Namespace, settings: Settings) -> None:
 
         scheduler.add("statistics", run_tick, Every(settings.stats_interval))
         scheduler.add("prune", retention.begin, Every(INTERVAL))
+        scheduler.add("troubles", troubles.look, Every(LOOK_INTERVAL))
         thread = stack.enter_context(
             background("ingest", partial(_take_in, ingest, store, stop), ingest.stop, stop)
         )
@@ -116,7 +120,37 @@ def run_subscriber(options: argparse.Namespace, settings: Settings) -> None:
         stack.callback(scheduler.shutdown)
         stack.callback(ingest.stop)  # at once, so that both connections end at the same time
         presence.start(on_connect=begin_publishing)
-        serve(stop, lambda: thread.is_alive() and session.subscribed and ingest.stores, settings.health_file)
+        serve(stop, lambda: thread.is_alive() and ingest.stores and not troubles.grave, settings.health_file)
+
+
+class _Opened(NamedTuple):
+    """The database, and what it knew when it was opened."""
+
+    store: Store
+    redeliveries: Redeliveries
+    catalog: Catalog
+    subscriptions: Subscriptions
+    # Until when the subscriber was last there, in UTC epoch seconds.
+    present_until: float | None
+
+
+def _open(settings: Settings, stack: ExitStack, stop: StopSignal) -> _Opened:
+    """Open the database, which is ours alone from then on. Raises CommandError."""
+    store = Store(writing_database(settings.db_file), settings.client_id)
+    try:
+        when_unlocked(lambda: prepare(settings.db_file), stop)
+        stack.enter_context(sole_owner(settings.db_file))
+        opened = _Opened(
+            store,
+            Redeliveries(when_unlocked(store.deliveries, stop)),
+            when_unlocked(lambda: open_catalog(settings, store), stop),
+            when_unlocked(lambda: Subscriptions(settings.streams, store), stop),
+            when_unlocked(lambda: last_presence(settings.db_file), stop),
+        )
+        store.close()
+    except (UnusableDatabase, UnreadableDatabase) as error:
+        raise CommandError(str(error)) from None
+    return opened
 
 
 def _take_in(ingest: Ingest, store: Store, stop: StopSignal) -> None:

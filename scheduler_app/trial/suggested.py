@@ -105,7 +105,7 @@ def suggested_stream(
 
 
 def value_kind(fields: Sequence[Field], meanings: Sequence[Meaning | None]) -> object:
-    """Return what tells messages that are a number or a word from others such: words, unit, what is measured."""
+    """Return what tells a number or a word that is a message from others: words, unit, what is measured."""
     value = _value((), fields, meanings)
     return (
         None if value is None else (tuple(value.words.items()), value.unit, value.device_class, value.total)

@@ -19,7 +19,7 @@ from scheduler_app.publishing.messages import (
     parse_state,
 )
 from scheduler_app.publishing.records import Metrics
-from scheduler_app.publishing.topics import is_own, metrics_topic, state_topic
+from scheduler_app.publishing.topics import is_of_series, metrics_topic, state_topic
 from scheduler_app.web.entry import Entry
 
 # Bytes of the messages that are kept, a limit beside MAX_SERIES: enough for 20,000 of 1.6 kB each.
@@ -104,7 +104,7 @@ class LiveStatistics:
             self._take_metrics(parse_metrics(message.payload))
         else:
             name = topic.removeprefix(f"{self._root}/")
-            return not is_own(name) and self._take_series(message, name)
+            return is_of_series(name) and self._take_series(message, name)
         return True
 
     def _take_series(self, message: Message, name: str) -> bool:

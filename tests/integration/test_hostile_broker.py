@@ -300,16 +300,17 @@ def spoils(
     return Hostile(after_subscribing(*packets), says, [b"good"], [1], versions)
 
 
-NO_MQTT = "it sent what is no MQTT"
+NO_MQTT = "sent what is no MQTT"
+NO_ANSWER = "hangs up before it answers"
 BEHAVIOURS = {
-    "no CONNACK": Hostile(says_nothing),
-    "closes at once": Hostile(closes_at_once),
-    "HTTP": Hostile(sends(b"HTTP/1.1 400 Bad Request\r\n\r\n")),
+    "no CONNACK": Hostile(says_nothing, NO_ANSWER),
+    "closes at once": Hostile(closes_at_once, NO_ANSWER),
+    "HTTP": Hostile(sends(b"HTTP/1.1 400 Bad Request\r\n\r\n"), "a web server answers"),
     "zeros": Hostile(sends(bytes(1000)), NO_MQTT),
     "ones": Hostile(sends(b"\xff" * 1000), NO_MQTT),
-    "CONNACK that is too short": Hostile(sends(b"\x20\1\0")),
-    "CONNACK that is too long": Hostile(sends(b"\x20\4\0\0\0\0"), versions=["3.1.1"]),
-    "CONNACK with wrong properties": Hostile(sends(b"\x20\6\0\0\3\xff\1\1"), versions=["5"]),
+    "CONNACK that is too short": Hostile(sends(b"\x20\1\0"), NO_MQTT),
+    "CONNACK that is too long": Hostile(sends(b"\x20\4\0\0\0\0"), NO_MQTT, versions=["3.1.1"]),
+    "CONNACK with wrong properties": Hostile(sends(b"\x20\6\0\0\3\xff\1\1"), NO_MQTT, versions=["5"]),
     "CONNACK that refuses": Hostile(sends(b"\x20\2\0\5"), "refuses us", versions=["3.1.1"]),
     "CONNACK with an unknown reason": Hostile(
         sends(b"\x20\2\0\x66"), "refuses us|Protocol", versions=["3.1.1"]

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import MakeRole
-from tests.support.brokers import Access, Login, Mosquitto
+from tests.support.brokers import Access, EmbeddedBroker, Login, Mosquitto
 from tests.support.certificates import Certificates
 from tests.support.database import wait_for_rows
 from tests.support.processes import end_well
@@ -46,6 +46,7 @@ def test_unknown_authority(mosquitto_tls: Mosquitto, make_role: MakeRole) -> Non
     stays(lambda: all(len(role.complaints()) == 1 for role in roles), "one line", 1.5)
     for role in roles:
         assert "certificate verify failed" in role.complaints()[0]
+        assert "set BROKER_CAFILE to the file with its certificate" in role.complaints()[0]
         assert role.running
     assert mosquitto_tls.packets("New client connected") == []
 
@@ -67,8 +68,30 @@ def test_client_certificate(
     assert publisher.start().wait() == 0
     wait_for_rows(database, 1)
     stranger.wait_for_complaint()
-    assert len(stranger.complaints()) == 1
+    [line] = stranger.complaints()
+    assert "it asks for a client certificate" in line
+    assert "set BROKER_CERTFILE and BROKER_KEYFILE" in line
     assert mosquitto_client_certificate.packets("as averages-stats") == []
+
+
+def test_port_for_tls_without_tls(mosquitto_tls: Mosquitto, make_role: MakeRole) -> None:
+    """The line names the setting that is wrong."""
+    role = make_role("subscriber", broker=Access(mosquitto_tls.port)).start()
+    role.wait_for_complaint(f"set BROKER=mqtts://{mosquitto_tls.address}")
+    stays(lambda: len(role.complaints()) == 1, "one line", 1.5)
+
+
+def test_tls_at_a_port_without_it(mosquitto: Mosquitto, make_role: MakeRole) -> None:
+    role = make_role("subscriber", broker=Access(mosquitto.port, "mqtts")).start()
+    role.wait_for_complaint("does not speak TLS there")
+    assert "or to mqtt:// instead of mqtts://" in role.complaints()[0]
+    stays(lambda: len(role.complaints()) == 1, "one line", 1.5)
+
+
+def test_mqtt_5_at_a_broker_that_does_not_know_it(embedded: EmbeddedBroker, make_role: MakeRole) -> None:
+    role = make_role("subscriber", broker=embedded, MQTT_VERSION="5").start()
+    role.wait_for_complaint("set MQTT_VERSION=auto")
+    stays(lambda: len(role.complaints()) == 1, "one line", 1.5)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -3,6 +3,7 @@
 import getpass
 import os
 import shutil
+import signal
 import subprocess
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -133,11 +134,12 @@ class Mosquitto(Broker):
         websockets: bool = False,
         port: int | None = None,
         settings: Sequence[str] = (),
+        listener: Sequence[str] = (),
         log: Sequence[str] = ("all",),
     ) -> None:
         """`client_certificates` asks each client for one; `settings` are more lines of configuration.
 
-        `log`: the types of its messages that it logs.
+        `listener`: those that must stand after the listener. `log`: the types of its messages that it logs.
         """
         scheme = "mqtts" if certificates else "ws" if websockets else "mqtt"
         super().__init__(
@@ -147,6 +149,7 @@ class Mosquitto(Broker):
         self._certificates = certificates
         self._client_certificates = client_certificates
         self._settings = settings
+        self._listener = listener
         self._log = log
 
     def set_password(self, login: Login) -> None:
@@ -155,6 +158,10 @@ class Mosquitto(Broker):
         command = [find_program("mosquitto_passwd"), "-b", str(path), *login]
         path.touch(mode=0o600)
         subprocess.run(command, check=True, capture_output=True)
+
+    def reload(self) -> None:
+        """Have it read its configuration, passwords and rules anew."""
+        self.process.send(signal.SIGHUP)
 
     def packets(self, what: str) -> list[str]:
         """Return the lines of the log with `what`, such as `Received PUBACK from averages-subscriber`."""
@@ -187,6 +194,7 @@ class Mosquitto(Broker):
             lines += [f"listener {self.port} {HOST}", "protocol websockets", "socket_domain ipv4"]
         else:
             lines += [f"listener {self.port} {HOST}"]
+        lines += self._listener
         if self._certificates:
             lines += [
                 f"cafile {self._certificates.authority}",

@@ -140,10 +140,15 @@ class Role(Process):
         self.wait_healthy()
         return self
 
+    @property
+    def healthy(self) -> bool:
+        """Whether it has been connected and at work since its start."""
+        return self._health_file.exists()
+
     def wait_healthy(self, timeout: float = TIMEOUT) -> None:
         def is_healthy() -> bool:
             assert self.running, f"{self.name} ended:\n{self.stderr}"
-            return self._health_file.exists()
+            return self.healthy
 
         wait_for(is_healthy, lambda: f"{self.name} is at work; its log:\n{self.stderr}", timeout)
 

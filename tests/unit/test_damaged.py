@@ -15,7 +15,8 @@ from models.storage.opening import prepare
 from models.storage.reader import StoreReader
 from models.storage.store import Store
 from models.storage.transaction import reading
-from scheduler_app.checks.doctor import Level, examine
+from scheduler_app.checks.doctor import examine
+from scheduler_app.checks.finding import Level
 from scheduler_app.errors import CommandError
 from scheduler_app.runtime.lifecycle import StopSignal
 from scheduler_app.runtime.locked_database import when_unlocked

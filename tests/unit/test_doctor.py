@@ -4,6 +4,7 @@ import itertools
 import json
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,10 @@ from models.storage.batch import Batch
 from models.storage.connection import writing_database
 from models.storage.opening import prepare
 from models.storage.store import Store
-from scheduler_app.checks.doctor import Finding, Level, _enough, _rate, check_metrics, examine, read_metrics
+from scheduler_app.checks.doctor import examine
+from scheduler_app.checks.finding import Finding, Level
+from scheduler_app.checks.running import check_metrics, rate, read_metrics
+from scheduler_app.checks.session import Kept, judge, numbers
 from scheduler_app.publishing.messages import parse_metrics
 from tests.support.ports import free_port
 from tests.unit.stored import new_series, series_row
@@ -120,7 +124,7 @@ def test_a_session_that_was_lost_is_warned_of_with_its_times() -> None:
 
 
 @pytest.mark.parametrize(
-    ("at", "received", "rate"),
+    ("at", "received", "expected"),
     [
         (10, 20, 2.0),
         (0, 20, None),
@@ -131,21 +135,79 @@ def test_a_session_that_was_lost_is_warned_of_with_its_times() -> None:
         (1e-300, 2**62, 2**62 / 1e-300),
     ],
 )
-def test_the_rate_is_known_where_there_is_hardly_any(at: float, received: int, rate: float | None) -> None:
+def test_the_rate_is_known_where_there_is_hardly_any(
+    at: float, received: int, expected: float | None
+) -> None:
     metrics = parse_metrics(json.dumps({"at": at, "since": 0, "received": received}).encode())
-    assert _rate(metrics) == rate
+    assert rate(metrics) == expected
+
+
+def kept(number: int, **changes: Any) -> Kept:
+    """Return what a good broker has kept of so many messages."""
+    return Kept(number, number, 1.0, number, forgotten=False, expiry=None)._replace(**changes)
+
+
+@pytest.mark.parametrize(
+    ("needed", "tried"),
+    [
+        (None, [1001]),
+        (0, [100]),
+        (100, [100]),
+        (101, [101]),
+        (1001, [1001]),
+        (1002, [1001, 1002]),
+        (20_000, [1001, 20_000]),
+        (20_001, [1001, 20_000]),
+    ],
+)
+def test_no_more_messages_are_tried_than_are_needed(needed: int | None, tried: list[int]) -> None:
+    """And few more than the usual limit, until it is known that the broker has another: it drops them."""
+    assert list(numbers(needed)) == tried
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({"forgotten": True, "received": 0}, "the broker forgets the session of a client that is away: "),
+        (
+            {"received": 999},
+            "the broker keeps only 999 messages while the subscriber is away (what comes in ",
+        ),
+        (
+            {"sent": 20_000, "took": 45.2},
+            "the broker took only 1000 of 20000 messages in 45 s. Perhaps it saves all that waits after ",
+        ),
+        (
+            {"expiry": 599.9},
+            "the broker forgets a client after 599.9s: if the subscriber is down for 10min, ",
+        ),
+        ({"expiry": 0.0}, "the broker forgets a client after 0s: "),
+    ],
+)
+def test_what_a_broker_does_not_keep_is_warned_of(changes: dict[str, Any], text: str) -> None:
+    found = judge(kept(1000, **changes), 600, 1.0, 600.0)
+    assert (found.level, found.name) == (Level.WARN, "session")
+    assert found.text.startswith(text), found.text
+
+
+@pytest.mark.parametrize("expiry", [600.0, float("inf"), None])
+def test_a_session_that_outlasts_the_downtime_is_good(expiry: float | None) -> None:
+    assert judge(kept(1000, expiry=expiry), 600, 1.0, 600.0).level == Level.OK
 
 
 @pytest.mark.parametrize(
     ("needed", "text"),
     [
-        (0, ""),
+        (None, ""),
         (1100, ", enough for 10min at the present rate"),
         (1101, "; at the present rate 1101 come in 10min, more than were tried"),
     ],
 )
-def test_it_says_whether_a_queue_is_enough_for_the_planned_downtime(needed: int, text: str) -> None:
-    assert _enough(1100, needed, 600.0) == text
+def test_it_says_whether_a_queue_is_enough_for_the_planned_downtime(needed: int | None, text: str) -> None:
+    found = judge(kept(1100), needed, None if needed is None else 1.0, 600.0)
+    assert found == Finding(
+        Level.OK, "session", f"the broker kept 1100 messages for a client that was away{text}"
+    )
 
 
 # Orders to a terminal, and numbers and depths that no metrics have.
@@ -186,5 +248,5 @@ def test_metrics_of_any_bounds_are_checked_in_printable_lines(metrics: dict[str,
     found = read_metrics(load_settings(), json.dumps(metrics).encode())
     assert not isinstance(found, Finding)
     assert all(finding.text.isprintable() for finding in check_metrics(load_settings(), found))
-    rate = _rate(found)
-    assert rate is None or rate > 0
+    present = rate(found)
+    assert present is None or present > 0

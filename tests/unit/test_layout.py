@@ -184,7 +184,7 @@ def test_few_files_know_which_database_it_is() -> None:
     """The others know what every database offers: another one is chosen in these files, and nowhere else."""
     common = {f"models.storage.{name}" for name in ("batch", "errors", "interface", "records", "outbox")}
     chooses = {
-        *("scheduler_app/checks/doctor.py", "scheduler_app/commands/publisher.py"),
+        *("scheduler_app/checks/database.py", "scheduler_app/commands/publisher.py"),
         "scheduler_app/commands/backup.py",
         *("scheduler_app/runtime/stored_readings.py", "scheduler_app/subscriber/monitor.py"),
         *("scheduler_app/subscriber/plans.py", "scheduler_app/subscriber/role.py"),

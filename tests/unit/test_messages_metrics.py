@@ -72,7 +72,7 @@ def test_the_order_is_that_of_a_message_on_its_way() -> None:
     assert list(json.loads(write_metrics(FULL))) == [
         *("at", "since", "received", *ENDINGS, "pruned", "tick", "series", "in_flight"),
         *("oldest_unacknowledged", "last_commit", "database_bytes", "short_connections"),
-        *("session_lost_at", "session_lost_since", "more"),
+        *("session_lost_at", "session_lost_since", "unmatched", "trouble", "more"),
     ]
     assert set(COUNTERS) < set(Metrics._fields)
 
@@ -107,6 +107,9 @@ def test_what_an_older_subscriber_does_not_tell_is_as_if_nothing_had_happened() 
         (payload(database_bytes=None), "'database_bytes' is no count"),
         (payload(oldest_unacknowledged="x"), "'oldest_unacknowledged' is no number of seconds"),
         (payload(short_connections="3"), "'short_connections' is no count"),
+        (payload(unmatched=-1), "'unmatched' is no count"),
+        (payload(trouble=5), "'trouble' is no text"),
+        (payload(trouble="x" * 1001), "no number, no text"),
         (payload(tick=[1]), "its tick has no time"),
         (payload(tick={"at": NOW, "sequence": 1.5}), "its tick has no time, or no sequence"),
         (payload(tick={"at": 1e300, "sequence": 1}), "its tick has no time"),
@@ -167,3 +170,10 @@ def test_a_state_is_one_of_two() -> None:
 def test_no_other_state_is_taken(wrong: bytes) -> None:
     with pytest.raises(InvalidMessage, match="neither online nor offline"):
         parse_state(wrong)
+
+
+@pytest.mark.parametrize(
+    ("told", "trouble"), [(None, None), ("x" * 1000, "x" * 1000), ("a\x1b[2J\nb", "a\\x1b[2J\\nb")]
+)
+def test_a_trouble_is_read_as_one_printable_line(told: str | None, trouble: str | None) -> None:
+    assert parse_metrics(payload(trouble=told)).trouble == trouble

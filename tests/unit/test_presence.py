@@ -4,6 +4,8 @@ from typing import Any
 import pytest
 
 from config.settings import load_settings
+from scheduler_app.mqtt.granted import UNTOLD, Granted
+from scheduler_app.mqtt.message import Puback
 from scheduler_app.publishing import presence as module
 from scheduler_app.publishing.presence import Presence
 from tests.unit.messages import message
@@ -15,6 +17,12 @@ class FakeConnection:
     def __init__(self, *_: object, on_message: Callable[[Any], object], **__: object) -> None:
         self.take = on_message
         self.published: list[tuple[str, str, bool]] = []
+        self.answers: list[Callable[[Puback], object]] = []
+        self.connected = True
+        self.trouble: str | None = None
+        self.too_large: str | None = None
+        self.granted = UNTOLD
+        self.version = "3.1.1"
 
     def start(self, on_connect: Callable[[], object]) -> None:
         on_connect()
@@ -22,8 +30,11 @@ class FakeConnection:
     def stop(self) -> None:
         self.published.append(("gone", "", False))
 
-    def publish(self, topic: str, payload: str, *, retain: bool) -> bool:
+    def publish(
+        self, topic: str, payload: str, *, retain: bool, when_acknowledged: Callable[[Puback], object]
+    ) -> bool:
         self.published.append((topic, payload, retain))
+        self.answers.append(when_acknowledged)
         return True
 
 
@@ -62,6 +73,10 @@ class Service:
     def hear(self, payload: bytes, *, retained: bool = False) -> None:
         self.connection.take(message(payload, "STATS/$state", retained=retained))
 
+    def answer(self, reason: str = "Success") -> None:
+        """Answer what was published last."""
+        self.connection.answers[-1](Puback(accepted=reason == "Success", reason=reason))
+
     @property
     def published(self) -> list[tuple[str, str, bool]]:
         published: list[tuple[str, str, bool]] = self.connection.published
@@ -87,6 +102,11 @@ def test_what_we_say_ourselves_is_not_answered(service: Service) -> None:
     service.hear(b"online")
     service.hear(b"offline", retained=True)  # older than what we have said on connecting
     assert service.published == [ONLINE]
+
+
+def test_what_is_said_on_another_topic_is_not_ours(service: Service) -> None:
+    service.connection.take(message(b"online", "STATS/$other"))
+    assert not service.presence.works
 
 
 def test_a_flood_is_answered_once_a_second(service: Service, log_lines: list[str]) -> None:
@@ -115,3 +135,103 @@ def test_who_is_about_to_go_does_not_say_that_it_is_there(service: Service) -> N
     timer.action()
     service.hear(b"offline")
     assert service.published == [ONLINE, ("gone", "", False)]
+
+
+ALLOW = "have the broker's rules (ACL) allow us to publish on STATS/$state, STATS and STATS/#"
+
+
+def test_what_comes_back_is_known_to_arrive(service: Service) -> None:
+    """Also if it is retained: a broker may work off our subscription after what we publish."""
+    for retained in (False, True):
+        service.presence.start(lambda: None)
+        assert not service.presence.works
+        service.hear(b"online", retained=retained)
+        assert service.presence.works
+        assert service.presence.trouble is None
+
+
+def test_what_does_not_come_back_is_said_again_and_told_at_the_third_look(
+    service: Service, log_lines: list[str]
+) -> None:
+    """A broker of MQTT 3.1.1 acknowledges what it throws away."""
+    service.answer()
+    service.presence.look()
+    service.presence.look()
+    assert service.published == [ONLINE] * 3
+    assert (service.presence.trouble, log_lines) == (None, [])
+    service.presence.look()
+    line = f"what we publish on STATS/$state does not come back: {ALLOW}, and to read STATS/$state"
+    assert service.presence.trouble == line
+    service.presence.look()
+    assert log_lines == [f"ERROR: {line}"]
+    service.hear(b"online")
+    assert service.presence.trouble is None
+    assert service.presence.works
+
+
+def test_what_a_broker_of_mqtt_5_accepts_arrives(service: Service) -> None:
+    service.connection.version = "5"
+    assert not service.presence.works
+    service.answer()
+    assert service.presence.works
+
+
+@pytest.mark.parametrize(("topic", "works"), [("STATS", False), ("STATS/$state", False), ("STATS/a", True)])
+def test_what_the_broker_refuses_is_told_until_it_takes_it(
+    service: Service, log_lines: list[str], topic: str, works: bool
+) -> None:
+    """Once a minute. A single series that is refused is no reason to take all for broken."""
+    service.hear(b"online")
+    for _ in range(2):
+        service.presence.publish(topic, "{}")
+        service.answer("Not authorized")
+    line = f"the broker refuses what we publish on {topic}: Not authorized; {ALLOW}"
+    assert service.presence.trouble == line
+    assert service.presence.works == works
+    assert log_lines == [f"ERROR: {line}"]
+    service.presence.publish(topic, "{}")
+    service.answer()
+    assert service.presence.trouble is None
+    assert service.presence.works
+
+
+def test_what_was_refused_is_forgotten_with_its_connection(service: Service) -> None:
+    service.answer("Not authorized")
+    service.presence.start(lambda: None)
+    assert service.presence.trouble is None
+
+
+def test_who_asks_for_the_answer_gets_it_whatever_it_is(service: Service) -> None:
+    answers: list[Puback] = []
+    for payload, reason in (("{}", "Not authorized"), ("", "Topic name invalid"), ("", "Success")):
+        service.presence.publish("STATS/a", payload, when_acknowledged=answers.append)
+        service.answer(reason)
+    assert [answer.reason for answer in answers] == ["Not authorized", "Topic name invalid", "Success"]
+
+
+def test_a_broker_that_keeps_nothing_is_told_again_and_again_that_we_are_there(service: Service) -> None:
+    service.hear(b"online")
+    service.presence.look()
+    assert service.published == [ONLINE]
+    service.connection.granted = Granted(retain_available=False)
+    service.presence.look()
+    assert service.published == [ONLINE] * 2
+
+
+def test_what_is_too_large_is_told_once_a_minute(service: Service, log_lines: list[str]) -> None:
+    service.hear(b"online")
+    service.connection.too_large = "too large"
+    service.presence.look()
+    service.presence.look()
+    assert log_lines == ["ERROR: too large"]
+    assert service.presence.trouble == "too large"
+    assert service.presence.works
+
+
+def test_who_is_not_connected_has_the_trouble_of_its_connection(service: Service) -> None:
+    service.hear(b"online")
+    service.connection.connected, service.connection.trouble = False, "no broker answers"
+    service.presence.look()
+    assert service.published == [ONLINE]
+    assert service.presence.outage == service.presence.trouble == "no broker answers"
+    assert not service.presence.works

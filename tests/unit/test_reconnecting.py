@@ -4,7 +4,7 @@ from config.broker_address import BrokerAddress
 from scheduler_app.mqtt.reconnecting import Backoff, OutageLog
 
 ADDRESS = BrokerAddress.parse("mqtt://user:secret@host:1884")
-AWAY = ConnectionRefusedError(111, "Connection refused")
+AWAY = "no broker answers at host:1884: Connection refused"
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def test_after_a_success_there_is_one_short_pause_again() -> None:
 def test_an_outage_is_one_line_and_its_end_another(outage: OutageLog, log_lines: list[str]) -> None:
     assert outage.trouble is None
     for _ in range(3):
-        outage.unreachable(AWAY)
+        outage.away(AWAY)
         assert outage.trouble == "no broker answers at host:1884: Connection refused"
     outage.lost("Keep alive timeout")
     outage.over()
@@ -65,7 +65,7 @@ def test_what_is_wrong_now_is_known_though_it_is_not_logged_again(
 ) -> None:
     outage.lost("Unspecified error")
     assert outage.trouble == "lost the connection to the broker at host:1884"
-    outage.unreachable(TimeoutError("timed out"))
+    outage.away("no broker answers at host:1884: timed out")
     assert outage.trouble == "no broker answers at host:1884: timed out"
     assert len(log_lines) == 1
 
@@ -74,23 +74,23 @@ def test_a_refusal_is_an_error_and_stays_the_trouble_until_it_is_over(
     outage: OutageLog, log_lines: list[str]
 ) -> None:
     """The broker hangs up after it, and that says less."""
-    outage.unreachable(AWAY)
+    outage.away(AWAY)
     outage.refused("Not authorized")
     outage.lost("Unspecified error")
-    outage.unreachable(AWAY)
+    outage.away(AWAY)
     assert outage.trouble == "the broker at host:1884 refuses us: Not authorized"
     assert log_lines[1:] == [
         "ERROR: the broker at host:1884 refuses us: Not authorized; trying again until it works"
     ]
     outage.over()
-    outage.unreachable(AWAY)
+    outage.away(AWAY)
     assert outage.trouble == "no broker answers at host:1884: Connection refused"
     assert len(log_lines) == 4
 
 
 def test_a_second_connection_tells_all_of_it_at_debug_only(log_lines: list[str]) -> None:
     outage = OutageLog(ADDRESS, quiet=True)
-    outage.unreachable(AWAY)
+    outage.away(AWAY)
     outage.refused("Not authorized")
     outage.over()
     assert [line.partition(":")[0] for line in log_lines] == ["DEBUG"] * 3

@@ -1,6 +1,7 @@
 """docs/many-sensors.md says of each key of a stream what is so."""
 
 import re
+import tomllib
 from dataclasses import fields
 from pathlib import Path
 
@@ -31,6 +32,8 @@ BESIDE = {
     "each": 'series = "{n}"',
     "time_format": 'time = "t"',
     "time_zone": 'time = "t"\ntime_format = "iso8601"',
+    "reset_below": 'statistics = "rate"',
+    "per": 'statistics = "rate"',
     "format": 'value = "1"',
     "columns": 'format = "csv"\nvalue = "t"',
     "delimiter": 'format = "csv"\nvalue = "1"',
@@ -63,11 +66,13 @@ def test_each_key_has_an_example_that_works(tmp_path: Path, key: str) -> None:
 
 @pytest.mark.parametrize("key", [key for key, row in ROWS.items() if re.fullmatch(r"`[^{]+`", row[1])])
 def test_what_holds_where_a_key_is_left_out_is_so(key: str) -> None:
-    default = ROWS[key][1].strip("`")
+    default: object = ROWS[key][1].strip("`")
     if key == "windows":
         assert default == "WINDOWS"
         return
     of_keys = {field.name: field.default for field in (*fields(Stream), *fields(Conversion))}
+    if key in ("reset_below", "per", "overall"):  # what is no text is written as in the file
+        default = KEYS[key].read(tomllib.loads(f"{key} = {default}")[key])
     assert of_keys[key] in (default, (default,))
 
 

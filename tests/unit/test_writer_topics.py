@@ -63,3 +63,15 @@ def test_only_so_many_topics_are_remembered(
     writer.sort([message(b"1", "d")])  # one too many: all are forgotten but this
     writer.sort([message(b"1", "d"), message(b"1", "a")])
     assert searched == ["a", "b", "c", "d", "a"]
+
+
+def test_what_matches_no_filter_is_counted_apart_and_not_stored(tmp_path: Path) -> None:
+    """What a filter that covers several streams brings beyond them is no input either, but no wonder."""
+    prepare(tmp_path / "test.db")
+    store = Store(writing_database(tmp_path / "test.db"), "me")
+    writer = writer_on(store, subscribed=["a/+"], topic="a/1,a/2")
+    batch = writer.sort([message(b"1", topic) for topic in ("a/1", "a/3", "b", "b", "STATS/a")])
+    writer.commit(batch)
+    store.close()
+    assert batch.counts == {"received": 1}
+    assert writer.unmatched == 2

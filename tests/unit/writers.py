@@ -16,6 +16,7 @@ def writer_on(
     *,
     catalog: Catalog | None = None,
     feed: Callable[[Sequence[Reading], int], object] = lambda readings, sequence: None,
+    subscribed: Sequence[str] = ("#",),
     **settings: str,
 ) -> Writer:
     """Return what a new process makes of the database; it takes every topic unless told otherwise."""
@@ -24,4 +25,4 @@ def writer_on(
     loaded = load_settings({"topic": "#", "retention": "35min", "max_clock_skew": "30s", **settings})
     if catalog is None:
         catalog = Catalog(store.series(), loaded.max_series)
-    return Writer(loaded, store, redeliveries, catalog, feed)
+    return Writer(loaded, store, redeliveries, catalog, feed, subscribed=subscribed)

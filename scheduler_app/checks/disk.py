@@ -1,0 +1,35 @@
+"""Whether the database is on a disk that it can be kept on safely."""
+
+import os
+from pathlib import Path
+
+from scheduler_app.checks.finding import Finding, Level
+
+_NETWORK_FILE_SYSTEMS = ("nfs", "cifs", "smb", "9p", "sshfs", "afs", "ceph", "gluster")
+
+
+def check_disk(db_file: Path) -> Finding:
+    """Look at the file system that holds the database."""
+    kind = _file_system(db_file.resolve().parent)
+    if any(kind.startswith(name) or f".{name}" in kind for name in _NETWORK_FILE_SYSTEMS):
+        return Finding(
+            Level.WARN,
+            "disk",
+            f"{db_file} is on a network file system ({kind}), which SQLite cannot lock safely",
+        )
+    return Finding(Level.OK, "disk", f"{kind or 'unknown'} file system, {_free(db_file.parent)} free")
+
+
+def _file_system(folder: Path) -> str:
+    """Return the type of the file system that holds `folder`, empty where the system does not tell."""
+    try:
+        mounts = [line.split()[1:3] for line in Path("/proc/mounts").read_text().splitlines()]
+    except OSError:
+        return ""
+    holding = [(point, kind) for point, kind in mounts if folder.is_relative_to(point)]
+    return max(holding, key=lambda mount: len(mount[0]), default=("", ""))[1]
+
+
+def _free(folder: Path) -> str:
+    stats = os.statvfs(folder)
+    return f"{stats.f_bavail * stats.f_frsize / 2**20:,.0f} MiB"

@@ -1,0 +1,96 @@
+"""How the connection for publishing keeps to what the broker grants. The rest is in the integration tests."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from config.settings import load_settings
+from scheduler_app.mqtt.connection import Connection
+from scheduler_app.mqtt.granted import UNTOLD, Granted
+from scheduler_app.mqtt.message import Retained
+
+STATE = Retained("STATS/$state", "offline")
+
+
+class Client:
+    """Is connected, and notes what it is given."""
+
+    def __init__(self) -> None:
+        self.published: list[tuple[str, int, bool]] = []
+        self.will: tuple[int, bool] | None = None
+
+    def is_connected(self) -> bool:
+        return True
+
+    def publish(self, topic: str, payload: str, *, qos: int, retain: bool) -> SimpleNamespace:
+        self.published.append((payload, qos, retain))
+        return SimpleNamespace(mid=len(self.published))
+
+    def will_set(self, topic: str, payload: str, *, qos: int, retain: bool) -> None:
+        self.will = qos, retain
+
+
+def connected(granted: Granted, *, quiet: bool = False) -> tuple[Connection, Client]:
+    """Return a connection that was granted this."""
+    connection = Connection(load_settings(), "test", state=STATE, quiet=quiet)
+    client: Any = Client()
+    connection._client, connection._ready = client, True
+    connection._dialer.granted = granted
+    connection._prepare(client)
+    return connection, client
+
+
+@pytest.mark.parametrize(
+    ("granted", "qos", "retain"),
+    [
+        (UNTOLD, 1, True),
+        (Granted(maximum_qos=1, retain_available=True), 1, True),
+        (Granted(maximum_qos=0, retain_available=True), 0, True),
+        (Granted(maximum_qos=2, retain_available=False), 1, False),
+    ],
+)
+def test_what_is_published_is_what_the_broker_allows(granted: Granted, qos: int, retain: bool) -> None:
+    """And so is what it is to publish when we are gone."""
+    connection, client = connected(granted)
+    assert connection.publish("a", "x", retain=True)
+    assert connection.publish("a", "y")
+    assert client.published == [("x", qos, retain), ("y", qos, False)]
+    assert client.will == (qos, retain)
+
+
+@pytest.mark.parametrize(("granted", "told"), [(Granted(maximum_qos=0), 1), (Granted(maximum_qos=1), 0)])
+def test_who_only_publishes_tells_that_it_cannot_at_qos_1(
+    log_lines: list[str], granted: Granted, told: int
+) -> None:
+    connection, _ = connected(granted)
+    connection._tell_qos()
+    connection._tell_qos()
+    assert len(log_lines) == told
+
+
+# A PUBLISH has 10 bytes beside its topic and its payload.
+@pytest.mark.parametrize(
+    ("payload", "fits"), [("x" * 89, True), ("x" * 90, False), ("ä" * 44, True), ("ä" * 45, False)]
+)
+def test_what_is_larger_than_the_broker_takes_is_left_out_and_told(
+    log_lines: list[str], payload: str, fits: bool
+) -> None:
+    """It would end the connection, and each of the next ones."""
+    connection, client = connected(Granted(packet_size=100))
+    assert connection.publish("a", payload) is fits
+    assert len(client.published) == fits
+    size = 11 + len(payload.encode())
+    line = (
+        f"the broker at localhost:1883 takes messages of 100 bytes at most, and that on a has {size}: have "
+        "it take larger ones (Mosquitto: max_packet_size)"
+    )
+    assert log_lines == ([] if fits else [f"ERROR: {line}"])
+    assert connection.too_large == (None if fits else line)
+
+
+def test_a_quiet_connection_leaves_it_to_others_to_tell(log_lines: list[str]) -> None:
+    connection, _ = connected(Granted(packet_size=100), quiet=True)
+    assert not connection.publish("a", "x" * 100)
+    assert connection.too_large is not None
+    assert log_lines == []
