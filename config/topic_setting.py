@@ -6,7 +6,7 @@ from config.conversion import AS_IT_STANDS
 from config.quantities import Window
 from config.stream import Stream
 from config.stream_keys import KEYS, as_values
-from config.topics import covers
+from config.topics import covers, unshared
 
 
 def check_value(value: object) -> str:
@@ -33,4 +33,8 @@ def streams_of_topics(
 
 def not_read(topics: Sequence[str], streams: Sequence[Stream]) -> list[str]:
     """Return those of the topic filters of which no stream reads everything."""
-    return [topic for topic in topics if not any(covers(stream.topic, topic) for stream in streams)]
+    return [
+        topic
+        for topic in topics
+        if not any(covers(unshared(stream.topic), unshared(topic)) for stream in streams)
+    ]

@@ -85,20 +85,21 @@ def _check_call(options: argparse.Namespace) -> None:
 
 
 def _try(options: argparse.Namespace, settings: "Settings") -> None:
-    from config.topics import disjoint
+    from config.topics import disjoint, unshared
     from scheduler_app.trial.report import Report, as_json
     from scheduler_app.trial.trying import new_trial
 
     trial, report = new_trial(settings), Report()
-    filters = disjoint(stream.topic for stream in settings.streams)
+    # not by the group of a shared subscription, whose members would miss what comes to us
+    filters = disjoint(unshared(stream.topic) for stream in settings.streams)
     for message in _until_interrupted(_messages(options, settings, filters)):
         fate = trial.of(message)
         report.count(fate)
         if options.format == "json":
             print(as_json(fate), flush=True)
             continue
-        as_if_new = trial.of(message._replace(retained=False)) if fate.counts["retained"] else None
-        for line in report.lines(fate, as_if_new):
+        when_new = trial.of_new(message) if fate.counts["retained"] else None
+        for line in report.lines(fate, when_new):
             print(line, flush=True)
     _conclude(report, options, filters)
 
@@ -114,10 +115,12 @@ def _conclude(report: "Report", options: argparse.Namespace, filters: tuple[str,
 
 
 def _suggest(options: argparse.Namespace, settings: "Settings") -> None:
+    from config.topics import unshared
     from scheduler_app.trial.discovery import DISCOVERY
     from scheduler_app.trial.suggestion import suggest
 
-    filters = (options.suggest, *DISCOVERY)
+    wanted = unshared(options.suggest)
+    filters = (wanted, *DISCOVERY)
     if options.file is None:
         print(
             f"listening to {options.suggest} for {options.seconds:g} s; Ctrl-C ends it sooner",
@@ -125,7 +128,7 @@ def _suggest(options: argparse.Namespace, settings: "Settings") -> None:
             flush=True,
         )
     messages = _until_interrupted(_messages(options, settings, filters))
-    print(suggest(settings, options.suggest, messages, recorded=options.file is not None), end="")
+    print(suggest(settings, wanted, messages, recorded=options.file is not None), end="")
 
 
 def _messages(

@@ -1,5 +1,6 @@
 """What would become of a message: decided by the writer itself, which writes nothing here."""
 
+import re
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import cast
@@ -21,6 +22,8 @@ from scheduler_app.mqtt.message import Message
 _REMEMBERED_IDS = 100_000
 # Formats of times that have no zone.
 _OF_1970 = frozenset({"s", "ms", "us", "ns"})
+# How a date ends that says its offset.
+_OFFSET = re.compile(r"(?:Z|[+-]\d\d:?\d\d|GMT|UTC)$", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -93,6 +96,17 @@ class Trial(Writer):
             fate.remark = _what_there_is(message)
         return fate
 
+    def of_new(self, message: Message) -> Fate:
+        """Return what would become of an old copy of a message if it came when it was new."""
+        message = message._replace(retained=False)
+        fate = self.of(message)
+        if fate.counts["late"]:
+            route = self._route(message.topic)
+            assert route is not None
+            when_new = max(self._times(message, route.stream), default=message.arrived)
+            return self.of(message._replace(arrived=min(when_new, message.arrived)))
+        return fate
+
     def _reject(self, message: Message, reason: str, detail: str, batch: Batch) -> None:
         batch.counts["rejected"] += 1
         self._rejections.append(Rejection(str(reason), detail))
@@ -115,20 +129,28 @@ class Trial(Writer):
 
     def _how_late(self, message: Message, stream: Stream) -> str:
         """Say how old the readings of a message are of which one is late."""
+        behind = min(self._times(message, stream), default=message.arrived) - message.arrived
+        text = f"{-behind:.0f} s before it came, and readings are kept for {stream.retention:.0f} s"
+        hint = ""
+        if stream.time is not None and stream.time_format not in _OF_1970 and stream.format == "json":
+            try:
+                found = stream.time.find(parse(message.payload))
+            except (NothingToRead, Rejected):
+                return text
+            if found is not None and not _OFFSET.search(str(found)):
+                hint = local_time_hint(behind, zone_is_set=stream.time_zone != "UTC")
+        return f"{text}; {hint}" if hint else text
+
+    def _times(self, message: Message, stream: Stream) -> list[float]:
+        """Return the times of the readings in a message."""
         latest = message.arrived + self._max_clock_skew
         try:
             if stream.plain:
-                times = [decode(message.payload, message.arrived, latest).time]
-            else:
-                found, _ = decoder_of(stream)(message.payload, message.topic, message.arrived, latest)
-                times = [reading.time for reading in found]
+                return [decode(message.payload, message.arrived, latest).time]
+            found, _ = decoder_of(stream)(message.payload, message.topic, message.arrived, latest)
         except (NothingToRead, Rejected):
-            return ""
-        behind = min(times, default=message.arrived) - message.arrived
-        zone_is_set = stream.time_zone != "UTC"
-        hint = local_time_hint(behind, zone_is_set=zone_is_set) if stream.time_format not in _OF_1970 else ""
-        text = f"{-behind:.0f} s before it came, and readings are kept for {stream.retention:.0f} s"
-        return f"{text}; {hint}" if hint else text
+            return []
+        return [reading.time for reading in found]
 
 
 def _what_there_is(message: Message) -> str:

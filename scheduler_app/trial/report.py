@@ -42,23 +42,23 @@ class Report:
         self._counts.update({name: fate.counts[name] for name in _COUNTED})
         self._unread += not fate.counts and not fate.readings
 
-    def lines(self, fate: Fate, as_if_new: Fate | None = None) -> Iterator[str]:
+    def lines(self, fate: Fate, when_new: Fate | None = None) -> Iterator[str]:
         """Yield what is told of one message; a cure only once.
 
-        `as_if_new`: what would become of a retained copy if it came now.
+        `when_new`: what would have become of a retained copy when it was new.
         """
         payload = printable(fate.message.payload[: _SHOWN + 1].decode(errors="backslashreplace"))
         if len(payload) > _SHOWN:
             payload = f"{payload[:_SHOWN]}…"
         yield f"{printable(fate.message.topic)} {payload}"
-        yield from self._what_becomes(fate, "  ")
-        if as_if_new is not None:
-            yield "  if it came new:"
-            yield from self._what_becomes(as_if_new, "    ")
+        yield from self._what_becomes(fate, fate.message.arrived, "  ")
+        if when_new is not None:
+            yield "  when it was new:"
+            yield from self._what_becomes(when_new, fate.message.arrived, "    ")
 
-    def _what_becomes(self, fate: Fate, indent: str) -> Iterator[str]:
+    def _what_becomes(self, fate: Fate, arrived: float, indent: str) -> Iterator[str]:
         for reading in fate.readings:
-            yield indent + _reading_text(reading, fate.message.arrived)
+            yield indent + _reading_text(reading, arrived)
         for rejection in fate.rejections:
             detail = shortened(printable(rejection.detail), _SHOWN_DETAIL)
             yield f"{indent}rejected: {rejection.reason}{f', {detail}' if detail else ''}"

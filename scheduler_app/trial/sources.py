@@ -19,8 +19,9 @@ from scheduler_app.mqtt.message import Message
 
 # Messages that wait to be looked at; what comes beyond them is left out.
 _MOST_WAITING = 10_000
-# Seconds to wait for the connection, and between two looks at what has come.
-_CONNECT_TIMEOUT = 10.0
+# Seconds to wait for the connection, where two versions of MQTT are tried, for 5 s each.
+_CONNECT_TIMEOUT = 12.0
+# Seconds between two looks at what has come.
 _LOOK = 0.1
 # What `mosquitto_sub -v` prints for an empty payload.
 _EMPTY = b"(null)"
@@ -73,10 +74,10 @@ def from_broker(
     *,
     now: Callable[[], float] = time.monotonic,
 ) -> Iterator[Message]:
-    """Yield what the broker sends within so many seconds, from when the connection stands.
+    """Yield what the broker sends within so many seconds, from when it has granted the subscription.
 
     The session is one of its own, which ends with it: what the subscriber gets, and acknowledges, is the same
-    as before. Raises CommandError if there is no connection.
+    as before. Raises CommandError if there is none.
     """
     waiting: Queue[Message] = Queue(_MOST_WAITING)
     missed: list[None] = []
@@ -91,7 +92,7 @@ def from_broker(
     connection.start()
     try:
         deadline = now() + _CONNECT_TIMEOUT
-        while not connection.connected:
+        while not connection.subscribed:
             if now() > deadline or connection.trouble is not None:
                 raise CommandError(connection.trouble or f"no answer from {settings.broker}")
             time.sleep(_LOOK)

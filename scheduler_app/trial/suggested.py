@@ -21,7 +21,7 @@ PAIRS: tuple[Mapping[str, float], ...] = (
     {"yes": 1, "no": 0},
     {"occupied": 1, "clear": 0},
 )
-# Fields that are called so tell of the device, and not of what it measures; so does what lies in such objects.
+# Fields that are called so tell of the device, and not of what it measures, and so do those below them.
 _OF_DEVICE = frozenset(
     {
         *("id", "uid", "pid", "uptime", "port", "channel", "version", "firmware", "build", "linkquality"),

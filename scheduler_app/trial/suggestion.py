@@ -57,7 +57,7 @@ def suggest(
         body += f"\n{comment(f'not read, since it is no JSON: {some(sorted(observed.unreadable))}')}\n"
     head = [
         f"Suggested by: manage.py try --suggest '{topic_filter}'",
-        _tried(body, settings, kept),
+        _tried(body, settings, kept, recorded=recorded),
         "Name it in STREAMS_FILE. What each key means: docs/many-sensors.md",
     ]
     if len(kinds) > 1:
@@ -102,10 +102,10 @@ def _is_usable(topic: Topic, observed: Observed) -> bool:
     return not topic.is_mixed and bool(topic.fields) and topic.name not in observed.unreadable
 
 
-def _tried(body: str, settings: Settings, messages: Iterable[Message]) -> str:
+def _tried(body: str, settings: Settings, messages: Iterable[Message], *, recorded: bool) -> str:
     """Return what becomes of the messages with a stream file that is not written yet.
 
-    Old copies are tried as if they came now.
+    Old ones are tried as if they were new.
     """
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "streams.toml"
@@ -125,5 +125,5 @@ def _tried(body: str, settings: Settings, messages: Iterable[Message]) -> str:
             raise AssertionError(f"what is suggested is wrong: {error}\n{body}") from None
     trial, report = new_trial(read), Report()
     for message in messages:
-        report.count(trial.of(message._replace(retained=False)))
+        report.count(trial.of_new(message) if recorded or message.retained else trial.of(message))
     return f"Tried with {report.summary().removesuffix(' Nothing was stored.')}"

@@ -54,12 +54,12 @@ def find_time(
             longest = retention if time_zone is None else _WAY
             if all(-skew <= age < longest for age, sample in ages if not sample.is_old):
                 return TimeField(keys, time_format, time_zone if time_zone != "UTC" else None), ""
+            if remark:
+                continue
             worst = max((age for age, sample in ages if not sample.is_old), key=abs)
             hint = local_time_hint(-worst) if time_zone is not None else ""
-            remark = (
-                f"{path_text(keys)} is {abs(worst):.0f} s {'behind' if worst > 0 else 'ahead'}"
-                f"{f', {hint}' if hint else ''}: it is not used, but the time of arrival"
-            )
+            off = hint or f"{abs(worst):.0f} s {'behind' if worst > 0 else 'ahead'}"
+            remark = f"{path_text(keys)} is {off}. As it is, readings have the time at which they come"
     return None, remark
 
 
