@@ -28,6 +28,7 @@ class Sample(NamedTuple):
 class Field:
     """What stood in one field."""
 
+    seen: int = 0
     numbers: int = 0
     # How often there was something that is neither a number nor a short word.
     others: int = 0
@@ -39,6 +40,7 @@ class Field:
 
     def take(self, found: object, arrived: float, *, is_old: bool) -> None:
         """Note a value."""
+        self.seen += 1
         if len(self.samples) < _MOST_SAMPLES:
             self.samples.append(Sample(found, arrived, is_old))
         try:
@@ -58,6 +60,16 @@ class Field:
         self.last = value
 
     @property
+    def distinct(self) -> int:
+        """How many values there are among those that are remembered."""
+        return len({repr(sample.value) for sample in self.samples})
+
+    @property
+    def comes_again(self) -> bool:
+        """Whether a value was there more than once."""
+        return self.distinct < len(self.samples)
+
+    @property
     def grows(self) -> bool:
         """Whether its numbers never fell, and rose."""
         return self.numbers >= 3 and not self.falls and self.first != self.last
@@ -70,6 +82,7 @@ class Topic:
     name: str
     # Whether its messages are objects; else each is a number or a word, whose field is ().
     is_object: bool
+    messages: int = 0
     fields: dict[Keys, Field] = field(default_factory=dict)
     # Whether anything but old copies came.
     is_live: bool = False
@@ -102,6 +115,7 @@ class Observed:
             return
         is_object = isinstance(content, dict)
         topic = self.topics.setdefault(name, Topic(name, is_object))
+        topic.messages += 1
         topic.is_live |= not message.retained
         if topic.is_object != is_object or isinstance(content, list):
             topic.is_mixed = True

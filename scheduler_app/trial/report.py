@@ -111,10 +111,7 @@ def _reading_text(reading: TriedReading, arrived: float) -> str:
     text = f"{printable(reading.series)} = {repr(reading.value).removesuffix('.0')}{printable(unit)}"
     if reading.time == arrived:
         return f"{text}, at the time it came"
-    zone = local_zone()
-    local = (
-        "" if zone.utcoffset(None) is None or not zone.utcoffset(None) else " = " + moment_text(reading.time)
-    )
+    local = f" = {moment_text(reading.time)}" if local_zone().utcoffset(None) else ""
     behind = arrived - reading.time
     age = f"{behind:.1f} s before it came" if behind >= 0 else f"{-behind:.1f} s after it came"
     return f"{text}, at {time_text(reading.time)} UTC{local}, {age}"

@@ -44,6 +44,8 @@ def _lines(stream: SuggestedStream, *, mixed: bool) -> Iterator[str]:
         yield f"value = {_value(values[0]) if only else _list([_value(one) for one in values])}"
     else:
         yield from _keys(stream.values[0])
+    if stream.series is not None:
+        yield f"series = {_text(stream.series)}"
     if stream.time is not None:
         yield f"time = {_text(path_text(stream.time.keys))}"
         yield f"time_format = {_text(stream.time.time_format)}"

@@ -25,10 +25,12 @@ PAIRS: tuple[Mapping[str, float], ...] = (
 _OF_DEVICE = frozenset(
     {
         *("id", "uid", "pid", "uptime", "port", "channel", "version", "firmware", "build", "linkquality"),
-        *("update", "device", "signature", "mac", "ip", "seq", "counter_id", "build_id"),
+        *("update", "device", "end_device_ids", "signature", "mac", "ip", "seq", "from", "to"),
     }
 )
-_OF_DEVICE_ENDING = re.compile(r"_(?:id|version|code|uid)$|_ts$")
+_OF_DEVICE_ENDING = re.compile(r"_(?:id|ids|pid|uid|version|addr|eui|ts)$")
+# Fields that tell one sensor from another where several publish on one topic.
+_OF_SENSOR = ("model", "device", "device_id", "node", "from", "mac", "sensor", "id", "channel", "name")
 _TOTAL = re.compile(
     r"total|energy|kwh|consum|counter|volume|import|export|delivered|returned|rain", re.IGNORECASE
 )
@@ -58,6 +60,8 @@ class SuggestedStream:
     group: Group
     values: list[SuggestedValue]
     time: TimeField | None = None
+    # How its series are named, where several sensors publish on one topic.
+    series: str | None = None
     # Fields that are numbers or words and are not read.
     left_out: list[str] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
@@ -86,8 +90,13 @@ def suggested_stream(
         stream.time, remark = find_time(samples, skew, retention)
         if remark:
             stream.remarks.append(remark)
+        stream.series, remark = _series(group, found)
+        if remark:
+            stream.remarks.append(remark)
+    naming = {stream.time.keys} if stream.time is not None else set()
+    naming |= {(name,) for name in _OF_SENSOR if stream.series is not None and f"{{{name}}}" in stream.series}
     for keys, fields in found.items():
-        if keys and (is_time_name(keys[-1]) or (stream.time is not None and keys == stream.time.keys)):
+        if keys and (is_time_name(keys[-1]) or keys in naming):
             continue
         value = _value(keys, fields, [discovery.meaning(name, keys) for name in group.names])
         if value is None:
@@ -102,6 +111,42 @@ def suggested_stream(
             f"only old copies, which the broker keeps and nobody counts, were seen of {some(quiet)}"
         )
     return stream if stream.values else None
+
+
+def _series(group: Group, found: Mapping[Keys, Sequence[Field]]) -> tuple[str | None, str]:
+    """Return how series are named where several sensors publish on one topic, and what is to be said.
+
+    A field tells sensors apart if all messages have it, and its values come again; an id of messages does not.
+    """
+    messages = sum(topic.messages for topic in group.topics)
+    varying = [name for name in _OF_SENSOR if any(field.distinct > 1 for field in found.get((name,), ()))]
+    telling = [
+        name
+        for name in varying
+        if sum(field.seen for field in found[name,]) == messages
+        and all(_is_name(field) and (field.distinct == 1 or field.comes_again) for field in found[name,])
+    ]
+    if telling:
+        named = "/".join(f"{{{name}}}" for name in telling)
+        return (
+            f"{{topic}}/{named}",
+            f"several sensors publish on one topic: told apart by {', '.join(telling)}",
+        )
+    if varying:
+        named = "/".join(f"{{{name}}}" for name in varying)
+        return None, (
+            f"{', '.join(varying)} differ between messages of one topic: if those are several sensors, add "
+            f'series = "{{topic}}/{named}" with what tells them apart'
+        )
+    return None, ""
+
+
+def _is_name(field: Field) -> bool:
+    """Whether what stands in a field can name a series."""
+    values = [sample.value for sample in field.samples]
+    return all(
+        isinstance(value, str | int) and not isinstance(value, bool) and value != "" for value in values
+    )
 
 
 def value_kind(fields: Sequence[Field], meanings: Sequence[Meaning | None]) -> object:

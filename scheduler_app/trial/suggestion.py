@@ -51,8 +51,10 @@ def suggest(
         )
     kinds = {value.kind for stream in streams for value in stream.values}
     body = "\n".join(stream_text(stream, mixed=len(kinds) > 1) for stream in streams)
-    if unread := sorted(observed.topics.keys() - {name for stream in streams for name in stream.group.names}):
-        body += f"\n{comment(f'not read, since there is no number in it: {some(unread)}')}\n"
+    read = {name for stream in streams for name in stream.group.names}
+    if unread := sorted(observed.topics.keys() - read):
+        text = "not read, since there is no number in it, or only in lists, which the key each reads"
+        body += f"\n{comment(f'{text}: {some(unread)}')}\n"
     if observed.unreadable:
         body += f"\n{comment(f'not read, since it is no JSON: {some(sorted(observed.unreadable))}')}\n"
     head = [
