@@ -9,10 +9,10 @@ from config.settings import Settings
 from config.streams import Stream, stream_of_series
 from config.text import printable
 from config.topics import unshared
-from models.storage.errors import UnreadableDatabase
-from models.storage.reader import open_reader
 from models.storage.records import SeriesSummary
 from scheduler_app.checks.finding import Finding, Level
+from scheduler_app.errors import CommandError
+from scheduler_app.runtime.stored_readings import stored_readings
 
 # So many names stand in one line, and so many lines are there of one kind.
 _MOST_NAMES, _MOST_LINES = 5, 10
@@ -27,13 +27,13 @@ def check_streams(settings: Settings) -> Iterator[Finding]:
     yield from islice(_check_paths(settings), _MOST_LINES)
     yield from _check_units(settings)
     try:
-        with open_reader(settings.db_file) as stored:
-            received = stored.counters().get("received", 0)
-            summaries = stored.summaries() if received else []
-    except UnreadableDatabase:
+        with stored_readings(settings.db_file) as stored:
+            if not stored.counters().get("received", 0):
+                return
+            summaries = stored.summaries()
+    except CommandError:
         return  # which is told by another check
-    if received:
-        yield from _check_stored(settings.streams, summaries)
+    yield from _check_stored(settings.streams, summaries)
 
 
 def _check_filters(settings: Settings) -> Iterator[Finding]:

@@ -18,6 +18,17 @@ _TEMPLATE = re.compile(
     r"(?:\s*\|\s*(?:float|int|is_defined|round|default)(?:\([^(){}|]{0,20}\))?){0,4}\s*\}\}"
 )
 _KEY = re.compile(r"\.(\w+)|\[['\"]([^'\"\]]+)['\"]\]")
+# What may be written shorter.
+_FULL_NAMES = {
+    "stat_t": "state_topic",
+    "val_tpl": "value_template",
+    "unit_of_meas": "unit_of_measurement",
+    "dev_cla": "device_class",
+    "stat_cla": "state_class",
+    "pl_on": "payload_on",
+    "pl_off": "payload_off",
+    "cmps": "components",
+}
 _PLAIN = re.compile(r"\{\{\s*value(?:\s*\|\s*(?:float|int)(?:\([^(){}|]{0,20}\))?)?\s*\}\}")
 
 
@@ -56,40 +67,39 @@ class Discovery:
         return self._found.get((topic, keys))
 
     def _take(self, part: Mapping[str, Any]) -> None:
-        base = part.get("~")
-        topic = _either(part, "state_topic", "stat_t")
-        keys = _keys(_either(part, "value_template", "val_tpl"))
+        topic, keys = part.get("state_topic"), _keys(part.get("value_template"))
         if not isinstance(topic, str) or keys is None or len(self._found) >= _MOST:
             return
-        if isinstance(base, str):
+        if isinstance(base := part.get("~"), str):
             topic = base + topic[1:] if topic.startswith("~") else topic
             topic = topic[:-1] + base if topic.endswith("~") else topic
         words = {}
-        for number, names in ((1.0, ("payload_on", "pl_on")), (0.0, ("payload_off", "pl_off"))):
-            if isinstance(word := _either(part, *names), str | bool) and len(str(word)) <= 64:
+        for number, name in ((1.0, "payload_on"), (0.0, "payload_off")):
+            if isinstance(word := part.get(name), str | bool) and len(str(word)) <= 64:
                 words[str(word).strip().lower()] = number
         self._found[topic, keys] = Meaning(
-            _label(_either(part, "unit_of_measurement", "unit_of_meas")),
-            _label(_either(part, "device_class", "dev_cla")),
-            _either(part, "state_class", "stat_cla") in ("total", "total_increasing"),
+            _label(part.get("unit_of_measurement")),
+            _label(part.get("device_class")),
+            part.get("state_class") in ("total", "total_increasing"),
             words if len(words) == 2 else {},
         )
 
 
 def _parts(content: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    """Yield what a message says of each component of a device."""
-    components = _either(content, "components", "cmps")
+    """Yield what a message says of each component of a device, by the full names."""
+    content = _in_full(content)
+    components = content.get("components")
     if not isinstance(components, dict):
         yield content
         return
-    shared = {name: content[name] for name in ("~", "state_topic", "stat_t") if name in content}
+    shared = {name: content[name] for name in ("~", "state_topic") if name in content}
     for component in components.values():
         if isinstance(component, dict):
-            yield shared | component
+            yield shared | _in_full(component)
 
 
-def _either(content: Mapping[str, Any], *names: str) -> Any:
-    return next((content[name] for name in names if name in content), None)
+def _in_full(content: Mapping[str, Any]) -> dict[str, Any]:
+    return {_FULL_NAMES.get(name, name): value for name, value in content.items()}
 
 
 def _keys(template: object) -> tuple[str, ...] | None:

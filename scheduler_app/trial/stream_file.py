@@ -32,12 +32,10 @@ def _lines(stream: SuggestedStream, *, mixed: bool) -> Iterator[str]:
     if stream.left_out:
         yield comment(f"left out, as it tells of the device: {', '.join(stream.left_out)}")
     yield "[[stream]]"
-    filters = stream.group.filters
-    yield (
-        f"topic = {_text(filters[0])}"
-        if len(filters) == 1
-        else f"topic = {_list([_text(one) for one in filters])}"
-    )
+    filters = [_text(one) for one in stream.group.filters]
+    # a single one with a comma is taken for a list that is written wrong
+    alone = len(filters) == 1 and "," not in filters[0]
+    yield f"topic = {filters[0] if alone else _list(filters)}"
     if stream.group.is_object:
         values = stream.values
         only = len(values) == 1

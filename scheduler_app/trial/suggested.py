@@ -116,7 +116,7 @@ def suggested_stream(
 def _series(group: Group, found: Mapping[Keys, Sequence[Field]]) -> tuple[str | None, str]:
     """Return how series are named where several sensors publish on one topic, and what is to be said.
 
-    A field tells sensors apart if all messages have it, and its values come again; an id of messages does not.
+    A field tells sensors apart if all messages have it and its values come again; an id of messages is none.
     """
     messages = sum(topic.messages for topic in group.topics)
     varying = [name for name in _OF_SENSOR if any(field.distinct > 1 for field in found.get((name,), ()))]

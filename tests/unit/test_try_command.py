@@ -30,12 +30,13 @@ def shown(capsys: pytest.CaptureFixture[str]) -> Shown:
 
 
 def test_a_plain_number_is_a_reading_at_the_time_it_came(shown: Shown) -> None:
-    assert shown("DATA", "21.5") == (
-        0,
-        "DATA 21.5\n  DATA = 21.5, at the time it came\n"
-        "1 message: 1 reading of 1 series. Nothing was stored.\n",
-        "",
-    )
+    status, out, err = shown("DATA", "21.5")
+    assert (status, err) == (0, "")
+    assert out.splitlines() == [
+        "DATA 21.5",
+        "  DATA = 21.5, at the time it came",
+        "1 message: 1 reading of 1 series. Nothing was stored.",
+    ]
 
 
 def test_a_message_that_is_none_is_told_with_the_reason_and_the_cure_and_fails(shown: Shown) -> None:
