@@ -63,7 +63,7 @@ WEB_SETTINGS = ("web_host", "web_port", "web_allowed_hosts")
 _COMMON_SETTINGS = ("log_level",)
 # What a newcomer is told first, then the parts, and how to look at what they do; all others come last.
 _GROUPS = (
-    ("Start with", ("demo", "runbroker-clients", "check")),
+    ("Start with", ("demo", "runbroker-clients", "check", "try")),
     ("The parts", ("subscriber", "publisher", "broker")),
     ("Look at it", ("stats", "status", "series", "history", "rejected")),
 )
