@@ -14,10 +14,12 @@ TIME_NAMES = frozenset(
     }
 )
 _TIME_ENDING = "timestamp"
-# Characters of a name that is looked at, and of one that is shown.
-_LONGEST_NAME, _LONGEST_SHOWN = 1024, 60
+# Characters of a name and of a path that are looked at, and of a path that is shown.
+_LONGEST_NAME, _LONGEST_PATH, _LONGEST_SHOWN = 1024, 200, 60
 # So many fields are looked at, so many levels deep, and so many of the numbers are named.
 _MOST_FIELDS, _MOST_LEVELS, _MOST_SHOWN = 200, 8, 6
+# A dotted path that is certain to be read as such: what comes often must not take long.
+_USUAL = re.compile(r"[\w-]++(?:\.[\w-]++)*+", re.ASCII)
 _NUMBER = re.compile(r"[+-]?\d{1,20}(?:\.\d{0,20})?", re.ASCII)
 
 
@@ -32,6 +34,8 @@ def is_time_name(key: object) -> bool:
 def path_text(keys: tuple[str, ...]) -> str:
     """Return a path as a user writes it: dotted, or as a JSON Pointer where a dotted path would mislead."""
     dotted = ".".join(keys)
+    if _USUAL.fullmatch(dotted) and dotted.count(".") == len(keys) - 1:
+        return dotted
     try:
         if FieldPath.parse(dotted).keys == keys:
             return dotted
@@ -43,7 +47,8 @@ def path_text(keys: tuple[str, ...]) -> str:
 def fields_of(content: object) -> Iterator[tuple[tuple[str, ...], object]]:
     """Yield the keys that lead to each field of an object, and what is there if it holds no more fields.
 
-    Only the first fields of many, and not those that lie deep: what is looked at is bounded.
+    Only the first fields of many, and not those that lie deep or have long names: what is looked at is
+    bounded.
     """
     waiting: list[tuple[tuple[str, ...], Iterator[tuple[object, object]]]] = [((), _items(content))]
     for _ in range(_MOST_FIELDS):
@@ -52,6 +57,8 @@ def fields_of(content: object) -> Iterator[tuple[tuple[str, ...], object]]:
         if not waiting or item is None:
             return
         keys = (*waiting[-1][0], str(item[0]))
+        if sum(map(len, keys)) > _LONGEST_PATH:
+            continue
         if isinstance(item[1], dict):
             if len(keys) < _MOST_LEVELS:
                 waiting.append((keys, _items(item[1])))

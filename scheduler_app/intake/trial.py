@@ -10,7 +10,6 @@ from config.streams import Stream
 from models.catalog import Catalog
 from models.storage.batch import Batch
 from models.storage.interface import WritingStore
-from scheduler_app.intake.fields import decoder_of
 from scheduler_app.intake.number_names import listed, number_paths
 from scheduler_app.intake.payload import NothingToRead, Rejected, decode, parse
 from scheduler_app.intake.redelivery import Redeliveries
@@ -145,9 +144,10 @@ class Trial(Writer):
         """Return the times of the readings in a message."""
         latest = message.arrived + self._max_clock_skew
         try:
-            if stream.plain:
+            decode_message = self._decoders.get(stream.topic)
+            if decode_message is None:
                 return [decode(message.payload, message.arrived, latest).time]
-            found, _ = decoder_of(stream)(message.payload, message.topic, message.arrived, latest)
+            found, _ = decode_message(message.payload, message.topic, message.arrived, latest)
         except (NothingToRead, Rejected):
             return []
         return [reading.time for reading in found]

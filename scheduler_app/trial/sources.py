@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from queue import Empty, Full, Queue
@@ -73,7 +73,7 @@ def from_broker(
     seconds: float,
     *,
     now: Callable[[], float] = time.monotonic,
-) -> Iterator[Message]:
+) -> Generator[Message, None, None]:
     """Yield what the broker sends within so many seconds, from when it has granted the subscription.
 
     The session is one of its own, which ends with it: what the subscriber gets, and acknowledges, is the same

@@ -53,6 +53,12 @@ def test_a_message_with_many_fields_or_levels_takes_no_longer_than_one_with_a_fe
     assert number_paths({"a": deep}) == []
 
 
+def test_fields_with_long_names_are_not_looked_at() -> None:
+    found = [keys for keys, _ in fields_of({"a" * 200: 1, "b": {"c" * 199: 2}})]
+    assert found == [("a" * 200,), ("b", "c" * 199)]
+    assert list(fields_of({"a" * 201: 1, "b": {"c" * 200: 2}, "d" * 201: {"e": 1}})) == []
+
+
 @pytest.mark.parametrize(
     "keys", [("a",), ("a", "b"), ("a.b",), ("",), ("*",), ("a/b", "~"), ("$", "x"), ("x[0]",)]
 )
