@@ -59,17 +59,11 @@ class Command(BaseCommand):
         )
 
     def handle(self, options: argparse.Namespace, settings: "Settings") -> None:
-        from loguru import logger
-
         _check_call(options)
-        logger.disable("scheduler_app.intake")  # what the writer would warn of is told here
-        try:
-            if options.suggest is not None:
-                _suggest(options, settings)
-            else:
-                _try(options, settings)
-        finally:
-            logger.enable("scheduler_app.intake")
+        if options.suggest is not None:
+            _suggest(options, settings)
+        else:
+            _try(options, settings)
 
 
 def _check_call(options: argparse.Namespace) -> None:

@@ -72,7 +72,7 @@ def suggest(
 def _is_input(topic: str, topic_filter: str, settings: Settings) -> bool:
     if not matches(topic_filter, topic) or is_at_or_below(topic, settings.stats_topic):
         return False
-    return not topic.startswith("$") and not _OF_PROGRAMS & set(topic.split("/", 10))
+    return not _OF_PROGRAMS & set(topic.split("/", 10))
 
 
 def _streams(observed: Observed, discovery: Discovery, settings: Settings) -> list[SuggestedStream]:

@@ -192,6 +192,18 @@ def test_our_own_output_what_programs_tell_and_what_is_not_asked_for_is_left_out
         suggest(load_settings(), "a/#", others)
 
 
+def test_a_topic_with_a_comma_is_written_as_one() -> None:
+    assert one(sent("a,b", 1)) == {"topic": ["a,b"]}
+
+
+def test_a_topic_with_messages_of_several_forms_is_not_read() -> None:
+    text, [stream] = suggested(
+        sent("a", 1), sent("b", 1), sent("b", {"t": 1}), sent("c", {"t": 1}), sent("c", [1])
+    )
+    assert stream["topic"] == "a"
+    assert "which the key each reads: b, c\n" in text
+
+
 def test_without_a_number_there_is_nothing_to_suggest() -> None:
     with pytest.raises(CommandError, match="there is no number in what came on #: a"):
         suggested(sent("a", b"Online"))

@@ -55,6 +55,11 @@ def test_one_that_is_old_is_taken_for_local_since_nothing_tells() -> None:
     assert form(ARRIVED - 1e6, is_old=True) == ("s", None)
 
 
+def test_an_old_copy_from_the_future_has_no_time() -> None:
+    assert form(ARRIVED + 30, is_old=True) == ("s", None)
+    assert found(ARRIVED + 31, is_old=True) == (None, "")
+
+
 def test_a_local_time_of_elsewhere_is_not_used_and_told() -> None:
     time, remark = found("2026-11-26T12:47:29")
     assert time is None
