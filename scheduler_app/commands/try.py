@@ -86,7 +86,7 @@ def _try(options: argparse.Namespace, settings: "Settings") -> None:
     trial, report = new_trial(settings), Report()
     # not by the group of a shared subscription, whose members would miss what comes to us
     filters = disjoint(unshared(stream.topic) for stream in settings.streams)
-    for message in _until_interrupted(_messages(options, settings, filters)):
+    for message in _messages(options, settings, filters):
         fate = trial.of(message)
         report.count(fate)
         if options.format == "json":
@@ -121,7 +121,7 @@ def _suggest(options: argparse.Namespace, settings: "Settings") -> None:
             file=sys.stderr,
             flush=True,
         )
-    messages = _until_interrupted(_messages(options, settings, filters))
+    messages = _messages(options, settings, filters)
     print(suggest(settings, wanted, messages, recorded=options.file is not None), end="")
 
 
@@ -131,6 +131,7 @@ def _messages(
     import time
 
     from config.topics import check_topic, disjoint
+    from scheduler_app.runtime.lifecycle import StopSignal
     from scheduler_app.trial.sources import from_broker, from_file, message_of
 
     if options.file is not None:
@@ -143,17 +144,7 @@ def _messages(
             raise CommandError(f"{topic} {error}", status=2) from None
         yield message_of(topic, payload.encode(errors="surrogateescape"), time.time())
     else:
-        yield from from_broker(settings, disjoint(filters), options.seconds)
-
-
-def _until_interrupted(messages: "Iterator[Message]") -> "Iterator[Message]":
-    """Yield messages; Ctrl-C ends the listening, and not what is made of it."""
-    while True:
-        try:
-            message = next(messages, None)
-        except KeyboardInterrupt:
-            messages.close()  # type: ignore[attr-defined]
-            return
-        if message is None:
-            return
-        yield message
+        with StopSignal() as stop:  # Ctrl-C ends the listening, and not what is made of it
+            yield from from_broker(
+                settings, disjoint(filters), options.seconds, stopped=lambda: stop.requested
+            )

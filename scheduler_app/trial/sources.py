@@ -72,12 +72,13 @@ def from_broker(
     topic_filters: Sequence[str],
     seconds: float,
     *,
+    stopped: Callable[[], bool] = lambda: False,
     now: Callable[[], float] = time.monotonic,
 ) -> Generator[Message, None, None]:
     """Yield what the broker sends within so many seconds, from when it has granted the subscription.
 
-    The session is one of its own, which ends with it: what the subscriber gets, and acknowledges, is the same
-    as before. Raises CommandError if there is none.
+    It ends before if it is `stopped`. The session is one of its own, which ends with it: what the subscriber
+    gets, and acknowledges, is the same as before. Raises CommandError if there is none.
     """
     waiting: Queue[Message] = Queue(_MOST_WAITING)
     missed: list[None] = []
@@ -92,16 +93,16 @@ def from_broker(
     connection.start()
     try:
         deadline = now() + _CONNECT_TIMEOUT
-        while not connection.subscribed:
+        while not connection.subscribed and not stopped():
             if now() > deadline or connection.trouble is not None:
                 raise CommandError(connection.trouble or f"no answer from {settings.broker}")
             time.sleep(_LOOK)
         deadline = now() + seconds
-        while now() < deadline:
-            try:
+        while not stopped() and (now() < deadline or not waiting.empty()):
+            if now() > deadline:
+                connection.stop()  # what waits is the rest
+            with suppress(Empty):
                 yield waiting.get(timeout=min(_LOOK, max(0.0, deadline - now())))
-            except Empty:
-                continue
     finally:
         connection.stop()
     if missed:

@@ -93,24 +93,36 @@ def suggested_stream(
         stream.series, remark = _series(group, found)
         if remark:
             stream.remarks.append(remark)
-    naming = {stream.time.keys} if stream.time is not None else set()
-    naming |= {(name,) for name in _OF_SENSOR if stream.series is not None and f"{{{name}}}" in stream.series}
-    for keys, fields in found.items():
-        if keys and (is_time_name(keys[-1]) or keys in naming):
-            continue
-        value = _value(keys, fields, [discovery.meaning(name, keys) for name in group.names])
-        if value is None:
-            continue
-        if _is_of_device(keys) or len(stream.values) >= _MOST_VALUES:
-            stream.left_out.append(path_text(keys))
-        else:
-            stream.values.append(value)
+    _read_fields(stream, found, discovery)
     quiet = [topic.name for topic in group.topics if not topic.is_live]
     if quiet and stream.values:
         stream.remarks.append(
             f"only old copies, which the broker keeps and nobody counts, were seen of {some(quiet)}"
         )
     return stream if stream.values else None
+
+
+def _read_fields(
+    stream: SuggestedStream, found: Mapping[Keys, Sequence[Field]], discovery: Discovery
+) -> None:
+    """Take those fields as values of the stream that are readings."""
+    naming = {stream.time.keys} if stream.time is not None else set()
+    naming |= {(name,) for name in _OF_SENSOR if stream.series is not None and f"{{{name}}}" in stream.series}
+    beyond: list[str] = []
+    for keys, fields in found.items():
+        if keys and (is_time_name(keys[-1]) or keys in naming):
+            continue
+        value = _value(keys, fields, [discovery.meaning(name, keys) for name in stream.group.names])
+        if value is None:
+            continue
+        if _is_of_device(keys):
+            stream.left_out.append(path_text(keys))
+        elif len(stream.values) < _MOST_VALUES:
+            stream.values.append(value)
+        else:
+            beyond.append(path_text(keys))
+    if beyond:
+        stream.remarks.append(f"left out, beyond {_MOST_VALUES} values: {some(beyond)}")
 
 
 def _series(group: Group, found: Mapping[Keys, Sequence[Field]]) -> tuple[str | None, str]:

@@ -1,6 +1,7 @@
 """`manage.py try` at a real broker: it hears what comes, and takes nothing from the subscriber."""
 
 import json
+import signal
 from pathlib import Path
 
 import pytest
@@ -63,6 +64,15 @@ def test_the_subscriber_gets_and_stores_all_that_it_would_without_it(
             return reader.reading_count() == 51
 
     wait_for(stored, "all 51 are stored")
+
+
+def test_an_interruption_ends_the_listening_with_a_summary(mosquitto: Mosquitto, make_role: MakeRole) -> None:
+    with Peer(mosquitto.access) as peer:
+        peer.publish("DATA", b"5", retain=True)
+        role = make_role("try", "--for", "60s", broker=mosquitto).start()
+        wait_for(lambda: "when it was new" in role.stdout, "the message is told")
+        assert role.stop(signal.SIGINT) == 0
+    assert role.stdout.endswith("1 message: 0 readings of 0 series, 1 retained. Nothing was stored.\n")
 
 
 def test_a_broker_that_refuses_is_one_line(mosquitto_password: Mosquitto) -> None:

@@ -107,6 +107,13 @@ def test_what_tells_of_the_device_is_left_out_and_named() -> None:
     assert "# left out, as it tells of the device: linkquality, update.size" in text
 
 
+@pytest.mark.parametrize("number", [40, 41])
+def test_a_stream_has_forty_values_and_names_what_is_beyond(number: int) -> None:
+    text, [stream] = suggested(sent("a", {f"v{value}": 1 for value in range(number)}))
+    assert len(stream["value"]) == 40
+    assert ("# left out, beyond 40 values: v40\n" in text) == (number == 41)
+
+
 def test_the_time_is_found() -> None:
     assert one(sent("a", {"t": 1, "last_seen": SEEN})) == {
         "topic": "a",
