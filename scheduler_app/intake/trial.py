@@ -11,7 +11,7 @@ from models.catalog import Catalog
 from models.storage.batch import Batch
 from models.storage.interface import WritingStore
 from scheduler_app.intake.number_names import listed, number_paths
-from scheduler_app.intake.payload import NothingToRead, Rejected, decode, parse
+from scheduler_app.intake.payload import NothingToRead, Rejected, parse
 from scheduler_app.intake.redelivery import Redeliveries
 from scheduler_app.intake.times import local_time_hint
 from scheduler_app.intake.writer import Writer
@@ -144,10 +144,8 @@ class Trial(Writer):
         """Return the times of the readings in a message."""
         latest = message.arrived + self._max_clock_skew
         try:
-            decode_message = self._decoders.get(stream.topic)
-            if decode_message is None:
-                return [decode(message.payload, message.arrived, latest).time]
-            found, _ = decode_message(message.payload, message.topic, message.arrived, latest)
+            decode = self._routes[stream.topic].decode
+            found, _ = decode(message.payload, message.topic, message.arrived, latest)
         except (NothingToRead, Rejected):
             return []
         return [reading.time for reading in found]
