@@ -257,11 +257,8 @@ LEAVES = st.one_of(
     *(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=5)),
     st.sampled_from(["ON", "off", "21.5", "unknown", SEEN, NOW, NOW * 1000]),
 )
-CONTENTS = st.recursive(
-    LEAVES,
-    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(NAMES, inner, max_size=3),
-    max_leaves=6,
-)
+FLAT = LEAVES | st.lists(LEAVES, max_size=2) | st.dictionaries(NAMES, LEAVES, max_size=3)
+CONTENTS = FLAT | st.lists(FLAT, max_size=2) | st.dictionaries(NAMES, FLAT, max_size=3)
 MESSAGES = st.lists(
     st.tuples(
         TOPICS, st.one_of(CONTENTS.map(json.dumps).map(str.encode), st.binary(max_size=6)), st.booleans()
