@@ -175,6 +175,9 @@ def test_topics_of_which_only_old_copies_were_seen_are_named() -> None:
     assert stream["topic"] == "z/+"
     assert "# only old copies, which the broker keeps and nobody counts, were seen of z/b\n" in text
     assert "2 readings of 2 series." in text
+    assert "retained =" not in text
+    text, _ = suggested(sent("z/b", {"t": 1, "time": NOW - 1e6}, retained=True))
+    assert '# retained = "take" counts such copies once, by their own time\n' in text
 
 
 def test_numbers_of_several_kinds_are_kept_out_of_the_one_average() -> None:
