@@ -35,7 +35,12 @@ ROOMS: dict[str, set[str]] = {
         *("config", "models", "models/storage", "models/statistics"),
         *("scheduler_app/mqtt", "scheduler_app/log.py"),
     },
+    "scheduler_app/publishing/home_assistant": {
+        *("config", "models", "models/statistics"),
+        *("scheduler_app/mqtt", "scheduler_app/publishing", "scheduler_app/log.py"),
+    },
     "scheduler_app/subscriber": {
+        "scheduler_app/publishing/home_assistant",
         *("config", "jobs", "models", "models/storage", "models/statistics"),
         *("scheduler_app/mqtt", "scheduler_app/intake", "scheduler_app/publishing", "scheduler_app/runtime"),
         *("scheduler_app/errors.py", "scheduler_app/log.py"),
@@ -51,6 +56,7 @@ ROOMS: dict[str, set[str]] = {
         *("scheduler_app/errors.py", "scheduler_app/log.py", "scheduler_app"),
     },
     "scheduler_app/checks": {
+        "scheduler_app/publishing/home_assistant",
         *("config", "models", "models/storage", "scheduler_app/mqtt", "scheduler_app/publishing"),
         *(
             "scheduler_app/console",
