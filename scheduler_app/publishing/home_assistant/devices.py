@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 
 from config.settings import Settings
+from config.topics import matches
 from models.catalog import SeriesRow
 from models.statistics.plan import Plan
 from scheduler_app.publishing.home_assistant.device_message import own_device
@@ -10,7 +11,7 @@ from scheduler_app.publishing.home_assistant.entity import entities
 from scheduler_app.publishing.home_assistant.identity import Identity
 from scheduler_app.publishing.home_assistant.next_step import Wanted
 from scheduler_app.publishing.home_assistant.series import Described, describe
-from scheduler_app.publishing.home_assistant.sources import Sources
+from scheduler_app.publishing.home_assistant.sources import Sources, is_filter
 
 
 class Devices:
@@ -70,8 +71,15 @@ class Devices:
         return device_id
 
     def on_topic(self, topic: str) -> set[str]:
-        """Return the ids of the devices with series that come on a topic."""
-        return self._of_topic.get(topic, set())
+        """Return the ids of the devices with series that come on a topic, or on what a filter matches."""
+        if not is_filter(topic):
+            return self._of_topic.get(topic, set())
+        return {
+            device_id
+            for other, device_ids in self._of_topic.items()
+            if matches(topic, other)
+            for device_id in device_ids
+        }
 
     def wanted(self, device_id: str) -> Wanted | None:
         """Return what a device is to be, None if there is to be none of that id.

@@ -3,6 +3,7 @@
 import random
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from functools import partial
 
@@ -30,6 +31,9 @@ MOST_AT_ONCE = 100
 # Seconds for which it is listened to what the broker keeps, before anything is sent on a new connection; and
 # since the last of it, where that takes longer.
 _LISTENING, _QUIET = 5.0, 1.0
+# Seconds after we have taken entities back, in which Home Assistant may take back a whole device by itself:
+# it does so for each disabled entity of a device that for a moment has no other.
+_UNSETTLED = 60.0
 # Within so many seconds its birth message is answered: others answer it too.
 _ANSWERING = 5.0
 _BIRTH = b"online"
@@ -75,6 +79,9 @@ class HomeAssistantPublisher:
         self._kept: dict[str, Kept] = {}
         # The ids of the devices that are to be looked at, in that order.
         self._due: dict[str, None] = {}
+        # Until when devices are unsettled; and how many messages of ours that take one back are on their way.
+        self._unsettled: dict[str, float] = {}
+        self._taken_back: Counter[str] = Counter()
         # Whether there was a tick, which tells all series there are.
         self._knows_series = False
         # When everything is to be looked at, and to be sent again. None: not at all.
@@ -124,7 +131,7 @@ class HomeAssistantPublisher:
             self._connection.publish(topic, payload, retain=True, when_acknowledged=refused)
         self._sent += len(steps)
         if finished and self._sent:
-            logger.info("{:,} discovery messages were sent to Home Assistant", self._sent)
+            logger.info("discovery messages sent to Home Assistant: {:,}", self._sent)
             self._sent = 0
 
     def _steps(self) -> list[tuple[str, str]]:
@@ -132,13 +139,7 @@ class HomeAssistantPublisher:
         now = self._now()
         if not self._knows_series or (self._look_at is not None and now < self._look_at):
             return []
-        if self._look_at is not None:
-            self._look_at = None
-            self._look_at_everything("what differs is")
-        if self._resend_at is not None and now >= self._resend_at:
-            self._resend_at = None
-            self._kept = {device_id: kept._replace(digest=None) for device_id, kept in self._kept.items()}
-            self._look_at_everything("it has come back: all of it is")
+        self._look_at_what_is_due(now)
         steps = []
         for device_id in list(self._due)[:MOST_AT_ONCE]:
             del self._due[device_id]
@@ -147,19 +148,37 @@ class HomeAssistantPublisher:
             if step is None:
                 continue
             steps.append((device_id, step.payload))
+            if not step.payload:
+                self._taken_back[device_id] += 1
+            if step.more:
+                self._unsettled[device_id] = now + _UNSETTLED
             self._kept.pop(device_id, None)
             if step.kept is not None:
                 self._kept[device_id] = step.kept
             if step.more:
                 self._due[device_id] = None
-            if step.left_out and self._warnings.allows("size") is not None:
-                logger.warning(
-                    "{} has more entities than one message of Home Assistant may hold: {} of them are left "
-                    "out; have it compute fewer statistics, or name fewer fields",
-                    config_topic(self._settings.ha_prefix, device_id),
-                    step.left_out,
-                )
+            if step.left_out:
+                self._warn_of_size(device_id, step.left_out)
         return steps
+
+    def _look_at_what_is_due(self, now: float) -> None:
+        if self._look_at is not None:
+            self._look_at = None
+            self._look_at_everything("what differs is")
+        if self._resend_at is not None and now >= self._resend_at:
+            self._resend_at = None
+            self._kept = {device_id: kept._replace(digest=None) for device_id, kept in self._kept.items()}
+            self._look_at_everything("it has come back: all of it is")
+
+    def _warn_of_size(self, device_id: str, left_out: int) -> None:
+        if (held := self._warnings.allows("size")) is not None:
+            logger.warning(
+                "{} has more entities than one message may hold: {:,} of them are left out; have fewer "
+                "statistics computed, over fewer windows, or of fewer fields{}",
+                config_topic(self._settings.ha_prefix, device_id),
+                left_out,
+                more_like_it(held),
+            )
 
     def _look_at_everything(self, what_is: str) -> None:
         """Have each device looked at that there is or was. Say how long that takes, if it takes a while."""
@@ -179,6 +198,8 @@ class HomeAssistantPublisher:
         with self._lock:
             self._kept.clear()
             self._sources.forget_all()
+            self._unsettled.clear()
+            self._taken_back.clear()
             self._resend_at = None
             self._look_at = self._now() + _LISTENING
 
@@ -192,14 +213,30 @@ class HomeAssistantPublisher:
         platform, _, rest = message.topic.removeprefix(f"{self._settings.ha_prefix}/").partition("/")
         device_id = rest.removesuffix("/config")
         with self._lock:
+            if not device_id.startswith(OUR_DEVICES):
+                changed = self._sources.take(message.topic, platform, message.payload)
+                if self._look_at is None:  # else everything is looked at soon
+                    for topic in changed:
+                        self._due.update(dict.fromkeys(self._devices.on_topic(topic)))
+            elif device_id.startswith(self._identity.prefix):
+                self._take_our_own(device_id, message)
             if self._look_at is not None:
                 self._look_at = max(self._look_at, self._now() + _QUIET)
-            if not device_id.startswith(OUR_DEVICES):
-                for topic in self._sources.take(message.topic, platform, message.payload):
-                    self._due.update(dict.fromkeys(self._devices.on_topic(topic)))
-            # of what comes while we are connected, all is our own, or was taken back by somebody
-            elif device_id.startswith(self._identity.prefix) and message.retained:
-                self._kept[device_id] = read_kept(message.payload)
+
+    def _take_our_own(self, device_id: str, message: Message) -> None:
+        """Take a discovery message of ours as the broker has kept it, or as it comes while we are connected.
+
+        Then it is what we have just sent; or somebody has taken the device back. Whoever deletes an entity
+        in Home Assistant has it do that. So it is not sent again at once, unless that was our own doing.
+        """
+        if message.retained:
+            self._kept[device_id] = read_kept(message.payload)
+            self._due[device_id] = None
+        elif not message.payload and self._taken_back[device_id]:
+            self._taken_back[device_id] -= 1
+        elif not message.payload:
+            self._kept.pop(device_id, None)
+            if self._now() < self._unsettled.get(device_id, float("-inf")):
                 self._due[device_id] = None
 
     def _answered(self, topic: str, puback: Puback) -> None:
