@@ -4,6 +4,7 @@ To be run by the Python of its environment. A line of the answer is a JSON list:
 one of a device, and of each entity by its key whether it takes that.
 """
 
+import asyncio
 import json
 import sys
 from typing import Any
@@ -17,6 +18,7 @@ from homeassistant.components.sensor.const import (
     SensorDeviceClass,
     SensorStateClass,
 )
+from homeassistant.core import HomeAssistant
 
 
 def takes(schema: Any, content: object) -> bool:
@@ -42,11 +44,18 @@ def verdict(content: dict[str, Any]) -> list[Any]:
     return [whole, found]
 
 
-classes = {
-    str(each): SensorStateClass.MEASUREMENT in DEVICE_CLASS_STATE_CLASSES.get(each, set())
-    for each in SensorDeviceClass
-}
-units = {str(each): sorted(map(str, found)) for each, found in DEVICE_CLASS_UNITS.items()}
-print(json.dumps({"classes": classes, "units": units}))
-for line in sys.stdin:
-    print(json.dumps(verdict(json.loads(line))))
+async def main() -> None:
+    """Answer. Templates are looked at in the loop of a running instance, which has nothing else to do."""
+    instance = HomeAssistant(".")
+    classes = {
+        str(each): SensorStateClass.MEASUREMENT in DEVICE_CLASS_STATE_CLASSES.get(each, set())
+        for each in SensorDeviceClass
+    }
+    units = {str(each): sorted(map(str, found)) for each, found in DEVICE_CLASS_UNITS.items()}
+    print(json.dumps({"classes": classes, "units": units}))
+    for line in sys.stdin:
+        print(json.dumps(verdict(json.loads(line))))
+    await instance.async_stop(force=True)
+
+
+asyncio.run(main())
