@@ -1,7 +1,7 @@
 """Says of each message on standard input, a line of JSON each, whether Home Assistant takes it.
 
-To be run by the Python of its environment. A line of the answer is a JSON list: whether it takes the message as
-one of a device, and of each entity by its key whether it takes that.
+To be run by the Python of its environment. A line of the answer is a JSON list: whether it takes the message
+as one of a device, and of each entity by its key whether it takes that.
 """
 
 import asyncio

@@ -77,6 +77,11 @@ def wait_for_state(found: HomeAssistant, entity_id: str, state: str | None) -> d
     return found.states().get(entity_id)
 
 
+def disabled(found: HomeAssistant) -> set[str]:
+    """Return the entities that have to be switched on to be seen."""
+    return {name for name, each in found.registry().items() if each["disabled_by"] == "integration"}
+
+
 def test_averages_appear_on_the_device_of_their_source_with_its_unit(
     home_assistant: HomeAssistant, make_subscriber: MakeSubscriber, source: Peer
 ) -> None:
@@ -94,18 +99,14 @@ def test_averages_appear_on_the_device_of_their_source_with_its_unit(
     assert 0 <= attributes["age"] < PATIENCE
     assert home_assistant.render(f"{{{{ device_attr('{KITCHEN}', 'name') }}}}") == "kitchen"
     assert wait_for_state(home_assistant, SHORT, "unknown")  # nothing has come for 5 s
-    registry = wait_for(
-        lambda: home_assistant.registry() if len(home_assistant.registry()) > 6 else None, "all"
-    )
-    disabled = {name for name, entity in registry.items() if entity["disabled_by"] == "integration"}
-    assert disabled == {
+    others = {
         f"sensor.kitchen_temperature_{statistic}_{window}"
         for statistic in ("standard_deviation", "rate")
         for window in ("5s", "1min")
     }
+    wait_for(lambda: disabled(home_assistant) == others, lambda: f"disabled: {disabled(home_assistant)}")
     subscriber.stop()
     assert wait_for_state(home_assistant, KITCHEN, "unavailable")
-    assert "temperature_delta" not in "".join(home_assistant.complaints)
     assert home_assistant.complaints == []
 
 
@@ -124,8 +125,6 @@ def test_they_are_right_after_a_restart_of_anything(
     subscriber.start_and_wait()
     wait_for_state(home_assistant, hour, "20.0")
     mosquitto.restart()
-    wait_for(lambda: source.is_connected, "the source is back")
-    subscriber.wait_healthy()
     read(source, 30.0)
     wait_for_state(home_assistant, hour, "25.0")
     shown = [name for name in home_assistant.states() if "average" in name]
@@ -137,7 +136,7 @@ def test_a_source_that_appears_later_takes_its_averages_along(
 ) -> None:
     make_subscriber("1h").start_and_wait()
     read(source, 20.0)
-    of_ours = "sensor.zigbee2mqtt_kitchen_average_1h"
+    of_ours = "sensor.zigbee2mqtt_kitchen_temperature_average_1h"
     before = wait_for_state(home_assistant, of_ours, "20.0")
     assert before is not None
     assert "unit_of_measurement" not in before["attributes"]
@@ -191,15 +190,10 @@ def test_a_thousand_devices_appear(
         found = home_assistant.states()
         return {name: each["state"] for name, each in found.items() if name.endswith("average_1h")}
 
-    expected = {
-        f"sensor.zigbee2mqtt_{number}_temperature_average_1h": float(number) for number in range(1000)
-    }
+    expected = {f"sensor.zigbee2mqtt_{each}_temperature_average_1h": f"{each}.0" for each in range(1000)}
+    expected["sensor.zigbee2mqtt_0_temperature_average_1h"] = "0"
     wait_for(
-        lambda: {name: number(state) for name, state in averages().items()} == expected,
+        lambda: averages() == expected,
         lambda: f"a thousand averages: {len(averages())}; {subscriber.stderr[-1000:]}",
         PATIENCE,
     )
-
-
-def number(state: str) -> float | None:
-    return None if state in ("unknown", "unavailable") else float(state)

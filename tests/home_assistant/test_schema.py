@@ -43,14 +43,14 @@ def messages(content: dict[str, Any]) -> Iterator[dict[str, Any]]:
     yield content
     yield changed(content, lambda copy: copy["components"].update({"gone": dict(GONE)}))
     for key in ("device", "origin", "components"):
-        yield changed(content, lambda copy, key=key: copy.pop(key))
-        yield changed(content, lambda copy, key=key: copy.update({key: "x"}))
+        yield {name: value for name, value in content.items() if name != key}
+        yield {**content, key: "x"}
     yield changed(content, lambda copy: copy.update(availability_topic=""))
     yield changed(content, lambda copy: copy.update(device={"name": "x"}))
     yield changed(content, lambda copy: copy.update(device={"identifiers": []}))
     yield changed(content, lambda copy: copy.update(device={"connections": [["mac", "02:00:00:00:00:01"]]}))
     yield changed(content, lambda copy: copy.update(origin={}))
-    for change in (
+    changes: list[dict[str, object]] = [
         *({key: None} for key in ("platform", "unique_id", "state_topic", "name", "value_template")),
         {"state_topic": ""},
         {"expire_after": -1},
@@ -68,7 +68,8 @@ def messages(content: dict[str, Any]) -> Iterator[dict[str, Any]]:
             for device_class in UNITS
             for unit in ("°C", "K", "%", "W", "m/s", "x")
         ),
-    ):
+    ]
+    for change in changes:
         first = next(iter(content["components"].values()))
         yield changed_entity(content, **{k: v for k, v in change.items() if v is not None or k in first})
 

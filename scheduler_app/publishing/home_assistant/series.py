@@ -52,10 +52,12 @@ def describe(settings: Settings, row: SeriesRow, plan: Plan) -> Described | None
     value = stream.value_of(row.name)
     conversion = stream.conversion_of(row.name)
     base = _base(row, stream, value)
+    # a message of which one number is taken
+    place = "" if value is None else str(value.path)
     return Described(
         name=row.name,
         base=base,
-        label=row.name.removeprefix(base).strip("/").replace("/", " "),
+        label=(row.name.removeprefix(base).strip("/") or place).replace("/", " "),
         topic=row.topic,
         paths=_paths(row, stream, value),
         is_converted=bool(conversion.map) or conversion.scale is not None or conversion.offset is not None,
