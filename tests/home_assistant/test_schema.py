@@ -50,8 +50,8 @@ def messages(content: dict[str, Any]) -> Iterator[dict[str, Any]]:
     yield changed(content, lambda copy: copy.update(device={"identifiers": []}))
     yield changed(content, lambda copy: copy.update(device={"connections": [["mac", "02:00:00:00:00:01"]]}))
     yield changed(content, lambda copy: copy.update(origin={}))
-    changes: list[dict[str, object]] = [
-        *({key: None} for key in ("platform", "unique_id", "state_topic", "name", "value_template")),
+    changes: list[dict[str, Any]] = [
+        *[{key: None} for key in ("platform", "unique_id", "state_topic", "name", "value_template")],
         {"state_topic": ""},
         {"expire_after": -1},
         {"expire_after": 0},
@@ -63,11 +63,11 @@ def messages(content: dict[str, Any]) -> Iterator[dict[str, Any]]:
         {"state_class": "measurement_angle", "unit_of_measurement": "°", "device_class": None},
         {"state_class": "measurement_angle", "unit_of_measurement": "rad", "device_class": None},
         {"device_class": "warmth"},
-        *(
+        *[
             {"device_class": device_class, "unit_of_measurement": unit}
             for device_class in UNITS
             for unit in ("°C", "K", "%", "W", "m/s", "x")
-        ),
+        ],
     ]
     for change in changes:
         first = next(iter(content["components"].values()))

@@ -38,6 +38,8 @@ class FakeConnection:
         self.topic_filters = subscribe
         self.take = on_message
         self.connected = False
+        self.trouble: str | None = None
+        self.too_large: str | None = None
         self.answer = ACCEPTED
         self.published: list[tuple[str, str]] = []
         self.begin: Callable[[], object] = lambda: None

@@ -334,3 +334,15 @@ def test_what_the_broker_keeps_of_ours_can_be_told(site: Site, make_site: MakeSi
     assert (len(told.devices), told.entities, len(told.others)) == (2, 6, 2)
     assert told.subscriber_is_there
     assert told.topics == ("homeassistant/device/+/config", "STATS/$state")
+
+
+@pytest.mark.parametrize("what", ["trouble", "too_large"])
+def test_what_is_the_matter_with_the_connection_is_told_once(
+    site: Site, log_lines: list[str], what: str
+) -> None:
+    del log_lines[:]
+    for text in ("broken", "broken", None, "broken"):
+        setattr(site.connection, what, text)
+        site.send()
+    line = "ERROR: what Home Assistant is told may not be all there is: broken"
+    assert log_lines == [line, line]

@@ -88,6 +88,8 @@ class HomeAssistantPublisher:
         self._look_at: float | None = None
         self._resend_at: float | None = None
         self._sent = 0
+        # What was told last of what is the matter with the connection.
+        self._told: str | None = None
         self._warnings = LogLimit()
 
     def start(self) -> None:
@@ -122,6 +124,7 @@ class HomeAssistantPublisher:
         """Send what is due, a bounded number of messages; to be called every SEND_INTERVAL."""
         if not self._connection.connected:
             return
+        self._tell_trouble()
         with self._lock:
             steps = self._steps()
             finished = not self._due and self._look_at is None
@@ -133,6 +136,14 @@ class HomeAssistantPublisher:
         if finished and self._sent:
             logger.info("discovery messages sent to Home Assistant: {:,}", self._sent)
             self._sent = 0
+
+    def _tell_trouble(self) -> None:
+        """Say once what keeps us from hearing of the sources, or from telling of a device."""
+        trouble = self._connection.trouble or self._connection.too_large
+        if trouble != self._told:
+            self._told = trouble
+            if trouble is not None:
+                logger.error("what Home Assistant is told may not be all there is: {}", trouble)
 
     def _steps(self) -> list[tuple[str, str]]:
         """Return the messages to be sent now, each with the id of its device."""
