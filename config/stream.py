@@ -77,6 +77,8 @@ class Stream:
     series: Template | None = None
     # Where the id of a reading stands.
     id: FieldPath | None = None
+    # A reading that comes with its own time and no id counts once for that time and its value.
+    implied_id: bool = False
     # How payloads are read, and what that needs to know.
     format: str = "json"
     type: tuple[str, ...] = ()

@@ -182,6 +182,7 @@ KEYS = _by_name(
     Key("series", read_template),
     Key("each", read_path),
     Key("id", read_path),
+    Key("implied_id", read_switch),
     *CONVERSION_KEYS.values(),
     Key("include", read_paths),
     Key("exclude", read_paths),

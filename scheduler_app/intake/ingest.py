@@ -17,6 +17,7 @@ from scheduler_app.intake.redelivery import MOST_UNPROVEN
 from scheduler_app.log import LogLimit, log_unexpected
 from scheduler_app.mqtt.dialer import RECEIVE_MAXIMUM
 from scheduler_app.mqtt.message import Message
+from scheduler_app.mqtt.numbering import Numbering
 from scheduler_app.mqtt.reconnecting import Backoff
 
 # As many messages share a commit at most. It bounds the memory and the time of a transaction.
@@ -31,10 +32,14 @@ _LONGEST_COMMIT = 5.0
 
 # A piece of work for the writing thread. It does a bounded part; returns whether there is more to do.
 Task = Callable[[], bool]
+# Given whether we are stopped, returns what the broker does with packet ids; None if it cannot say yet.
+FindOutNumbering = Callable[[Callable[[], bool]], Numbering | None]
 
 
 class Session(Protocol):
     """What the loop needs of an IngestSession; described there."""
+
+    one_is_held: bool
 
     @property
     def connected(self) -> bool: ...
@@ -66,6 +71,7 @@ class BatchWriter(Protocol):
     def new_messages(self) -> int: ...
     @property
     def unproven(self) -> int: ...
+    def set_numbering(self, numbering: Numbering) -> None: ...
     def begin_connection(self) -> None: ...
     def await_proof(self) -> None: ...
     def take_proof(self) -> None: ...
@@ -95,6 +101,7 @@ class Ingest:
         *,
         pace: CommitPace | None = None,
         present_until: float | None = None,
+        find_out_numbering: FindOutNumbering = lambda stopped: Numbering.IN_TURN,
         worth_a_proof: int = WORTH_A_PROOF,
         most_unproven: int = MOST_UNPROVEN,
         now: Callable[[], float] = time.time,
@@ -103,7 +110,8 @@ class Ingest:
         """Take in no more than `most_unproven` messages and a batch without proof of their acknowledgements.
 
         Proof is asked for when nothing comes, or when it would be of `worth_a_proof` messages.
-        `present_until` (UTC epoch seconds): when an earlier run received, None if none has. `now`
+        `present_until` (UTC epoch seconds): when an earlier run received, None if none has.
+        `find_out_numbering` is called when a broker can be reached, until it returns something. `now`
         returns UTC epoch seconds, `monotonic` seconds by a clock that never jumps.
         """
         self._now = now
@@ -113,6 +121,7 @@ class Ingest:
         # How many messages were new when the connection was last renewed, and the pauses after that.
         self._new_at_renewal = -1
         self._renewals = Backoff()
+        self._find_out_numbering: FindOutNumbering | None = find_out_numbering
         self._session = session
         self._writer = writer
         self._pace = pace or CommitPace()
@@ -179,6 +188,11 @@ class Ingest:
             self._run_task()
         if self._stopping.is_set() or not self._session.connect():
             return False
+        if self._find_out_numbering is not None and (
+            found := self._find_out_numbering(self._stopping.is_set)
+        ):
+            self._find_out_numbering = None
+            self._set_numbering(found)
         self._writer.begin_connection()
         return True
 
@@ -199,6 +213,12 @@ class Ingest:
                 messages += self._session.receive(room, 0)
         self._pace.begin(len(messages), self._monotonic())
         return messages
+
+    def _set_numbering(self, numbering: Numbering) -> None:
+        self._writer.set_numbering(numbering)
+        self._session.one_is_held = numbering.one_is_held
+        if numbering.value:
+            logger.info(numbering.value)
 
     def _take_in(self, messages: Sequence[Message]) -> None:
         self.held = Held(len(messages), messages[0].arrived)

@@ -46,13 +46,12 @@ it at a broker that gives out its packet ids in turn.
 
 from collections import deque
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from hashlib import blake2b
-from struct import Struct
-from typing import NamedTuple
 
 from models.catalog import LONGEST_NAME
+from scheduler_app.intake.deliveries import DIGEST_SIZE, ENTRY, Acknowledged, Arrival, Delivery, Known, Rows
 from scheduler_app.mqtt.message import Message
+from scheduler_app.mqtt.numbering import Numbering, latest_packet_id
 
 # So many new messages later, a message is forgotten at the latest: fewer than there are packet ids.
 REMEMBERED = 60_000
@@ -61,59 +60,8 @@ REMEMBERED = 60_000
 # as can be, since beyond them we are as slow as a broker that saves all that waits at each of them.
 MOST_UNPROVEN = 58_000
 
-_DIGEST_SIZE = 8
-_ENTRY = Struct(f">H{_DIGEST_SIZE}s")
 # Of so many topics the beginning of what is digested is remembered; not if too long for a series.
 _REMEMBERED_TOPICS = 10_000
-
-
-@dataclass(eq=False)
-class _Delivery:
-    """What is remembered of a delivery: by packet id, the digests."""
-
-    number: int
-    # As its number, but right for a delivery that an earlier version has numbered from 1.
-    position: int
-    packets: dict[int, bytes]
-    # Its row holds packet ids that it has lost since.
-    outdated: bool = False
-
-    def row(self) -> tuple[int, bytes]:
-        """Return what is written of it in the table: its number, its packet ids and digests."""
-        return self.number, b"".join(
-            [_ENTRY.pack(packet_id, digest) for packet_id, digest in self.packets.items()]
-        )
-
-
-class Rows(NamedTuple):
-    """What a transaction is to change in the table of deliveries."""
-
-    # The deliveries to be written, or written anew: their numbers, their packet ids and digests.
-    written: list[tuple[int, bytes]]
-    # The numbers of those to be deleted.
-    deleted: list[int]
-
-
-class Arrival(NamedTuple):
-    """What was found out about messages that share a transaction."""
-
-    # The places of those that came before.
-    repeated: set[int]
-    # How many of them are to be acknowledged, and how many of these are new.
-    acknowledged: int
-    new: int
-    # The digests of the new ones by packet id.
-    packets: dict[int, bytes]
-    # Packet ids of those that came before, and where they are remembered.
-    known: list[tuple[int, _Delivery]]
-
-
-class _Acknowledged(NamedTuple):
-    """A batch that has been acknowledged on this connection."""
-
-    messages: int
-    delivery: _Delivery | None
-    known: list[tuple[int, _Delivery]]
 
 
 class Redeliveries:
@@ -127,21 +75,30 @@ class Redeliveries:
         # The latest number in the table, 0 if it is empty.
         self._latest = 0
         # packet id -> the delivery that remembers it: always one whose `packets` hold it
-        self._owners: dict[int, _Delivery] = {}
+        self._owners: dict[int, Delivery] = {}
         # In order, to be looked at when they are old; some may hold nothing any more.
-        self._deliveries: deque[_Delivery] = deque()
+        self._deliveries: deque[Delivery] = deque()
         # The numbers of deliveries of which nothing is remembered, but whose rows are in the table.
         self._empty: list[int] = []
         # By number: those whose rows hold packet ids that they have lost.
-        self._outdated: dict[int, _Delivery] = {}
+        self._outdated: dict[int, Delivery] = {}
         # The number of a row that was emptied, and kept because it is the latest; 0 if there is none.
         self._kept = 0
         # What has been acknowledged on this connection since the latest proof, and how many messages.
-        self._acknowledged: deque[_Acknowledged] = deque()
+        self._acknowledged: deque[Acknowledged] = deque()
         self.unproven = 0
         # How many of these batches there were when the proof was asked for.
         self._asked = 0
         self._beginnings: dict[str, bytes] = {}
+        # Whether a message that the broker flags may be told by its packet id.
+        self._keeps_packet_ids = True
+        # Whether the latest message is acknowledged with the next batch only, and which that is.
+        self._one_is_held = False
+        self._held: Known | None = None
+        # Whether no message has come on this connection yet.
+        self._connection_begins = True
+        # The one that was held when the proof was asked for.
+        self._held_when_asked: Known | None = None
         for number, packets in stored:
             self._load(number, packets)
 
@@ -150,20 +107,27 @@ class Redeliveries:
         """How many new messages there have been; grows only."""
         return self._position
 
+    def set_numbering(self, numbering: Numbering) -> None:
+        """Take note of what the broker does with packet ids: before the first message of a connection."""
+        self._keeps_packet_ids = numbering is not Numbering.RENUMBERED
+        self._one_is_held = numbering.one_is_held
+
     def look_at(self, messages: Sequence[Message]) -> Arrival:
         """Find out which of `messages`, that are to share a transaction, have come before."""
-        owners, beginnings = self._owners, self._beginnings
+        if self._one_is_held and self._connection_begins:
+            self._begin_numbering(messages)
+        owners, beginnings, keeps_packet_ids = self._owners, self._beginnings, self._keeps_packet_ids
         repeated: set[int] = set()
         packets: dict[int, bytes] = {}
-        known: list[tuple[int, _Delivery]] = []
+        known: list[tuple[int, Delivery]] = []
         acknowledged = 0
         for place, (topic, payload, qos, _, duplicate, packet_id, _) in enumerate(messages):
             if qos != 1:
                 continue
             acknowledged += 1
             beginning = beginnings.get(topic) or self._beginning(topic)
-            digest = blake2b(beginning + payload, digest_size=_DIGEST_SIZE).digest()
-            if duplicate:
+            digest = blake2b(beginning + payload, digest_size=DIGEST_SIZE).digest()
+            if duplicate and keeps_packet_ids:
                 if packet_id in packets:
                     if packets[packet_id] == digest:
                         repeated.add(place)
@@ -173,7 +137,8 @@ class Redeliveries:
                     known.append((packet_id, owners[packet_id]))
                     continue
             packets[packet_id] = digest
-        return Arrival(repeated, acknowledged, acknowledged - len(repeated), packets, known)
+        latest = latest_packet_id(messages) if self._one_is_held else None
+        return Arrival(repeated, acknowledged, acknowledged - len(repeated), packets, known, latest)
 
     def rows(self, arrival: Arrival) -> Rows:
         """Return what to write of `arrival` in its transaction, and what to delete in it."""
@@ -182,7 +147,7 @@ class Redeliveries:
         position = self._position + arrival.new
         self._forget_old(position)
         deleted = self._deletable()
-        return Rows([*self._rewritten(), _Delivery(position, position, arrival.packets).row()], deleted)
+        return Rows([*self._rewritten(), Delivery(position, position, arrival.packets).row()], deleted)
 
     def record(self, arrival: Arrival, rows: Rows) -> None:
         """Remember `arrival`, which has been stored, and whose `rows` have."""
@@ -193,7 +158,7 @@ class Redeliveries:
             self._empty.clear()
             self._kept = 0
             self._note_rewritten(rows)
-            delivery = _Delivery(self._position, self._position, arrival.packets)
+            delivery = Delivery(self._position, self._position, arrival.packets)
             self._remember(delivery)
         else:
             self.forget(rows)
@@ -211,10 +176,13 @@ class Redeliveries:
         """Take note that from now on messages come, and are acknowledged, on another connection."""
         self._acknowledged.clear()
         self.unproven = self._asked = 0
+        self._held = self._held_when_asked = None
+        self._connection_begins = True
 
     def ask(self) -> None:
         """Take note that proof is asked for that what was acknowledged so far has arrived."""
         self._asked = len(self._acknowledged)
+        self._held_when_asked = self._held
 
     def prove(self) -> None:
         """Forget what had been acknowledged when proof was asked for, since it has come."""
@@ -222,9 +190,9 @@ class Redeliveries:
             messages, delivery, known = self._acknowledged.popleft()
             self.unproven -= messages
             if delivery is not None:
-                self._forget_all(delivery)
+                self._forget_acknowledged(delivery)
             for packet_id, owner in known:
-                if self._owners.get(packet_id) is owner:
+                if self._owners.get(packet_id) is owner and (packet_id, owner) != self._held_when_asked:
                     self._forget(packet_id)
         self._asked = 0
 
@@ -267,27 +235,34 @@ class Redeliveries:
         self._latest = self._kept = 0
 
     def _load(self, number: int, packets: bytes) -> None:
-        entries = dict(_ENTRY.iter_unpack(packets[: len(packets) // _ENTRY.size * _ENTRY.size]))
+        entries = dict(ENTRY.iter_unpack(packets[: len(packets) // ENTRY.size * ENTRY.size]))
         self._position = max(number, self._position + len(entries))
         self._latest = number
         if entries:
-            self._remember(_Delivery(number, self._position, entries))
+            self._remember(Delivery(number, self._position, entries))
         else:
             self._empty = self._deletable()
             self._kept = number
         self._forget_old(self._position)
 
-    def _remember(self, delivery: _Delivery) -> None:
+    def _remember(self, delivery: Delivery) -> None:
         packets = delivery.packets
         for packet_id in self._owners.keys() & packets.keys():
             self._forget(packet_id)
         self._owners.update(dict.fromkeys(packets, delivery))
         self._deliveries.append(delivery)
 
-    def _acknowledge(self, arrival: Arrival, delivery: _Delivery | None) -> None:
-        if arrival.acknowledged:
-            self._acknowledged.append(_Acknowledged(arrival.acknowledged, delivery, arrival.known))
-            self.unproven += arrival.acknowledged
+    def _acknowledge(self, arrival: Arrival, delivery: Delivery | None) -> None:
+        if not arrival.acknowledged:
+            return
+        known = arrival.known
+        if self._one_is_held and arrival.latest is not None:
+            if self._held is not None:
+                known = [*known, self._held]  # it is acknowledged with these
+            owner = self._owners.get(arrival.latest)
+            self._held = None if owner is None else (arrival.latest, owner)
+        self._acknowledged.append(Acknowledged(arrival.acknowledged, delivery, known))
+        self.unproven += arrival.acknowledged
 
     def _rewritten(self) -> list[tuple[int, bytes]]:
         """Return the rows that are to be written anew.
@@ -315,7 +290,29 @@ class Redeliveries:
             self._deliveries.popleft()
             self._forget_all(delivery)
 
-    def _forget_all(self, delivery: _Delivery) -> None:
+    def _begin_numbering(self, messages: Sequence[Message]) -> None:
+        """Forget what came before if a broker that always waits for one message begins with 1 again.
+
+        Then it was restarted, and has given new packet ids to all that waits.
+        """
+        first = next((message for message in messages if message.qos == 1), None)
+        if first is None:
+            return
+        self._connection_begins = False
+        if first.packet_id == 1:
+            for delivery in self._deliveries:
+                self._forget_all(delivery)
+
+    def _forget_acknowledged(self, delivery: Delivery) -> None:
+        """Forget a delivery, but for the message that was held when the proof was asked for."""
+        held, owner = self._held_when_asked or (None, None)
+        if owner is not delivery:
+            self._forget_all(delivery)
+            return
+        for packet_id in [one for one in delivery.packets if one != held]:
+            self._forget(packet_id)
+
+    def _forget_all(self, delivery: Delivery) -> None:
         if delivery.packets:
             for packet_id in delivery.packets:
                 del self._owners[packet_id]

@@ -21,6 +21,7 @@ from scheduler_app.intake.sample import Sample
 from scheduler_app.intake.strangers import Strangers
 from scheduler_app.log import LogLimit, log_unexpected
 from scheduler_app.mqtt.message import Message
+from scheduler_app.mqtt.numbering import Numbering
 
 # How much is kept of a rejected payload, in bytes, and of what there is to say of it, in characters.
 _KEPT_PAYLOAD = 4096
@@ -144,6 +145,10 @@ class Writer:
         """Of how many messages it is not proven that their acknowledgements on this connection arrived."""
         return self._redeliveries.unproven
 
+    def set_numbering(self, numbering: Numbering) -> None:
+        """Take note of what the broker does with packet ids: before the first message of a connection."""
+        self._redeliveries.set_numbering(numbering)
+
     def begin_connection(self) -> None:
         """Take note that from now on messages come, and are acknowledged, on another connection."""
         self._redeliveries.begin_connection()
@@ -202,12 +207,17 @@ class Writer:
         latest = message.arrived + self._max_clock_skew
         if decode_message is None:
             field, time, value, reading_id = decode(message.payload, message.arrived, latest)
+            if stream.implied_id and reading_id is None:
+                reading_id = implied_id(message, time, value)
             series = self._series(message, stream, field, time, batch)
             if series is not None:
                 batch.readings.append(Reading(series, time, value, reading_id))
             return
         readings, rejections = decode_message(message.payload, message.topic, message.arrived, latest)
-        for field, time, value, reading_id in readings:
+        for field, time, value, own_id in readings:
+            reading_id = own_id
+            if stream.implied_id and own_id is None:
+                reading_id = implied_id(message, time, value)
             series = self._series(message, stream, field, time, batch)
             if series is not None:
                 batch.readings.append(Reading(series, time, value, reading_id))
@@ -302,3 +312,8 @@ class Writer:
                     reading_id,
                     row.name,
                 )
+
+
+def implied_id(message: Message, time: float, value: float) -> str | None:
+    """Return what names a reading within its series that brings its own `time`; None if it brings none."""
+    return None if time is message.arrived else f"{value!r} at {time!r}"

@@ -16,6 +16,7 @@ from scheduler_app.mqtt.dialer import CONNECT_TIMEOUT, RECEIVE_MAXIMUM, Dialer
 from scheduler_app.mqtt.farewell import Farewell
 from scheduler_app.mqtt.fast_path import FastPath
 from scheduler_app.mqtt.granted import Granted
+from scheduler_app.mqtt.holding import LatestHeld
 from scheduler_app.mqtt.message import Message
 from scheduler_app.mqtt.paho_client import PahoClient
 from scheduler_app.mqtt.shortcomings import Lacking
@@ -93,6 +94,9 @@ class IngestSession:
         # Whether the last connection was left for a new one, and whether this one is the new one.
         self._left = self._renewed = False
         self._waker = Waker()
+        # Whether the latest message is acknowledged with the next ones only.
+        self.one_is_held = False
+        self._latest = LatestHeld()
 
     @property
     def connected(self) -> bool:
@@ -128,6 +132,7 @@ class IngestSession:
         self._renewed, self._left = self._left, False
         self._subscribed = self._subscribed and self._renewed
         self._proof_id, self._proof_here, self._farewell = None, False, None
+        self._latest.begin_connection()
         self._subscribing.forget()
         # what was read and not handed out is sent again; to acknowledge it here would be stale
         self._inbox = [message for message in self._inbox if message.qos == 0]
@@ -162,7 +167,8 @@ class IngestSession:
         """Send a PUBACK for each message, in the order received (MQTT-4.6.0-2)."""
         self._write()  # first what paho has queued before
         if self._fast_path is not None and self.connected:
-            self._fast_path.acknowledge([message.packet_id for message in batch if message.qos == 1])
+            packet_ids = [message.packet_id for message in batch if message.qos == 1]
+            self._fast_path.acknowledge(self._latest.take(packet_ids) if self.one_is_held else packet_ids)
         if self._monotonic() - self._maintained >= MAINTENANCE:
             self.maintain()
 

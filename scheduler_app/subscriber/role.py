@@ -25,11 +25,13 @@ from scheduler_app.intake.redelivery import Redeliveries
 from scheduler_app.intake.writer import Writer
 from scheduler_app.log import LogLimit, attempt, log_unexpected
 from scheduler_app.mqtt.ingest_session import IngestSession
+from scheduler_app.mqtt.numbering import find_out_numbering
 from scheduler_app.publishing.home_assistant.publisher import SEND_INTERVAL, HomeAssistantPublisher
 from scheduler_app.publishing.home_assistant.series import anything_wanted
 from scheduler_app.publishing.presence import Presence
 from scheduler_app.publishing.publisher import Publishers
 from scheduler_app.publishing.stats_publisher import StatsPublisher
+from scheduler_app.publishing.topics import check_topic
 from scheduler_app.runtime.lifecycle import StopSignal, background, role, serve
 from scheduler_app.runtime.locked_database import when_unlocked
 from scheduler_app.runtime.scheduler import Every, Scheduler
@@ -61,8 +63,15 @@ def run_subscriber(options: argparse.Namespace, settings: Settings) -> None:
         session = IngestSession(settings, subscriptions.wanted, unsubscribe=subscriptions.unwanted)
         subscribed = (*subscriptions.wanted, *subscriptions.unwanted)
         writer = Writer(settings, store, redeliveries, catalog, hand_over.feed, subscribed=subscribed)
-        pace = CommitPace(settings.commit_interval)
-        ingest = Ingest(session, writer, pace=pace, present_until=present_until)
+        ingest = Ingest(
+            session,
+            writer,
+            pace=CommitPace(settings.commit_interval),
+            present_until=present_until,
+            find_out_numbering=partial(
+                find_out_numbering, settings, check_topic(settings, f"{settings.client_id}-numbering")
+            ),
+        )
         session.when_subscribed = partial(ingest.submit, subscriptions.settle)
         errors = LogLimit()
         statistics = rolling_statistics(

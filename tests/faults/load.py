@@ -39,8 +39,20 @@ class Load:
     `acknowledged`. After a lost connection, what was not acknowledged is sent again.
     """
 
-    def __init__(self, access: Access, count: int, rate: float, kind: Kind = Kind.IDS) -> None:
+    def __init__(
+        self,
+        access: Access,
+        count: int,
+        rate: float,
+        kind: Kind = Kind.IDS,
+        *,
+        topic: str = TOPIC,
+        first: int = 0,
+    ) -> None:
+        """`first`: the number of the first reading."""
         self.kind = kind
+        self._topic = topic
+        self._first = first
         self._access = access
         self._count = count
         self._rate = rate
@@ -53,6 +65,8 @@ class Load:
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._publish, name="load")
         self._client = Client(CallbackAPIVersion.VERSION2)
+        if access.login:
+            self._client.username_pw_set(*access.login)
         self._client.max_inflight_messages_set(_WINDOW)
         self._client.reconnect_delay_set(1, 1)
         self._client.on_publish = lambda client, userdata, packet_id, *_: self._on_puback(packet_id)
@@ -102,9 +116,9 @@ class Load:
             while len(self._waiting) >= _MOST_WAITING:  # or packet ids would come round again
                 if self._ending.wait(0.1):
                     return
-            value, payload = reading(self.kind, number)
+            value, payload = reading(self.kind, self._first + number)
             self._sent.append(value)
-            packet_id = self._client.publish(TOPIC, payload, qos=1).mid
+            packet_id = self._client.publish(self._topic, payload, qos=1).mid
             with self._lock:
                 if packet_id in self._early:
                     self._early.remove(packet_id)

@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from tests.faults.faults import SEED
-from tests.support.brokers import Access
+from tests.support.brokers import Access, Login
 from tests.support.ports import HOST
 from tests.support.waiting import TIMEOUT
 
@@ -21,8 +21,10 @@ _NO_LINGER = struct.pack("ii", 1, 0)
 class Proxy:
     """Passes on connections to `port` of 127.0.0.1 while entered, in a thread of its own."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, login: Login | None = None) -> None:
+        """`login`: by which clients are let in at the broker behind."""
         self._port = port
+        self._login = login
         self._random = Random(SEED)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="proxy")
@@ -30,6 +32,9 @@ class Proxy:
         # By direction, who waits for the next bytes that way to be torn.
         self._tearing: dict[str, asyncio.Future[None]] = {}
         self._writers: set[asyncio.StreamWriter] = set()
+        # How many connections there have been, and by direction, how many of these are swallowed.
+        self._connections = 0
+        self._swallowing: dict[str, int] = {}
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -49,7 +54,14 @@ class Proxy:
 
     @property
     def access(self) -> Access:
-        return Access(self._server.sockets[0].getsockname()[1])
+        return Access(self._server.sockets[0].getsockname()[1], login=self._login)
+
+    def swallow(self, direction: str) -> None:
+        """Throw away all bytes to the `client` or the `broker` from now on, on the connections there are."""
+        self._swallowing[direction] = self._connections
+
+    def passes(self, connection: int, direction: str, chunk: bytes) -> None:
+        """Take note of what passes; what is torn or swallowed, or came after that, does not arrive."""
 
     def tear(self, direction: str) -> None:
         """Pass on a part of the next bytes to the `client` or the `broker`, then reset both connections."""
@@ -91,15 +103,18 @@ class Proxy:
             self._reset(writer)
             return
         self._writers |= {writer, broker_writer}
+        self._connections += 1
+        number = self._connections
         await asyncio.gather(
-            self._pass_on("broker", reader, broker_writer, writer),
-            self._pass_on("client", broker_reader, writer, broker_writer),
+            self._pass_on("broker", number, reader, broker_writer, writer),
+            self._pass_on("client", number, broker_reader, writer, broker_writer),
         )
         self._writers -= {writer, broker_writer}
 
     async def _pass_on(
         self,
         direction: str,
+        number: int,
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
         back: asyncio.StreamWriter,
@@ -107,6 +122,9 @@ class Proxy:
         try:
             while chunk := await reader.read(65536):
                 await self._flowing.wait()
+                if number <= self._swallowing.get(direction, 0):
+                    continue
+                self.passes(number, direction, chunk)
                 torn = self._tearing.pop(direction, None) if len(chunk) > 1 else None
                 if torn:
                     writer.write(chunk[: self._random.randrange(1, len(chunk))])

@@ -125,7 +125,8 @@ def test_they_are_right_after_a_restart_of_anything(
     subscriber.start_and_wait()
     wait_for_state(home_assistant, hour, "20.0")
     mosquitto.restart()
-    read(source, 30.0)
+    with Peer(mosquitto.access) as again:
+        read(again, 30.0)
     wait_for_state(home_assistant, hour, "25.0")
     shown = [name for name in home_assistant.states() if "average" in name]
     assert shown == [KITCHEN, hour]

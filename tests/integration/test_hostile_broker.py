@@ -21,6 +21,7 @@ from scheduler_app.mqtt import dialer, paho_client, reconnecting, subscribing
 from scheduler_app.mqtt.connection import Connection
 from scheduler_app.mqtt.ingest_session import IngestSession
 from scheduler_app.mqtt.message import Message
+from scheduler_app.mqtt.numbering import Numbering
 from scheduler_app.mqtt.packets import KEPT_PAYLOAD
 from tests.support.certificates import Certificates, serve_tls
 from tests.support.ports import HOST
@@ -443,6 +444,7 @@ class Memory:
     def commit(self, batch: Batch) -> None:
         self.stored += [bytes(message.payload[:KEPT_PAYLOAD]) for message in self._messages]
 
+    def set_numbering(self, numbering: Numbering) -> None: ...
     def begin_connection(self) -> None: ...
 
     def await_proof(self) -> None: ...

@@ -6,7 +6,7 @@ import shutil
 import signal
 import subprocess
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.util import find_spec
@@ -65,6 +65,10 @@ class Broker(ABC):
 
     # Whether sessions and what they hold outlive the process.
     persistent: bool
+    # Seconds after which what is not acknowledged comes again on the same connection; 0: it does not.
+    resends_after = 0.0
+    # Settings that a role needs there, beside its address.
+    settings: Mapping[str, str] = {}
 
     def __init__(self, access: Access) -> None:
         self.access = access

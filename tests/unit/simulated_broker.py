@@ -1,11 +1,16 @@
-"""A broker as bad as Mosquitto 2.0.11 after an outage, in one thread and with few packet ids."""
+"""A broker as bad as Mosquitto 2.0.11 after an outage, in one thread and with few packet ids.
+
+It numbers what it sends as Mosquitto does, or as another broker: see Numbering.
+"""
 
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
 
+from scheduler_app.mqtt.holding import LatestHeld
 from scheduler_app.mqtt.message import Message
+from scheduler_app.mqtt.numbering import Numbering
 from tests.unit.messages import message
 
 
@@ -17,8 +22,9 @@ class Killed(Exception):
 class Waiting:
     """A message that is not acknowledged."""
 
-    packet_id: int
     payload: bytes
+    # 0: it has none yet.
+    packet_id: int = 0
     # Whether it has been handed to the connection, so that the next time it has the DUP flag.
     sent: bool = False
 
@@ -30,10 +36,11 @@ class SimulatedBroker:
     more messages, however many are in flight, and its answers come behind all it has sent.
     """
 
-    def __init__(self, packet_ids: int, window: int) -> None:
+    def __init__(self, packet_ids: int, window: int, numbering: Numbering = Numbering.IN_TURN) -> None:
+        self.numbering = numbering
         self._packet_ids = packet_ids
         self._window = window
-        self._published = 0
+        self._latest_id = 0
         # In order: what waits, of which those at the beginning are in flight.
         self._waiting: deque[Waiting] = deque()
         self._in_flight = 0
@@ -49,21 +56,32 @@ class SimulatedBroker:
     def in_flight(self) -> int:
         return self._in_flight
 
+    def waits_only_for(self, packet_id: int | None) -> bool:
+        """Whether the message with this packet id is all that is not acknowledged."""
+        return [one.packet_id for one in self._waiting] == [packet_id]
+
     def publish(self, payload: bytes) -> None:
-        packet_id = self._published % self._packet_ids + 1
-        self._published += 1
-        self._waiting.append(Waiting(packet_id, payload))
+        self._waiting.append(Waiting(payload))
 
     def connect(self) -> None:
         """Begin a connection: all that is in flight first, with DUP if it was sent."""
         self._to_client.clear()
         self._from_client.clear()
         flying, self._in_flight = self._in_flight, 0
+        if self.numbering in (Numbering.RENUMBERED, Numbering.UNFLAGGED):
+            self._latest_id = 0
+            for one in self._waiting:
+                one.packet_id = 0
         self._send(max(flying, self._window))
 
     def send_waiting(self) -> None:
         """Send what has been published, as far as the window allows."""
         self._send(max(0, self._window - self._in_flight))
+
+    def send_again(self) -> None:
+        """Send all that is in flight once more on the same connection, as NATS does after a while."""
+        self._in_flight, flying = 0, self._in_flight
+        self._send(flying)
 
     def receive(self, packets: Sequence[int | None]) -> None:
         self._from_client += packets
@@ -75,10 +93,15 @@ class SimulatedBroker:
             if packet_id is None:
                 self._to_client.append(None)
                 continue
-            first = self._waiting.popleft()
-            assert first.packet_id == packet_id, "acknowledged out of order"
+            if not self._acknowledge(packet_id):
+                continue
             self._in_flight -= 1
-            self._send(self._window)
+            if self.numbering is Numbering.REUSED and not self._in_flight:
+                self._latest_id = 0
+            more = self._window
+            if self.numbering is not Numbering.IN_TURN:  # no other is known to send more than fits
+                more = max(0, more - self._in_flight)
+            self._send(more)
 
     def work_off_all(self) -> None:
         self.work_off(len(self._from_client))
@@ -95,10 +118,28 @@ class SimulatedBroker:
                 messages.append(packet)
         return messages, answered
 
+    def _acknowledge(self, packet_id: int) -> bool:
+        """Take a PUBACK; return whether it was that of a message in flight."""
+        if self.numbering is Numbering.REUSED:  # one that was sent twice is acknowledged twice
+            for place in range(self._in_flight):
+                if self._waiting[place].packet_id == packet_id:
+                    del self._waiting[place]
+                    return True
+            return False
+        first = self._waiting.popleft()
+        assert first.packet_id == packet_id, "acknowledged out of order"
+        return True
+
+    def _next_id(self) -> int:
+        self._latest_id = self._latest_id % self._packet_ids + 1
+        return self._latest_id
+
     def _send(self, count: int) -> None:
         for place in range(self._in_flight, min(self._in_flight + count, len(self._waiting))):
             one = self._waiting[place]
-            self._to_client.append(message(one.payload, packet_id=one.packet_id, duplicate=one.sent))
+            one.packet_id = one.packet_id or self._next_id()
+            flagged = one.sent and self.numbering is not Numbering.UNFLAGGED
+            self._to_client.append(message(one.payload, packet_id=one.packet_id, duplicate=flagged))
             one.sent = True
             self._in_flight += 1
 
@@ -113,13 +154,15 @@ class SimulatedSession:
         self._broker = broker
         self._random = random
         self._most_at_once = most_at_once
-        self.connected = False
+        self.connected = self.one_is_held = False
         self.faults = True
         self.renewals = 0
         self._asked = self._answered = False
+        self.latest = LatestHeld()
 
     def connect(self) -> bool:
         self.connected = True
+        self.latest.begin_connection()
         self._asked = self._answered = False
         self._broker.connect()
         return True
@@ -127,6 +170,8 @@ class SimulatedSession:
     def receive(self, limit: int, timeout: float) -> list[Message]:
         self._broker.work_off(self._random.choice([0, 0, 1, 1, 3, 10]))
         self._broker.send_waiting()
+        if self._broker.numbering is Numbering.REUSED and self._random.random() < 0.02:
+            self._broker.send_again()
         if not self.faults:
             self._broker.work_off_all()
         messages, answered = self._broker.deliver(self._random.randint(1, self._most_at_once))
@@ -137,7 +182,8 @@ class SimulatedSession:
     def acknowledge(self, batch: Sequence[Message]) -> None:
         self._may_fail()
         if self.connected:
-            self._broker.receive([one.packet_id for one in batch])
+            packet_ids = [one.packet_id for one in batch]
+            self._broker.receive(self.latest.take(packet_ids) if self.one_is_held else packet_ids)
             self._may_fail()
 
     def request_proof(self) -> bool:

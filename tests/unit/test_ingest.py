@@ -8,6 +8,7 @@ from models.storage.errors import DamagedStore, DatabaseGone, NotStored, StoreUn
 from scheduler_app.intake.ingest import MAX_BATCH, Held, Ingest
 from scheduler_app.intake.pace import IN_A_ROW, SPACING, CommitPace
 from scheduler_app.mqtt.message import Message
+from scheduler_app.mqtt.numbering import Numbering
 from tests.unit.messages import message
 
 A, B, C = (message(name.encode(), packet_id=number) for number, name in enumerate("abc", 1))
@@ -33,6 +34,7 @@ class FakeSession:
         self.woken = 0
         self.calls = 0
         self.connected = self.subscribed = True
+        self.one_is_held = False
         self.may_connect_at_once = False
         self.session_losses = 0
         self.proofs = 0
@@ -122,6 +124,10 @@ class FakeWriter:
 
     def commit(self, batch: Batch) -> None:
         self._write(f"store {self.sorted}", f"fail {self.sorted}")
+
+    def set_numbering(self, numbering: Numbering) -> None:
+        if numbering is not Numbering.IN_TURN:
+            self.events.append(numbering.name)
 
     def begin_connection(self) -> None:
         self.unproven = 0
@@ -940,3 +946,28 @@ def test_after_progress_a_renewal_has_no_pause_again() -> None:
     writer.commit = take_for_duplicates  # type: ignore[method-assign]
     ingest.run()
     assert len(session.sleeps) == 1
+
+
+@pytest.mark.parametrize("numbering", Numbering)
+def test_what_the_broker_does_with_packet_ids_is_found_out_before_anything_is_received(
+    numbering: Numbering, log_lines: list[str]
+) -> None:
+    session = unconnected_session(tries=1)
+    answers = iter([None, numbering])
+    ingest = Ingest(
+        session, FakeWriter(session), find_out_numbering=lambda stopped: next(answers), now=time.time
+    )
+    session.when_empty = lambda: setattr(session, "connected", False)
+    session.when_connecting = lambda: _connect(session, ingest)
+    ingest.run()
+    assert session.one_is_held == numbering.one_is_held
+    told = [line for line in log_lines if "this broker" in line]
+    assert told == ([f"INFO: {numbering.value}"] if numbering.value else [])
+
+
+def _connect(session: FakeSession, ingest: Ingest) -> bool:
+    """Connect; at the third time it is enough."""
+    session.connected = session.subscribed = True
+    if session.events.count("connect") == 3:
+        ingest.stop()
+    return True

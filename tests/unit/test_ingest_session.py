@@ -321,3 +321,17 @@ def test_a_connection_that_is_lost_while_it_is_left_is_over() -> None:
             broker.session.receive(1000, 10)
         assert broker.session.leave()
         assert not broker.session.subscribed
+
+
+def test_where_one_must_wait_the_latest_message_is_acknowledged_with_the_next() -> None:
+    """Not when we leave either: it comes again, and is recognised."""
+    with scripted_broker() as broker:
+        broker.session.one_is_held = True
+        broker.send(PUBLISH % 1 + PUBLISH % 2)
+        broker.session.acknowledge(broker.take_until(lambda taken: len(taken) == 2))
+        assert broker.read(4) == PUBACK % 1
+        broker.send(PUBLISH % 3)
+        broker.session.acknowledge(broker.take_until(lambda taken: len(taken) == 1))
+        assert broker.read(4) == PUBACK % 2
+        broker.session.disconnect()
+        assert broker.received(100) == DISCONNECT

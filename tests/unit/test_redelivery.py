@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from scheduler_app.intake.ingest import MAX_BATCH, WORTH_A_PROOF
 from scheduler_app.intake.redelivery import MOST_UNPROVEN, REMEMBERED, Redeliveries
 from scheduler_app.mqtt.message import Message
+from scheduler_app.mqtt.numbering import Numbering
 from tests.unit.messages import message
 
 PACKET_IDS = 65_535
@@ -451,3 +452,86 @@ def test_so_it_does_where_nothing_new_has_come_since() -> None:
     assert not ledger.redeliveries.anything_to_delete
     assert not ledger.known_after_a_restart(first)
     assert ledger.known_after_a_restart(other)
+
+
+def held_ledger() -> Ledger:
+    """Return one at a broker where the latest message is acknowledged with the next."""
+    ledger = Ledger()
+    ledger.redeliveries.set_numbering(Numbering.REUSED)
+    return ledger
+
+
+def test_a_proof_says_nothing_of_the_message_that_is_held() -> None:
+    ledger = held_ledger()
+    first, latest = numbered(2, 3)
+    ledger.deliver(first, latest)
+    ledger.prove()
+    assert not ledger.knows(first)
+    assert ledger.knows(latest)
+    ledger.tidy()
+    assert ledger.known_after_a_restart(latest)
+    assert not ledger.known_after_a_restart(first)
+    assert ledger.redeliveries.unproven == 0
+
+
+def test_what_was_held_is_proven_when_the_next_batch_is() -> None:
+    ledger = held_ledger()
+    first, second = numbered(2, 3)
+    ledger.deliver(first)
+    ledger.prove()
+    ledger.deliver(second)
+    ledger.prove()
+    assert not ledger.knows(first)
+    assert ledger.knows(second)
+
+
+def test_a_proof_that_was_asked_for_before_it_was_acknowledged_does_not_cover_it() -> None:
+    ledger = held_ledger()
+    first, second = numbered(2, 3)
+    ledger.deliver(first)
+    ledger.redeliveries.ask()
+    ledger.deliver(second)
+    ledger.redeliveries.prove()
+    assert ledger.knows(first)
+    assert ledger.knows(second)
+
+
+def test_one_that_is_held_and_comes_again_and_again_is_recognised_each_time() -> None:
+    ledger = held_ledger()
+    [one] = numbered(2, 2)
+    ledger.deliver(one)
+    for _ in range(3):
+        assert ledger.deliver(again(one)) == {0}
+        ledger.prove()
+        ledger.tidy()
+
+
+@pytest.mark.parametrize(("first_id", "known"), [(1, False), (2, True)])
+def test_a_broker_that_begins_with_1_again_has_been_restarted(first_id: int, *, known: bool) -> None:
+    """All that waits there has other packet ids then."""
+    ledger = held_ledger()
+    old = numbered(4, 6)
+    ledger.deliver(*old)
+    ledger.redeliveries.begin_connection()
+    ledger.deliver(message(b"2", packet_id=first_id))
+    assert [ledger.knows(one) for one in old] == [known] * 3
+    ledger.deliver(message(b"2", packet_id=7))
+    ledger.tidy()
+    assert [ledger.known_after_a_restart(one) for one in old] == [known] * 3
+
+
+def test_where_packet_ids_change_no_flag_is_believed() -> None:
+    ledger = Ledger()
+    ledger.redeliveries.set_numbering(Numbering.RENUMBERED)
+    [one] = numbered(2, 2)
+    ledger.deliver(one)
+    assert ledger.deliver(again(one)) == set()
+
+
+def test_where_packet_ids_are_given_out_in_turn_nothing_is_held() -> None:
+    ledger = Ledger()
+    ledger.redeliveries.set_numbering(Numbering.IN_TURN)
+    batch = numbered(1, 3)
+    ledger.deliver(*batch)
+    ledger.prove()
+    assert not any(ledger.knows(one) for one in batch)

@@ -1,0 +1,1 @@
+"""Brokers that nobody here wrote: what holds at each of them."""
