@@ -95,10 +95,10 @@ def _topic_filters(value: object) -> str:
 
 
 def _filters(value: object) -> object:
-    """Read topic filters, separated by commas, or none at all."""
+    """Read topic filters, separated by commas, or nothing."""
     if not isinstance(value, str):
         return value
-    return tuple(each_of(map(str.strip, value.split(",")), check_topic_filter)) if value.strip() else ()
+    return tuple(each_of(map(str.strip, value.split(",")), check_topic_filter)) if value.strip() else None
 
 
 def _whole_number(value: object) -> int:
@@ -255,8 +255,9 @@ class Settings(BaseSettings):
         "this machine; * for all, as with WEB_TOKEN",
         json_schema_extra={"default": "none"},
     )
-    ha_discovery: Annotated[tuple[str, ...], BeforeValidator(_filters), NoDecode] = Field(
-        default=(),
+    ha_discovery: Annotated[tuple[str, ...] | None, BeforeValidator(_filters), NoDecode] = Field(
+        default=None,
+        validate_default=False,
         description="topic filters, separated by commas: the averages of readings on these topics appear in "
         "Home Assistant",
         json_schema_extra={"default": "none"},

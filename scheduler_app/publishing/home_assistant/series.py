@@ -72,7 +72,7 @@ def _wanted(settings: Settings, stream: Stream | None, topic: str) -> bool:
         return False
     if stream is not None and stream.ha_discovery is not None:
         return stream.ha_discovery
-    return any(matches(topic_filter, topic) for topic_filter in settings.ha_discovery)
+    return any(matches(topic_filter, topic) for topic_filter in settings.ha_discovery or ())
 
 
 def _base(row: SeriesRow, stream: Stream, value: Value | None) -> str:
