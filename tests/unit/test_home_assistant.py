@@ -133,6 +133,13 @@ def test_the_last_series_of_a_device_takes_it_along(site: Site) -> None:
     assert shape(site.send_all()) == ["2 and 0 gone"]
 
 
+def test_a_source_is_inherited_later_although_one_of_its_series_has_gone(site: Site) -> None:
+    site.gone("zigbee2mqtt/kitchen/humidity")
+    site.send_all()
+    site.tell(Z2M)
+    assert shape(site.send_all()) == ["clears", "2 and 0 gone"]
+
+
 def test_a_series_that_was_never_told_of_goes_without_a_message(make_site: MakeSite) -> None:
     site = make_site(ha_discovery="b")
     site.series("a")

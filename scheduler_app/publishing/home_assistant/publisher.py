@@ -3,7 +3,6 @@
 import random
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable
 from functools import partial
 
@@ -79,9 +78,8 @@ class HomeAssistantPublisher:
         self._kept: dict[str, Kept] = {}
         # The ids of the devices that are to be looked at, in that order.
         self._due: dict[str, None] = {}
-        # Until when devices are unsettled; and how many messages of ours that take one back are on their way.
+        # Until when devices are unsettled.
         self._unsettled: dict[str, float] = {}
-        self._taken_back: Counter[str] = Counter()
         # Whether there was a tick, which tells all series there are.
         self._knows_series = False
         # When everything is to be looked at, and to be sent again. None: not at all.
@@ -159,8 +157,6 @@ class HomeAssistantPublisher:
             if step is None:
                 continue
             steps.append((device_id, step.payload))
-            if not step.payload:
-                self._taken_back[device_id] += 1
             if step.more:
                 self._unsettled[device_id] = now + _UNSETTLED
             self._kept.pop(device_id, None)
@@ -210,7 +206,6 @@ class HomeAssistantPublisher:
             self._kept.clear()
             self._sources.forget_all()
             self._unsettled.clear()
-            self._taken_back.clear()
             self._resend_at = None
             self._look_at = self._now() + _LISTENING
 
@@ -238,13 +233,12 @@ class HomeAssistantPublisher:
         """Take a discovery message of ours as the broker has kept it, or as it comes while we are connected.
 
         Then it is what we have just sent; or somebody has taken the device back. Whoever deletes an entity
-        in Home Assistant has it do that. So it is not sent again at once, unless that was our own doing.
+        in Home Assistant has it do that. So it is not sent again before it has to be, unless that was our own
+        doing.
         """
         if message.retained:
             self._kept[device_id] = read_kept(message.payload)
             self._due[device_id] = None
-        elif not message.payload and self._taken_back[device_id]:
-            self._taken_back[device_id] -= 1
         elif not message.payload:
             self._kept.pop(device_id, None)
             if self._now() < self._unsettled.get(device_id, float("-inf")):
