@@ -202,6 +202,12 @@ def test_our_own_output_what_programs_tell_and_what_is_not_asked_for_is_left_out
         suggest(load_settings(), "a/#", others)
 
 
+def test_topics_of_one_level_are_named_one_by_one() -> None:
+    assert one(*numbers("a", "b")) == {"topic": ["a", "b"]}
+    _, streams = suggested(*numbers("a", "/b"))
+    assert [stream["topic"] for stream in streams] == ["a", "/b"]
+
+
 def test_a_topic_with_a_comma_is_written_as_one() -> None:
     assert one(sent("a,b", 1)) == {"topic": ["a,b"]}
 
