@@ -95,6 +95,13 @@ def _topic_filters(value: object) -> str:
     return ",".join(each_of(map(str.strip, str(value).split(",")), check_topic_filter))
 
 
+def _filters(value: object) -> object:
+    """Read topic filters, separated by commas, or nothing."""
+    if not isinstance(value, str):
+        return value
+    return tuple(each_of(map(str.strip, value.split(",")), check_topic_filter)) if value.strip() else None
+
+
 def _whole_number(value: object) -> int:
     if not str(value).isdecimal() or not 1 <= int(str(value)) <= 1_000_000:
         raise ValueError("must be a whole number from 1 to 1000000")
@@ -255,6 +262,17 @@ class Settings(BaseSettings):
         description="names, separated by commas, that a proxy or a program asks the page by, beside those of "
         "this machine; * for all, as with WEB_TOKEN",
         json_schema_extra={"default": "none"},
+    )
+    ha_discovery: Annotated[tuple[str, ...] | None, BeforeValidator(_filters), NoDecode] = Field(
+        default=None,
+        validate_default=False,
+        description="topic filters, separated by commas: the averages of readings on these topics appear in "
+        "Home Assistant",
+        json_schema_extra={"default": "none"},
+    )
+    ha_prefix: Annotated[str, BeforeValidator(check_topic)] = Field(
+        default="homeassistant",
+        description="topic below which Home Assistant is told of entities: its discovery prefix",
     )
     health_file: Annotated[Path | None, BeforeValidator(_path)] = Field(
         default=None,

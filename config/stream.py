@@ -91,6 +91,8 @@ class Stream:
     endianness: str = "be"
     columns: tuple[str, ...] = ()
     delimiter: str = ","
+    # Whether its averages appear in Home Assistant. None: HA_DISCOVERY says it.
+    ha_discovery: bool | None = None
     # How a number is made of what stands where no entry of `values` says it: the keys of a Conversion.
     conversion: Conversion = AS_IT_STANDS
 
@@ -125,7 +127,12 @@ class Stream:
 
         It tells their unit and what they measure, for whoever shows them.
         """
+        value = self.value_of(series)
+        return self.conversion if value is None else value.conversion
+
+    def value_of(self, series: str) -> Value | None:
+        """Return which number of a message a series is of, by its name; None where none is named."""
         fitting = [
             value for value in self.values if not value.name or f"/{series}".endswith(f"/{value.name}")
         ]
-        return max(fitting, key=lambda value: len(value.name)).conversion if fitting else self.conversion
+        return max(fitting, key=lambda value: len(value.name), default=None)

@@ -183,6 +183,7 @@ KEYS = _by_name(
     Key("reset_below", read_share, statistic="rate"),
     Key("per", read_duration, statistic="rate"),
     Key("overall", read_switch),
+    Key("ha_discovery", read_switch),
     Key("series", read_template),
     Key("each", read_path),
     Key("id", read_path),

@@ -1,7 +1,7 @@
 """Streams: which topics are read, what in their messages is a reading, and which statistics are computed."""
 
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ __all__ = [
     "not_below",
     "read_windows",
     "stream_of",
+    "stream_of_name",
     "stream_of_series",
     "topic_level",
 ]
@@ -102,6 +103,26 @@ def stream_of_series(streams: Sequence[Stream], name: str, topic: str, field: st
         return found
     naming = [stream for stream in streams if stream.series is not None]
     return naming[0] if naming and all(stream.series == naming[0].series for stream in naming) else None
+
+
+def stream_of_name(streams: Sequence[Stream], name: str) -> Stream | None:
+    """Return the stream that a series most likely belongs to, where no more is known than its name."""
+    naming = [stream for stream in streams if stream.series is not None]
+    for stream in streams:
+        if stream.series is None and any(matches(stream.topic, topic) for topic in _topics(stream, name)):
+            return stream
+    return naming[0] if naming and all(stream.series == naming[0].series for stream in naming) else None
+
+
+def _topics(stream: Stream, name: str) -> Iterator[str]:
+    """Yield the topics on which a series of that name may come, if it is of this stream."""
+    if stream.every_number:
+        levels = name.split("/")
+        yield from ("/".join(levels[:number]) for number in range(1, len(levels)))
+    elif (value := stream.value_of(name)) is not None and value.name:
+        yield name.removesuffix(f"/{value.name}")
+    elif value is not None or not stream.values:
+        yield name
 
 
 def not_below(stats_topic: str) -> str:

@@ -135,7 +135,7 @@ class Catalog:
     def named(self, name: str) -> SeriesRow | None:
         """Return the series of that name, if it is there and may have more readings."""
         series = self._by_name.get(name)
-        return None if series is None else self._rows[series]
+        return None if series is None else self._rows.get(series)
 
     def row(self, series: int) -> SeriesRow | None:
         return self._rows.get(series)

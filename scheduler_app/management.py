@@ -56,6 +56,8 @@ SUBSCRIBER_SETTINGS = (
     "windows",
     "max_clock_skew",
     "commit_interval",
+    "ha_discovery",
+    "ha_prefix",
 )
 # The settings that the page uses as flags. WEB_TOKEN is none: others could read it in the list of processes.
 WEB_SETTINGS = ("web_host", "web_port", "web_allowed_hosts")

@@ -9,6 +9,7 @@ from scheduler_app.checks.broker import check_broker, check_dropped, check_topic
 from scheduler_app.checks.database import check_database, check_messages
 from scheduler_app.checks.disk import check_disk
 from scheduler_app.checks.finding import Finding, Level
+from scheduler_app.checks.home_assistant import check_home_assistant
 from scheduler_app.checks.running import check_metrics, rate, read_metrics
 from scheduler_app.checks.session import check_session
 from scheduler_app.checks.stream_file import check_streams
@@ -61,3 +62,5 @@ def examine(
         yield from check_dropped(before)
     if metrics is not None:
         yield from check_metrics(settings, metrics)
+    if (found := check_home_assistant(settings)) is not None:
+        yield found

@@ -34,16 +34,16 @@ class LateReadings:
         held = self._limit.allows(f"late on {topic}" if topic in self._topics else "late elsewhere")
         if held is None:
             return
-        age = message.arrived - time
-        logger.warning(
-            "late: a reading on {!r} is {} old ({} UTC), and readings there are kept for {}: {}{}",
-            topic,
-            age_text(age) if age < _LONGEST_AGE else f"{age:.3g}s",
-            time_text(time),
-            age_text(stream.retention),
-            _cure(time, age, message, stream),
-            more_like_it(held),
-        )
+        how_late = late_text(time, message, stream)
+        logger.warning("late: a reading on {!r} is {}{}", topic, how_late, more_like_it(held))
+
+
+def late_text(time: float, message: Message, stream: Stream) -> str:
+    """Return how old a late reading is, for how long those like it are kept, and what to do about it."""
+    age = message.arrived - time
+    shown = age_text(age) if age < _LONGEST_AGE else f"{age:.3g}s"
+    kept = f"readings there are kept for {age_text(stream.retention)}"
+    return f"{shown} old ({time_text(time)} UTC), and {kept}: {_cure(time, age, message, stream)}"
 
 
 def _cure(time: float, age: float, message: Message, stream: Stream) -> str:

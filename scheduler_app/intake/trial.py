@@ -1,6 +1,5 @@
 """What would become of a message: decided by the writer itself, which writes nothing here."""
 
-import re
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import cast
@@ -8,21 +7,19 @@ from typing import cast
 from config.settings import Settings
 from config.streams import Stream
 from models.catalog import Catalog
+from models.reading import Reading
 from models.storage.batch import Batch
 from models.storage.interface import WritingStore
+from scheduler_app.intake.lateness import LateReadings, late_text
 from scheduler_app.intake.number_names import listed, number_paths
 from scheduler_app.intake.payload import NothingToRead, Rejected, parse
 from scheduler_app.intake.redelivery import Redeliveries
-from scheduler_app.intake.times import local_time_hint
-from scheduler_app.intake.writer import Writer
+from scheduler_app.intake.writer import Writer, _Route
+from scheduler_app.log import LogLimit
 from scheduler_app.mqtt.message import Message
 
 # So many ids of readings are remembered, so that one that comes again is told as a duplicate.
 _REMEMBERED_IDS = 100_000
-# Formats of times that have no zone.
-_OF_1970 = frozenset({"s", "ms", "us", "ns"})
-# How a date ends that says its offset.
-_OFFSET = re.compile(r"(?:Z|[+-]\d\d:?\d\d|GMT|UTC)$", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -68,7 +65,10 @@ class Trial(Writer):
         """`catalog` is one without series: those that the messages begin are added to it."""
         nowhere = cast(WritingStore, None)  # what is sorted is never committed
         super().__init__(settings, nowhere, Redeliveries(), catalog, lambda readings, sequence: None)
+        self._late = self._lateness = _Lateness()
         self._ids: set[tuple[int, str]] = set()
+        # Value and time of the last reading of each series.
+        self._last: dict[int, tuple[float, float]] = {}
         self._rejections: list[Rejection] = []
         self._next_id = 1
 
@@ -81,16 +81,16 @@ class Trial(Writer):
         if route is None:
             return fate
         names = self._begin_series(batch)
-        for reading in batch.readings:
+        for place, reading in enumerate(batch.readings):
             row = self._catalog.row(names.get(reading.series, reading.series))
             assert row is not None
-            if reading.reading_id is not None and self._is_known(row.id, reading.reading_id):
+            if self._is_duplicate(reading._replace(series=row.id), batch.unless_repeated.get(place)):
                 fate.counts["duplicates"] += 1
                 continue
             unit = route.stream.conversion_of(row.name).unit
             fate.readings.append(TriedReading(row.name, reading.value, reading.time, unit))
         if fate.counts["late"]:
-            fate.remark = self._how_late(message, route.stream)
+            fate.remark = self._lateness.text
         elif fate.counts["ignored"]:
             fate.remark = _what_there_is(message)
         return fate
@@ -102,7 +102,7 @@ class Trial(Writer):
         if fate.counts["late"]:
             route = self._route(message.topic)
             assert route is not None
-            when_new = max(self._times(message, route.stream), default=message.arrived)
+            when_new = max(self._times(message, route), default=message.arrived)
             return self.of(message._replace(arrived=min(when_new, message.arrived)))
         return fate
 
@@ -119,36 +119,40 @@ class Trial(Writer):
             self._next_id += 1
         return ids
 
-    def _is_known(self, series: int, reading_id: str) -> bool:
-        known = (series, reading_id) in self._ids
-        if len(self._ids) >= _REMEMBERED_IDS:
-            self._ids.clear()
-        self._ids.add((series, reading_id))
-        return known
+    def _is_duplicate(self, reading: Reading, within: float | None) -> bool:
+        """Whether a reading has come before: under its id, or with its value `within` so many seconds."""
+        if reading.reading_id is not None:
+            known = (reading.series, reading.reading_id) in self._ids
+            if len(self._ids) >= _REMEMBERED_IDS:
+                self._ids.clear()
+            self._ids.add((reading.series, reading.reading_id))
+            if known:
+                return True
+        value, time = self._last.get(reading.series, (None, 0.0))
+        if within is not None and value == reading.value and abs(reading.time - time) <= within:
+            return True
+        self._last[reading.series] = reading.value, reading.time
+        return False
 
-    def _how_late(self, message: Message, stream: Stream) -> str:
-        """Say how old the readings of a message are of which one is late."""
-        behind = min(self._times(message, stream), default=message.arrived) - message.arrived
-        text = f"{-behind:.0f} s before it came, and readings are kept for {stream.retention:.0f} s"
-        hint = ""
-        if stream.time is not None and stream.time_format not in _OF_1970 and stream.format == "json":
-            try:
-                found = stream.time.find(parse(message.payload))
-            except (NothingToRead, Rejected):
-                return text
-            if found is not None and not _OFFSET.search(str(found)):
-                hint = local_time_hint(behind, zone_is_set=stream.time_zone != "UTC")
-        return f"{text}; {hint}" if hint else text
-
-    def _times(self, message: Message, stream: Stream) -> list[float]:
+    def _times(self, message: Message, route: _Route) -> list[float]:
         """Return the times of the readings in a message."""
         latest = message.arrived + self._max_clock_skew
         try:
-            decode = self._routes[stream.topic].decode
-            found, _ = decode(message.payload, message.topic, message.arrived, latest)
+            found, _ = route.decode(message.payload, message.topic, message.arrived, latest)
         except (NothingToRead, Rejected):
             return []
         return [reading.time for reading in found]
+
+
+class _Lateness(LateReadings):
+    """Keeps what is to be said of the latest late reading, in the place of warning of it."""
+
+    def __init__(self) -> None:
+        super().__init__(LogLimit())
+        self.text = ""
+
+    def warn(self, time: float, message: Message, stream: Stream) -> None:
+        self.text = late_text(time, message, stream)
 
 
 def _what_there_is(message: Message) -> str:

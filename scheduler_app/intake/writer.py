@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from loguru import logger
 
+from config.home_assistant import is_our_config
 from config.settings import Settings
 from config.streams import Stream, stream_of
 from config.topics import is_at_or_below
@@ -66,6 +67,7 @@ class Writer:
         self._routes = {stream.topic: self._route_to(stream) for stream in settings.streams}
         self._max_clock_skew = settings.max_clock_skew
         self._stats_topic = settings.stats_topic
+        self._ha_prefix = settings.ha_prefix
         self._store = store
         self._redeliveries = redeliveries
         self._catalog = catalog
@@ -183,7 +185,7 @@ class Writer:
     def _route(self, topic: str) -> _Route | None:
         if topic in self._route_of_topic:
             return self._route_of_topic[topic]
-        ours = is_at_or_below(topic, self._stats_topic)
+        ours = is_at_or_below(topic, self._stats_topic) or is_our_config(self._ha_prefix, topic)
         stream = None if ours else stream_of(self._streams, topic)
         route = None if stream is None else self._routes[stream.topic]
         if len(topic) <= LONGEST_NAME:

@@ -26,6 +26,8 @@ from scheduler_app.intake.writer import Writer
 from scheduler_app.log import LogLimit, attempt, log_unexpected
 from scheduler_app.mqtt.ingest_session import IngestSession
 from scheduler_app.mqtt.numbering import find_out_numbering
+from scheduler_app.publishing.home_assistant.publisher import SEND_INTERVAL, HomeAssistantPublisher
+from scheduler_app.publishing.home_assistant.series import anything_wanted
 from scheduler_app.publishing.presence import Presence
 from scheduler_app.publishing.publisher import Publishers
 from scheduler_app.publishing.stats_publisher import StatsPublisher
@@ -93,7 +95,12 @@ def run_subscriber(options: argparse.Namespace, settings: Settings) -> None:
             read_errors=read_errors,
         )
         stats_publisher = StatsPublisher(settings, presence, monitor.metrics)
-        publishers = Publishers([stats_publisher], errors)
+        home_assistant = (
+            HomeAssistantPublisher(settings, catalog.named) if anything_wanted(settings) else None
+        )
+        publishers = Publishers(
+            [stats_publisher, *([] if home_assistant is None else [home_assistant])], errors
+        )
 
         retention = Retention(
             Pruner(store, catalog),
@@ -126,6 +133,10 @@ def run_subscriber(options: argparse.Namespace, settings: Settings) -> None:
         )
         scheduler.start()
         stack.callback(presence.stop)
+        if home_assistant is not None:
+            scheduler.add("home assistant", home_assistant.send, Every(SEND_INTERVAL), may_miss=True)
+            stack.callback(home_assistant.stop)
+            home_assistant.start()
         stack.callback(scheduler.shutdown)
         stack.callback(ingest.stop)  # at once, so that both connections end at the same time
         presence.start(on_connect=begin_publishing)

@@ -63,9 +63,9 @@ def groups_of_plain(topics: Iterable[Topic], kind: dict[str, object]) -> list[Gr
         if len(members) > 1:
             found.append(Group(members))
         else:
-            begin, _, _ = members[0].name.rpartition("/")
+            begin, _, _ = members[0].name.rpartition("/")  # nothing, for `a` as for `/a`
             assert isinstance(end, tuple)
-            by_begin[end[0], begin].append(members[0])
+            by_begin[end[:2], begin].append(members[0])
     return found + [Group(members) for members in by_begin.values()]
 
 
@@ -80,7 +80,8 @@ def set_filters(groups: Sequence[Group], others: Mapping[str, bool]) -> None:
         wide = _filter_of(group.names)
         strays = [name for name, other in owner.items() if other is not group]
         strays += [name for name, is_object in others.items() if not (is_object and group.is_object)]
-        apart = not any(matches(wide, name) for name in strays)
+        # a wildcard in the place of the first level would take the topics of strangers
+        apart = not wide.startswith("+") and not any(matches(wide, name) for name in strays)
         group.filters = (wide,) if apart else tuple(group.names)
 
 

@@ -16,7 +16,7 @@ _SAID = {
     "retained": "retained: an old copy that the broker keeps, which is not counted",
     "ignored": "ignored: there is nothing in it that is looked for",
     "late": "late, and in no average",
-    "duplicates": "a duplicate: it has come before under the same id",
+    "duplicates": "a duplicate: it has come before, under the same id or as its stream says (repeat)",
 }
 _COUNTED = ("late", "duplicates", "retained", "ignored")
 

@@ -99,6 +99,8 @@ def suggested_stream(
         stream.remarks.append(
             f"only old copies, which the broker keeps and nobody counts, were seen of {some(quiet)}"
         )
+        if stream.time is not None:
+            stream.remarks.append('retained = "take" counts such copies once, by their own time')
     return stream if stream.values else None
 
 

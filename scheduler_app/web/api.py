@@ -106,8 +106,9 @@ class Api:
             row = None
         if published is None and row is None:
             raise _no_such_series(name)
-        answer = published or dict.fromkeys(("at", "last", "count", "unit")) | {
+        answer = published or dict.fromkeys(("at", "last", "count")) | {
             "name": name,
+            "unit": self._listing.unit_of(name),
             "trend": [],
             "windows": {},
         }

@@ -34,8 +34,12 @@ class Listing:
     Its methods take turns by the lock of the live statistics.
     """
 
-    def __init__(self, live: LiveStatistics) -> None:
+    def __init__(
+        self, live: LiveStatistics, unit_of: Callable[[str], str | None] = lambda name: None
+    ) -> None:
+        """`unit_of` returns the unit of a series by its name, None if it is not known."""
         self._live = live
+        self.unit_of = unit_of
         # All by name, and of which series there were then.
         self._by_name: list[Entry] = []
         self._membership = -1
@@ -60,14 +64,14 @@ class Listing:
                     {"name": name, "seconds": window_length(name), "statistic": statistic}
                     for name, statistic in self._windows.items()
                 ],
-                "series": [row(entry) for entry in shown],
+                "series": [row(entry, self.unit_of) for entry in shown],
             }
 
     def one(self, name: str) -> dict[str, object] | None:
         """Return the row of one series, None if nothing was published of it."""
         with self._live.lock:
             entry = self._live.entries.get(name)
-            return None if entry is None else row(entry)
+            return None if entry is None else row(entry, self.unit_of)
 
     def windows_of(self, name: str) -> tuple[str, ...]:
         """Return the names of the windows that are published of a series, the shortest first."""
@@ -98,7 +102,7 @@ class Listing:
         self._sorted.clear()
 
 
-def row(entry: Entry) -> dict[str, object]:
+def row(entry: Entry, unit_of: Callable[[str], str | None]) -> dict[str, object]:
     """Return a series as it is sent. Its age is for the reader to tell, by its own clock or by `at`."""
     message = entry.message
     return {
@@ -106,7 +110,7 @@ def row(entry: Entry) -> dict[str, object]:
         "at": message.at,
         "last": {"value": message.last, "time": message.last_time},
         "count": entry.count,
-        "unit": None,
+        "unit": unit_of(message.series),
         "trend": list(entry.trend),
         "windows": message.windows,
     }

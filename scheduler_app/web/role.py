@@ -23,6 +23,7 @@ from scheduler_app.web.listening import address_of, check_reach, listen
 from scheduler_app.web.listing import Listing
 from scheduler_app.web.live import LiveStatistics
 from scheduler_app.web.stored import StoredReadings
+from scheduler_app.web.units import units
 from scheduler_app.web.watching import Watching
 
 # Whoever stores readings comes first where the processor is short.
@@ -40,7 +41,7 @@ def run_web(options: argparse.Namespace, settings: Settings) -> None:
         connection = Connection(settings, "web", subscribe=live.topics, on_message=inbox.put)
         health = Health(settings, live, partial(broker_state, settings, connection), stored.trouble)
         events = Events(health.state)
-        api = Api(settings, Listing(live), stored, health, events)
+        api = Api(settings, Listing(live, units(settings)), stored, health, events)
         watching = Watching(live, stored, health)
         server = Server(server_config(make_app(settings, api, watching.routes())))
 

@@ -37,7 +37,12 @@ ROOMS: dict[str, set[str]] = {
         *("config", "models", "models/storage", "models/statistics"),
         *("scheduler_app/mqtt", "scheduler_app/log.py"),
     },
+    "scheduler_app/publishing/home_assistant": {
+        *("config", "models", "models/statistics"),
+        *("scheduler_app/mqtt", "scheduler_app/publishing", "scheduler_app/log.py"),
+    },
     "scheduler_app/subscriber": {
+        "scheduler_app/publishing/home_assistant",
         *("config", "jobs", "models", "models/storage", "models/statistics"),
         *("scheduler_app/mqtt", "scheduler_app/intake", "scheduler_app/publishing", "scheduler_app/runtime"),
         *("scheduler_app/errors.py", "scheduler_app/log.py"),
@@ -57,6 +62,7 @@ ROOMS: dict[str, set[str]] = {
         *("scheduler_app/cures.py", "scheduler_app/errors.py", "scheduler_app/formatting.py"),
     },
     "scheduler_app/checks": {
+        "scheduler_app/publishing/home_assistant",
         *("config", "models", "models/storage", "scheduler_app/mqtt", "scheduler_app/publishing"),
         *(
             "scheduler_app/console",

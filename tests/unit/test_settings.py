@@ -65,6 +65,16 @@ def test_other_versions_are_refused(text: str) -> None:
     assert refusal(mqtt_version=text) == f"MQTT_VERSION={text} must be 'auto', '5' or '3.1.1'"
 
 
+@pytest.mark.parametrize(
+    ("text", "filters"), [("a/#", ("a/#",)), (" a/+ , b", ("a/+", "b")), ("", None), (" ", None)]
+)
+def test_home_assistant_is_told_of_what_comes_on_some_topics(
+    text: str, filters: tuple[str, ...] | None
+) -> None:
+    assert load_settings().ha_discovery is None
+    assert load_settings({"ha_discovery": text}).ha_discovery == filters
+
+
 def test_a_name_that_is_nearly_a_setting_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     assert misspelt_settings() == []
     Path(".env").write_text("BROKR=a\nTOPIC=b\ntopics=c\nPASSWORD=d\n")
@@ -146,6 +156,10 @@ def test_other_variables_are_none_of_our_business(monkeypatch: pytest.MonkeyPatc
         ("topic", "a/#/b", "must have + alone between slashes"),
         ("topic", "", "must be 1 to 65535 bytes"),
         ("stats_topic", "averages/+", "must be a topic without the wildcards"),
+        ("ha_discovery", "a/#/b", "must have + alone between slashes"),
+        ("ha_discovery", "a,b#", "holds 'b#', which must have + alone between slashes"),
+        ("ha_discovery", "a,,b", "holds '', which must be 1 to 65535 bytes"),
+        ("ha_prefix", "home/#", "must be a topic without the wildcards"),
         (
             "stats_interval",
             "10",

@@ -175,6 +175,9 @@ def test_topics_of_which_only_old_copies_were_seen_are_named() -> None:
     assert stream["topic"] == "z/+"
     assert "# only old copies, which the broker keeps and nobody counts, were seen of z/b\n" in text
     assert "2 readings of 2 series." in text
+    assert "retained =" not in text
+    text, _ = suggested(sent("z/b", {"t": 1, "time": NOW - 1e6}, retained=True))
+    assert '# retained = "take" counts such copies once, by their own time\n' in text
 
 
 def test_numbers_of_several_kinds_are_kept_out_of_the_one_average() -> None:
@@ -197,6 +200,12 @@ def test_our_own_output_what_programs_tell_and_what_is_not_asked_for_is_left_out
     assert "Tried with 1 message: 1 reading of 1 series." in text
     with pytest.raises(CommandError, match="no message came on a/#"):
         suggest(load_settings(), "a/#", others)
+
+
+def test_topics_of_one_level_are_named_one_by_one() -> None:
+    assert one(*numbers("a", "b")) == {"topic": ["a", "b"]}
+    _, streams = suggested(*numbers("a", "/b"))
+    assert [stream["topic"] for stream in streams] == ["a", "/b"]
 
 
 def test_a_topic_with_a_comma_is_written_as_one() -> None:
@@ -257,11 +266,8 @@ LEAVES = st.one_of(
     *(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=5)),
     st.sampled_from(["ON", "off", "21.5", "unknown", SEEN, NOW, NOW * 1000]),
 )
-CONTENTS = st.recursive(
-    LEAVES,
-    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(NAMES, inner, max_size=3),
-    max_leaves=6,
-)
+FLAT = LEAVES | st.lists(LEAVES, max_size=2) | st.dictionaries(NAMES, LEAVES, max_size=3)
+CONTENTS = FLAT | st.lists(FLAT, max_size=2) | st.dictionaries(NAMES, FLAT, max_size=3)
 MESSAGES = st.lists(
     st.tuples(
         TOPICS, st.one_of(CONTENTS.map(json.dumps).map(str.encode), st.binary(max_size=6)), st.booleans()

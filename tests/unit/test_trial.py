@@ -83,25 +83,41 @@ def test_a_topic_that_no_stream_has_and_our_own_output_count_as_nothing(trial: T
         assert (fate.readings, fate.rejections, fate.counts) == ([], [], Counter())
 
 
-@pytest.mark.parametrize(
-    ("seen", "remark"),
-    [
-        ("2023-11-14T21:13:20", "3600 s before it came, and readings are kept for 2100 s; about 1 h behind"),
-        ("2023-11-14T21:13:20Z", "3600 s before it came, and readings are kept for 2100 s"),
-        ("2023-11-14T21:33:20", "2400 s before it came, and readings are kept for 2100 s"),
-    ],
-)
-def test_a_late_reading_is_told_with_its_age_and_that_its_time_may_be_local(
-    trial: Trial, seen: str, remark: str
+def test_a_late_reading_is_told_with_its_age_and_what_can_be_done_as_the_subscriber_warns(
+    trial: Trial, log_lines: list[str]
 ) -> None:
-    fate = tried(trial, {"temperature": 1, "last_seen": seen}, "zigbee2mqtt/a")
+    fate = tried(trial, {"temperature": 1, "last_seen": "2023-11-14T21:13:20"}, "zigbee2mqtt/a")
     assert fate.counts["late"] == 1
-    assert fate.remark.removesuffix(": a local time? set time_zone") == remark
+    assert fate.remark == (
+        "60min old (2023-11-14 21:13:20 UTC), and readings there are kept for 35min: about 1 h behind: a "
+        "local time? set time_zone"
+    )
+    plain = tried(trial, {"number": 1, "epochtime": NOW - 7200})
+    assert plain.remark.startswith(
+        "2h old (2023-11-14 20:13:20 UTC), and readings there are kept for 35min: "
+    )
+    assert log_lines == []
 
 
-def test_a_late_plain_reading_is_told_with_its_age(trial: Trial) -> None:
-    fate = tried(trial, {"number": 1, "epochtime": NOW - 7200})
-    assert fate.remark == "7200 s before it came, and readings are kept for 2100 s"
+@pytest.mark.parametrize(("seconds", "counts"), [(5.0, False), (5.5, True)])
+def test_a_repeated_reading_is_a_duplicate_where_its_stream_says_so(
+    tmp_path: Path, seconds: float, counts: bool
+) -> None:
+    path = tmp_path / "repeat.toml"
+    path.write_text('[[stream]]\ntopic = "a"\nrepeat = "5s"\n')
+    trial = new_trial(load_settings({"streams_file": str(path)}))
+    assert trial.of(message(b"20", "a", qos=0)).readings
+    again = trial.of(message(b"20", "a", qos=0, arrived=NOW + seconds))
+    assert (bool(again.readings), again.counts["duplicates"]) == (counts, int(not counts))
+    assert trial.of(message(b"21", "a", qos=0, arrived=NOW + seconds)).readings
+
+
+def test_a_retained_copy_is_read_where_its_stream_takes_it(tmp_path: Path) -> None:
+    path = tmp_path / "retained.toml"
+    path.write_text('[[stream]]\ntopic = "a"\nvalue = "t"\ntime = "ts"\nretained = "take"\n')
+    trial = new_trial(load_settings({"streams_file": str(path)}))
+    payload = json.dumps({"t": 1, "ts": NOW - 60}).encode()
+    assert [one.time for one in trial.of(message(payload, "a", qos=0, retained=True)).readings] == [NOW - 60]
 
 
 def test_a_retained_copy_is_not_counted_and_read_as_when_it_was_new(trial: Trial) -> None:

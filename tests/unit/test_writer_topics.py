@@ -15,6 +15,9 @@ from scheduler_app.intake.writer import Writer
 from tests.unit.messages import message
 from tests.unit.writers import writer_on
 
+# What Home Assistant is told of our averages.
+OUR_CONFIG = "homeassistant/device/averages_75e5b928_ca978112ca1bbdca/config"
+
 
 @pytest.fixture
 def writer(tmp_path: Path) -> Iterator[Writer]:
@@ -75,3 +78,15 @@ def test_what_matches_no_filter_is_counted_apart_and_not_stored(tmp_path: Path) 
     store.close()
     assert batch.counts == {"received": 1}
     assert writer.unmatched == 2
+
+
+@pytest.mark.parametrize(
+    ("prefix", "counts"), [("homeassistant", {}), ("other", {"ignored": 1, "received": 1})]
+)
+def test_what_we_tell_home_assistant_is_no_input(tmp_path: Path, prefix: str, counts: dict[str, int]) -> None:
+    """A stream that takes every number in a message would find some in it."""
+    prepare(tmp_path / "test.db")
+    store = Store(writing_database(tmp_path / "test.db"), "me")
+    writer = writer_on(store, subscribed=["#"], topic="#", ha_prefix=prefix)
+    assert writer.sort([message(b"{}", OUR_CONFIG)]).counts == counts
+    store.close()

@@ -15,6 +15,7 @@ from scheduler_app.web.history import HistoryReader
 from scheduler_app.web.listing import Listing
 from scheduler_app.web.live import LiveStatistics
 from scheduler_app.web.stored import StoredReadings
+from scheduler_app.web.units import units
 from scheduler_app.web.watching import Watching
 from tests.unit.messages import message
 from tests.unit.series_messages import AT, payload
@@ -35,7 +36,7 @@ class Pages:
         history = history or HistoryReader(now=lambda: self.now)
         api = Api(
             settings,
-            Listing(self.live),
+            Listing(self.live, units(settings)),
             self.stored,
             self.health,
             self.events,

@@ -1,0 +1,1 @@
+"""Home Assistant: the averages as its entities, told by its MQTT discovery."""
