@@ -18,7 +18,7 @@ from scheduler_app.publishing.messages import (
     parse_series,
     parse_state,
 )
-from scheduler_app.publishing.records import Metrics
+from scheduler_app.publishing.records import ENDINGS, Metrics
 from scheduler_app.publishing.topics import is_of_series, metrics_topic, state_topic
 from scheduler_app.web.entry import Entry
 
@@ -91,7 +91,7 @@ class LiveStatistics:
         seconds = last.at - first.at
         if seconds <= 0:
             return None
-        names = ("received", "stored", "duplicates", "rejected", "late", "retained")
+        names = ("received", *ENDINGS)
         return {name: (getattr(last, name) - getattr(first, name)) / seconds for name in names}
 
     def _take(self, message: Message) -> bool:
