@@ -22,6 +22,7 @@ from config.near_names import nearest
 from config.quantities import LONGEST_DURATION, Window, each_of, format_duration, parse_duration
 from config.streams import RETENTION_MARGIN, Stream, load_streams, not_below, read_windows
 from config.text import complaint, printable
+from config.topic_setting import check_value, streams_of_topics
 from config.topics import check_topic, check_topic_filter, disjoint, is_at_or_below
 
 DEFAULT_WINDOWS = "1min,5min,30min"
@@ -180,6 +181,13 @@ class Settings(BaseSettings):
         default="DATA",
         description="topic of the readings; the subscriber takes several, comma-separated, with + and # too",
     )
+    value: Annotated[str | None, BeforeValidator(check_value)] = Field(
+        default=None,
+        validate_default=False,
+        description="where the numbers stand in the messages on TOPIC, if these are JSON: a path such as "
+        "temperature or ENERGY.Power, several separated by commas, or * for every number",
+        json_schema_extra={"default": "none"},
+    )
     streams_file: Annotated[Path | None, BeforeValidator(_existing_file)] = Field(
         default=None,
         validate_default=False,
@@ -284,12 +292,17 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _read_streams(self) -> Self:
         if self.streams_file is not None:
+            if self.value is not None:
+                raise ValueError(
+                    f"VALUE={printable(self.value)} must not stand beside STREAMS_FILE={self.streams_file}, "
+                    "whose streams say themselves where their numbers stand: leave out one of the two"
+                )
             self._streams = load_streams(self.streams_file, self.windows, self.retention, self.stats_topic)
             return self
         for topic in self.topic.split(","):
             if is_at_or_below(topic, self.stats_topic):
                 raise ValueError(f"TOPIC={printable(topic)} {not_below(self.stats_topic)}")
-        self._streams = tuple(Stream(topic, self.windows, self.retention) for topic in self.topic.split(","))
+        self._streams = streams_of_topics(self.topic.split(","), self.value, self.windows, self.retention)
         return self
 
     @model_validator(mode="after")

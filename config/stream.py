@@ -71,14 +71,20 @@ class Stream:
     time_zone: str = "UTC"
     # What becomes of a reading whose time cannot be: `reject`, or `arrival`.
     bad_time: str = "reject"
+    # What becomes of a reading that is older than the retention: `late`, or `arrival`, whose time it gets.
+    late_as: str = "late"
+    # What becomes of a retained copy: `skip`, or `take`, if it brings its own time.
+    retained: str = "skip"
+    # For how many seconds a value that is repeated counts once. None: each time that it comes.
+    repeat: float | None = None
+    # A reading that brings its own time and no id counts once for that time and its value.
+    implied_id: bool = False
     # Where the elements stand, each of which is read like a message of its own.
     each: FieldPath | None = None
     # What takes the place of the topic in the name of a series.
     series: Template | None = None
     # Where the id of a reading stands.
     id: FieldPath | None = None
-    # A reading that comes with its own time and no id counts once for that time and its value.
-    implied_id: bool = False
     # How payloads are read, and what that needs to know.
     format: str = "json"
     type: tuple[str, ...] = ()
@@ -95,7 +101,18 @@ class Stream:
         """Whether a message is one reading in the form that our own publisher uses."""
         looked_for = self.values or self.every_number or self.time or self.each or self.id
         usual = self.format == "json" and self.bad_time == "reject" and self.conversion.changes_nothing
-        return usual and not (looked_for or self.series)
+        return usual and not (looked_for or self.series or self.counts_by_rules)
+
+    @property
+    def counts_by_rules(self) -> bool:
+        """Whether it says which of its readings count, or when, otherwise than by their ids and times."""
+        said = self.retained == "take", self.late_as == "arrival", self.repeat is not None, self.implied_id
+        return any(said)
+
+    @property
+    def implies_ids(self) -> bool:
+        """Whether time and value name a reading: also where a retained copy may be the same one again."""
+        return self.implied_id or self.retained == "take"
 
     @property
     def rules(self) -> Rules:

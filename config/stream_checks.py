@@ -7,7 +7,7 @@ from config.formats import FORMATS
 from config.stream import DEFAULT_STATISTICS
 from config.stream_keys import KEYS, WrongKey
 from config.text import printable
-from config.topics import covers
+from config.topics import covers, is_shared
 
 
 def check_together(given: Mapping[str, Any], all_keys: Mapping[str, Any]) -> None:
@@ -24,11 +24,27 @@ def check_together(given: Mapping[str, Any], all_keys: Mapping[str, Any]) -> Non
             "time_zone",
             "time_zone needs a time_format for a date and a time, such as iso8601: numbers are UTC",
         )
+    if given.get("retained") == "take":
+        _check_retained(given)
     for name in ("include", "exclude"):
         if name in given and all_keys.get("value", ()) is not None:
             raise WrongKey(name, f'{name} needs value = "*", of whose numbers it takes some')
     _check_format(given, all_keys)
     _check_elements(given, all_keys)
+
+
+def _check_retained(given: Mapping[str, Any]) -> None:
+    if given.get("implied_id") is False:
+        raise WrongKey(
+            "implied_id",
+            "implied_id = false must not stand beside retained = take: a retained copy comes again at each "
+            "start, and is known by its time and value",
+        )
+    if (shared := next(filter(is_shared, given["topic"]), None)) is not None:
+        raise WrongKey(
+            "retained",
+            f"retained = take needs a topic without $share: {printable(shared)} gets no retained copies",
+        )
 
 
 def _check_format(given: Mapping[str, Any], all_keys: Mapping[str, Any]) -> None:

@@ -15,6 +15,8 @@ from config.template import Template
 from config.topics import check_topic, check_topic_filter
 
 TIME_FORMATS = ("s", "ms", "us", "ns", "iso8601", "rfc2822")
+# Seconds.
+LONGEST_REPEAT = 60.0
 # Characters.
 _LONGEST_WORD = 64
 # What stands for a year in a pattern, alone or in a whole date.
@@ -210,6 +212,14 @@ def read_duration(value: object) -> float:
     seconds = parse_duration(read_text(value, DURATION_FORM))
     if not 0.001 <= seconds <= LONGEST_DURATION:
         raise ValueError("must be a duration from 1ms to 366d, for example 1h")
+    return seconds
+
+
+def read_repeat(value: object) -> float:
+    """Read within how many seconds a value counts once. Not many: all that is stored in them is looked at."""
+    seconds = parse_duration(read_text(value, DURATION_FORM))
+    if not 0.001 <= seconds <= LONGEST_REPEAT:
+        raise ValueError("must be a duration from 1ms to 1min, for example 5s")
     return seconds
 
 

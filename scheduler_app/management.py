@@ -46,6 +46,7 @@ BROKER_SETTINGS = (
 SUBSCRIBER_SETTINGS = (
     *BROKER_SETTINGS,
     "topic",
+    "value",
     "streams_file",
     "max_series",
     "stats_topic",
@@ -64,7 +65,7 @@ WEB_SETTINGS = ("web_host", "web_port", "web_allowed_hosts")
 _COMMON_SETTINGS = ("log_level",)
 # What a newcomer is told first, then the parts, and how to look at what they do; all others come last.
 _GROUPS = (
-    ("Start with", ("demo", "runbroker-clients", "check")),
+    ("Start with", ("demo", "runbroker-clients", "check", "try")),
     ("The parts", ("subscriber", "publisher", "broker")),
     ("Look at it", ("stats", "status", "series", "history", "rejected")),
 )
@@ -253,6 +254,7 @@ def _run_command(name: str, arguments: list[str]) -> None:
     configure_log(settings.log_level, role=name)
     # a role with this flag was started by another, which has given the warnings already
     if not (command.is_role and options.stop_at_eof):
+        _check_topic(command, settings, given=flags)
         _warn(command, settings, given=flags)
     with _uninterrupted() if command.is_role else nullcontext():  # until it handles them by itself
         command.handle(options, settings)
@@ -270,6 +272,27 @@ def _with_login(settings: "Settings", options: argparse.Namespace) -> str:
             raise CommandError(f"there is no terminal to type a password on: {IN_THE_ENVIRONMENT}", status=2)
         password = getpass(f"Password of {printable(username)} at {broker}: ")
     return broker.url_for(username, password)
+
+
+def _check_topic(command: BaseCommand, settings: "Settings", given: Collection[str]) -> None:
+    """Tell of a TOPIC whose place a stream file has taken; CommandError if it is asked for, and not read."""
+    from loguru import logger
+
+    from config.topic_setting import not_read
+
+    uses_both = {"topic", "streams_file"} <= set(command.settings)
+    if not uses_both or settings.streams_file is None or "topic" not in settings.model_fields_set:
+        return
+    why = f"STREAMS_FILE={settings.streams_file} takes the place of TOPIC"
+    if missing := not_read(settings.topic.split(","), settings.streams):
+        text = (
+            f"TOPIC={printable(','.join(missing))} is not read, since {why}: add a stream, or leave out one"
+        )
+        if "topic" in given:
+            raise CommandError(f"{text} of the two", status=2)
+        logger.warning("{} of the two", text)
+    elif "topic" in given:
+        logger.warning("{}: what else its streams name is read too", why)
 
 
 def _warn(command: BaseCommand, settings: "Settings", given: Collection[str]) -> None:

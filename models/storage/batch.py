@@ -28,6 +28,9 @@ class Batch:
     """
 
     readings: list[Reading] = field(default_factory=list)
+    # By the places of readings among these: for how many seconds such a reading is none if it is repeated
+    # (models/storage/repeats.py).
+    unless_repeated: dict[int, float] = field(default_factory=dict)
     # Series that begin with one of the readings.
     series: NewSeries = field(default_factory=NewSeries)
     rejected: list[NewRejected] = field(default_factory=list)
@@ -39,7 +42,7 @@ class Batch:
 
 
 class Stored(NamedTuple):
-    """What has become of a batch: which readings are stored, and which were already, by their id."""
+    """What has become of a batch: which readings are stored, and which are duplicates, by id or repeated."""
 
     readings: Sequence[Reading]
     duplicates: Sequence[Reading]

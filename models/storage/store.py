@@ -12,16 +12,15 @@ from models.storage.batch import Batch, Deleted, Place, Stored
 from models.storage.connection import WritingDatabase
 from models.storage.members import Member
 from models.storage.queries import latest_sequence
-from models.storage.reading_id import Packed, pack
+from models.storage.reading_id import pack
 from models.storage.rejected import RejectedMessages
+from models.storage.repeats import Repeats, Row
 from models.storage.series_queries import all_series
 from models.storage.tables import ReadingId, Series
 from models.storage.transaction import close, insert_sql, sql, transaction
 
 # Behind all sequences of one event time.
 _LAST = 2**62
-# A reading as a row of its table: time, sequence, series, value, packed id.
-_Row = tuple[float, int, int, float, Packed | None]
 
 
 class Store:
@@ -58,6 +57,7 @@ class Store:
         ids = table.select(table.series, table.reading_id).where(old, table.reading_id.is_null(False))
         self._select_ids = sql(database, ids)
         self._delete_readings = sql(database, table.delete().where(old))
+        self._repeats = Repeats(database)
         self._insert_series = insert_sql(
             database, Series, *(getattr(Series, name) for name in SeriesRow._fields)
         )
@@ -76,11 +76,15 @@ class Store:
                     reading._replace(series=ids[reading.series]) if reading.series < 0 else reading
                     for reading in readings
                 ]
-            rows: list[_Row] = [
+            rows: list[Row] = [
                 (time, sequence, number, value, reading_id and pack(reading_id))
                 for sequence, (number, time, value, reading_id) in enumerate(readings, start=first)
             ]
             known = self._insert_ids(connection, rows)
+            if batch.unless_repeated:
+                repeated = self._repeats.find(connection, rows, batch.unless_repeated, known)
+                self._delete_ids(connection, (rows[place] for place in repeated))
+                known |= repeated
             duplicates: list[Reading] = []
             if known:
                 duplicates = [readings[place] for place in sorted(known)]
@@ -201,7 +205,7 @@ class Store:
         connection.executemany(self._insert_series, rows)
         return rows
 
-    def _insert_ids(self, connection: sqlite3.Connection, rows: Sequence[_Row]) -> set[int]:
+    def _insert_ids(self, connection: sqlite3.Connection, rows: Sequence[Row]) -> set[int]:
         """Insert the ids of readings; return the places of those whose ids were there already."""
         ids = [(series, packed) for _, _, series, _, packed in rows if packed is not None]
         if not ids:
@@ -219,3 +223,8 @@ class Store:
             for place, (_, _, series, _, packed) in enumerate(rows)
             if packed is not None and not connection.execute(self._insert_id, (series, packed)).rowcount
         }
+
+    def _delete_ids(self, connection: sqlite3.Connection, rows: Iterable[Row]) -> None:
+        """Delete the ids of readings that are not stored after all: else they would stay for good."""
+        ids = [(series, packed) for _, _, series, _, packed in rows if packed is not None]
+        connection.executemany(self._delete_id, ids)

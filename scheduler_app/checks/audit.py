@@ -20,7 +20,7 @@ from scheduler_app.checks.recomputation import (
     recompute,
     recompute_age,
 )
-from scheduler_app.formatting import time_text
+from scheduler_app.formatting import moment_text
 from scheduler_app.publishing.messages import AVERAGE_PREFIX, window_length
 from scheduler_app.publishing.records import SeriesMessage
 
@@ -190,7 +190,7 @@ class Audit:
         distance = difference(rule, published, result)
         if distance > finding.largest:
             finding.largest = distance
-            finding.where = f"{printable(where)} at {time_text(at)}"
+            finding.where = f"{printable(where)} at {moment_text(at)}"
         finding.off += is_off(rule, distance)
 
 

@@ -12,6 +12,7 @@ from scheduler_app.checks.finding import Finding, Level
 from scheduler_app.checks.home_assistant import check_home_assistant
 from scheduler_app.checks.running import check_metrics, rate, read_metrics
 from scheduler_app.checks.session import check_session
+from scheduler_app.checks.stream_file import check_streams
 
 
 def examine(
@@ -36,6 +37,7 @@ def examine(
     if database.level != Level.FAIL:
         yield check_disk(settings.db_file)
         yield from check_messages(settings, now())
+        yield from check_streams(settings)
     if settings.broker.reveals_password:
         yield Finding(Level.WARN, "broker", CLEAR_PASSWORD.format(settings.broker))
     progress(f"broker: waiting for {settings.broker}")

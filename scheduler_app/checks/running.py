@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from config.settings import Settings
 from scheduler_app.checks.finding import Finding, Level
-from scheduler_app.formatting import time_text
+from scheduler_app.formatting import moment_text
 from scheduler_app.mqtt.dialer import SUSPICIOUS
 from scheduler_app.publishing.messages import InvalidMessage, parse_metrics
 from scheduler_app.publishing.records import Metrics
@@ -33,8 +33,8 @@ def check_metrics(settings: Settings, metrics: Metrics) -> Iterator[Finding]:
         yield Finding(Level.WARN, "client id", text)
     if metrics.session_lost_at is not None:
         text = (
-            f"at {time_text(metrics.session_lost_at)} UTC the broker had no session of the subscriber: what "
-            f"was published from {time_text(metrics.session_lost_since)} UTC until then was lost. Does "
+            f"at {moment_text(metrics.session_lost_at)} the broker had no session of the subscriber: what "
+            f"was published from {moment_text(metrics.session_lost_since)} until then was lost. Does "
             f"another client use the same CLIENT_ID={settings.client_id}, or has the broker lost its data?"
         )
         yield Finding(Level.WARN, "session", text)
@@ -46,7 +46,7 @@ def check_metrics(settings: Settings, metrics: Metrics) -> Iterator[Finding]:
         )
         yield Finding(Level.WARN, "topics", text)
     if metrics.trouble is not None:
-        text = f"the subscriber said at {time_text(metrics.at)} UTC: {metrics.trouble}"
+        text = f"the subscriber said at {moment_text(metrics.at)}: {metrics.trouble}"
         yield Finding(Level.WARN, "trouble", text)
 
 

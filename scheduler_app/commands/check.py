@@ -70,5 +70,5 @@ def summary(found: "list[Finding]") -> "Finding":
     if failed:
         return Finding(Level.FAIL, "result", f"{failed} of {len(found)} failed, and {told}")
     if warnings:
-        return Finding(Level.WARN, "result", f"it works, with {told} of what may lose readings one day")
+        return Finding(Level.WARN, "result", f"it works, with {told}")
     return Finding(Level.OK, "result", "all is well")

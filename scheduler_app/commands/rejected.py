@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from config.text import printable, shortened
 from scheduler_app.arguments import positive
+from scheduler_app.cures import cure_of
 from scheduler_app.management import BaseCommand
 
 if TYPE_CHECKING:
@@ -64,6 +65,9 @@ class Command(BaseCommand):
         ]
         print()
         print(render_table(rows, (f"arrived ({zone_text()})", "topic", "reason", "bytes", "payload")))
+        print()
+        for reason in dict.fromkeys(reason for _, reason, _ in kept):
+            print(f"{printable(reason)}: {cure_of(reason)}")
 
 
 def summary(counted: int, since: int, kept: int) -> str:

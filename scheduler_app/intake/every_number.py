@@ -4,19 +4,11 @@ from collections.abc import Callable, Iterator
 
 from config.streams import FieldPath, Stream, topic_level
 from models.catalog import LONGEST_NAME
-from scheduler_app.intake.payload import EPOCHTIME, Reason, Rejected, is_number
+from scheduler_app.intake.number_names import is_time_name
+from scheduler_app.intake.payload import Reason, Rejected, is_number
 
 # So many readings may one message hold, where all its numbers are taken.
 MOST_NUMBERS = 256
-# What is called so is a time and no reading, in whatever case.
-TIME_NAMES = frozenset(
-    {
-        *("time", "ts", "tst", "date", "datetime", "epoch", EPOCHTIME, "unixtime", "utc"),
-        *("last_seen", "lastseen", "last_update", "last_updated", "last_changed", "updated", "created"),
-    }
-)
-_TIME_ENDING = "timestamp"
-
 # Returns the names of what may be a number in a message, and what stands there. Raises Rejected.
 Finder = Callable[[object], Iterator[tuple[str, object]]]
 
@@ -79,20 +71,12 @@ def _inside(
     items = content.items() if isinstance(content, dict) else enumerate(content)
     for key, found in items:
         holds_more = isinstance(found, dict | list)
-        if not holds_more and (not worth_looking(found) or _is_time(key)):
+        if not holds_more and (not worth_looking(found) or is_time_name(key)):
             continue
         level = topic_level(str(key)[:LONGEST_NAME])
         full = (f"{name}/{level}" if name else level)[:LONGEST_NAME]
         if full not in left_out:
             yield full, found
-
-
-def _is_time(key: object) -> bool:
-    """Whether the name of a field says that it is a time."""
-    if not isinstance(key, str) or len(key) > LONGEST_NAME:
-        return False
-    name = key.lower()
-    return name in TIME_NAMES or name.endswith(_TIME_ENDING)
 
 
 def _is_number(content: object) -> bool:

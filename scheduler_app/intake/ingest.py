@@ -11,7 +11,7 @@ from loguru import logger
 
 from models.storage.batch import Batch
 from models.storage.errors import DamagedStore, DatabaseGone, NotStored, StoreUnavailable
-from scheduler_app.formatting import time_text
+from scheduler_app.formatting import moment_text
 from scheduler_app.intake.pace import SPACING, CommitPace
 from scheduler_app.intake.redelivery import MOST_UNPROVEN
 from scheduler_app.log import LogLimit, log_unexpected
@@ -307,10 +307,10 @@ class Ingest:
             return  # we begin our first
         self.session_lost_since, self.session_lost_at = self._present_until, self._now()
         logger.warning(
-            "the broker has no session of ours, though it had one until {} UTC: what was published since "
+            "the broker has no session of ours, though it had one until {}: what was published since "
             "then is lost to us. Has another client used our CLIENT_ID, or has the broker lost its data? Or "
             "is one of them new?",
-            time_text(self._present_until),
+            moment_text(self._present_until),
         )
 
     def _persist(self, write: Callable[[], None]) -> bool:

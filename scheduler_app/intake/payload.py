@@ -7,6 +7,8 @@ from enum import StrEnum
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
+from scheduler_app.intake.number_names import listed, number_paths
+
 MAX_PAYLOAD = 65536
 # Where a reading stands, and its event time, unless a stream file names other fields.
 NUMBER, EPOCHTIME = "number", "epochtime"
@@ -93,7 +95,10 @@ def no_number(content: object) -> Rejected | NothingToRead:
     """Return what is to be said of a message without a `number`: an empty one is no error."""
     if content is None or (isinstance(content, dict | list) and (not content or NUMBER in content)):
         return NothingToRead()
-    return Rejected(Reason.NO_NUMBER, f"looked for {NUMBER}")
+    if not (paths := number_paths(content)):
+        return Rejected(Reason.NO_NUMBER, f"looked for {NUMBER}")
+    cure = f"name them in STREAMS_FILE, or --value {paths[0]}"
+    return Rejected(Reason.NO_NUMBER, f"has {listed(paths)}; {cure}")
 
 
 def event_time(found: object, arrived: float, latest: float, units: float = 1.0) -> float:

@@ -19,12 +19,16 @@ _UNITS = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
 # Characters. No date is longer, and what reads them need not be quick.
 _LONGEST_DATE = 64
 # UTC epoch seconds: 2001-01-01. Clocks that were never set begin in 1970, 1980 or 2000.
-_EARLIEST = 978307200.0
+EARLIEST = 978307200.0
 # A time of SenML that is no time of day, in seconds.
 _SMALLEST_TIME = 2.0**28
 # Seconds. The difference between a local time and UTC is a multiple of the one up to the other, and what a
 # message takes to arrive is less than the last.
 _HALF_HOUR, _FURTHEST, _WAY = 1800.0, 14 * 3600.0, 300.0
+
+
+class FromArrival(float):
+    """A time that is counted from the arrival: the next time that its message comes, it is another."""
 
 
 def time_reader(stream: Stream) -> TimeReader:
@@ -59,7 +63,7 @@ def _forgiving(read: TimeReader) -> TimeReader:
             time = read(found, arrived, latest)
         except Rejected:
             return arrived
-        return time if time >= _EARLIEST else arrived
+        return time if time >= EARLIEST else arrived
 
     return read_or_arrival
 
@@ -73,7 +77,7 @@ def _relative(read: TimeReader) -> TimeReader:
             return time
         if arrived + time > latest:
             raise Rejected(Reason.TOO_FAR_AHEAD, f"{arrived + time - latest:.0f} s more than allowed")
-        return arrived + time
+        return FromArrival(arrived + time)
 
     return read_relative
 

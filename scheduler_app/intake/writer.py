@@ -14,7 +14,9 @@ from models.reading import Reading
 from models.storage.batch import Batch, NewRejected
 from models.storage.errors import NotStored, StoreUnavailable, UnusableDatabase
 from models.storage.interface import WritingStore
+from scheduler_app.intake.counting import as_it_counts
 from scheduler_app.intake.fields import Decoder, decoder_of
+from scheduler_app.intake.lateness import LateReadings
 from scheduler_app.intake.payload import NothingToRead, Rejected, decode
 from scheduler_app.intake.redelivery import Redeliveries
 from scheduler_app.intake.sample import Sample
@@ -34,10 +36,13 @@ _INTERNAL_ERROR = "internal error"
 
 
 class _Route(NamedTuple):
-    """The stream that a topic belongs to, and what reads its messages where they are not plain."""
+    """The stream that a topic belongs to, and what becomes of its messages: the same for all its topics."""
 
     stream: Stream
-    decode: Decoder | None
+    # What reads them where they are not plain.
+    decode: Decoder
+    # Puts the readings of a message into a batch.
+    take: "Callable[[Message, _Route, Batch], None]"
 
 
 class Writer:
@@ -59,7 +64,7 @@ class Writer:
         """
         self._strangers = Strangers(subscribed, settings.stats_topic)
         self._streams = settings.streams
-        self._decoders = {stream.topic: decoder_of(stream) for stream in settings.streams if not stream.plain}
+        self._routes = {stream.topic: self._route_to(stream) for stream in settings.streams}
         self._max_clock_skew = settings.max_clock_skew
         self._stats_topic = settings.stats_topic
         self._ha_prefix = settings.ha_prefix
@@ -74,6 +79,7 @@ class Writer:
         # The values of the latest duplicates, by series and id.
         self._duplicates: dict[tuple[int, str], float] = {}
         self._warnings = LogLimit()
+        self._late = LateReadings(self._warnings)
         self._sample = Sample()
 
     def sort(self, messages: Sequence[Message], *, unstorable: bool = False) -> Batch:
@@ -181,46 +187,68 @@ class Writer:
             return self._route_of_topic[topic]
         ours = is_at_or_below(topic, self._stats_topic) or is_our_config(self._ha_prefix, topic)
         stream = None if ours else stream_of(self._streams, topic)
-        route = None if stream is None else _Route(stream, self._decoders.get(stream.topic))
+        route = None if stream is None else self._routes[stream.topic]
         if len(topic) <= LONGEST_NAME:
             if len(self._route_of_topic) >= _REMEMBERED_TOPICS:
                 self._route_of_topic.clear()
             self._route_of_topic[topic] = route
         return route
 
+    def _route_to(self, stream: Stream) -> _Route:
+        take = self._take_by_rules if stream.counts_by_rules else self._take_fields
+        return _Route(stream, decoder_of(stream), self._take_plain if stream.plain else take)
+
     def _sort(self, message: Message, route: _Route, batch: Batch, *, repeated: bool) -> None:
         """Put `message` where it belongs in `batch`; what is a new reading only the store can count."""
-        if message.retained:
+        if message.retained and route.stream.retained == "skip":
             batch.counts["retained"] += 1  # an old message, sent because we subscribed
         elif repeated:
             batch.counts["duplicates"] += 1
         else:
             try:
-                self._decode(message, route, batch)
+                route.take(message, route, batch)
             except NothingToRead:
                 batch.counts["ignored"] += 1
             except Rejected as rejection:
                 self._reject(message, rejection.reason, rejection.detail, batch)
 
-    def _decode(self, message: Message, route: _Route, batch: Batch) -> None:
-        stream, decode_message = route
+    def _take_plain(self, message: Message, route: _Route, batch: Batch) -> None:
         latest = message.arrived + self._max_clock_skew
-        if decode_message is None:
-            field, time, value, reading_id = decode(message.payload, message.arrived, latest)
-            if stream.implied_id and reading_id is None:
-                reading_id = implied_id(message, time, value)
+        field, time, value, reading_id = decode(message.payload, message.arrived, latest)
+        series = self._series(message, route.stream, field, time, batch)
+        if series is not None:
+            batch.readings.append(Reading(series, time, value, reading_id))
+
+    def _take_fields(self, message: Message, route: _Route, batch: Batch) -> None:
+        stream = route.stream
+        latest = message.arrived + self._max_clock_skew
+        readings, rejections = route.decode(message.payload, message.topic, message.arrived, latest)
+        for field, time, value, reading_id in readings:
             series = self._series(message, stream, field, time, batch)
             if series is not None:
                 batch.readings.append(Reading(series, time, value, reading_id))
-            return
-        readings, rejections = decode_message(message.payload, message.topic, message.arrived, latest)
-        for field, time, value, own_id in readings:
-            reading_id = own_id
-            if stream.implied_id and own_id is None:
-                reading_id = implied_id(message, time, value)
+        for rejection in rejections:
+            self._reject(message, rejection.reason, rejection.detail, batch)
+
+    def _take_by_rules(self, message: Message, route: _Route, batch: Batch) -> None:
+        """Take the readings of a stream that says which of them count: each reading by itself."""
+        stream = route.stream
+        latest = message.arrived + self._max_clock_skew
+        readings, rejections = route.decode(message.payload, message.topic, message.arrived, latest)
+        for reading in readings:
+            counting = as_it_counts(reading, message, stream)
+            if counting is None:
+                batch.counts["retained"] += 1
+                continue
+            field, time, value, reading_id = counting
             series = self._series(message, stream, field, time, batch)
-            if series is not None:
-                batch.readings.append(Reading(series, time, value, reading_id))
+            if series is None:
+                continue
+            # what was stored before the stream said that retained copies are taken has no id
+            within = 0.0 if message.retained and stream.repeat is None else stream.repeat
+            if within is not None:
+                batch.unless_repeated[len(batch.readings)] = within
+            batch.readings.append(Reading(series, time, value, reading_id))
         for rejection in rejections:
             self._reject(message, rejection.reason, rejection.detail, batch)
 
@@ -231,6 +259,7 @@ class Writer:
         """
         if time <= message.arrived - stream.retention:
             batch.counts["late"] += 1
+            self._late.warn(time, message, stream)
             return None
         topic = message.topic
         if stream.series is not None:
@@ -312,8 +341,3 @@ class Writer:
                     reading_id,
                     row.name,
                 )
-
-
-def implied_id(message: Message, time: float, value: float) -> str | None:
-    """Return what names a reading within its series that brings its own `time`; None if it brings none."""
-    return None if time is message.arrived else f"{value!r} at {time!r}"

@@ -135,7 +135,9 @@ class Api:
             if row is None:
                 raise _no_such_series(name)
             end = now + self._settings.max_clock_skew if until is None else until
-            after = end - (length or row.retention) if begin is None else begin
+            # what is ahead of our clock is shown too, and makes no span longer
+            last = now if until is None else until
+            after = last - (length or row.retention) if begin is None else begin
             if after >= end:
                 raise WrongRequest("from must be earlier than to")
             longest = max(window.seconds for window in averaged)

@@ -5,7 +5,7 @@ from collections import defaultdict
 
 from models.storage.interface import ReadingStore
 from models.storage.records import RejectedRow
-from scheduler_app.web.cures import cure_of
+from scheduler_app.cures import cure_of
 
 # So many topics are named of one reason.
 _MOST_TOPICS = 20

@@ -134,20 +134,20 @@ def test_what_a_container_may_do(compose: Compose) -> None:
     """Each writes to its volumes and to memory alone, with none of root's rights and no way to get them."""
     text = compose.config()
     for line in (r"read_only: true", r"cap_drop:\n *- ALL", r"security_opt:\n *- no-new-privileges:true"):
-        assert len(re.findall(rf"^    {line}$", text, re.MULTILINE)) == 4, text
+        assert len(re.findall(rf"^    {line}$", text, re.MULTILINE)) == 5, text
 
 
 def test_the_roles_connect_where_they_are_told(compose: Compose) -> None:
     """As the steps for more than one machine in mosquitto.conf tell them to."""
     url = "mqtt://averages:pa%40ss@mosquitto:1884"
     assert f"CONTAINERS_CONNECT_TO={url.replace('pa%40ss', 'PASSWORD')}\n" in MOSQUITTO_CONF.read_text()
-    assert compose.config(CONTAINERS_CONNECT_TO=url).count(f"BROKER: {url}\n") == 3
+    assert compose.config(CONTAINERS_CONNECT_TO=url).count(f"BROKER: {url}\n") == 4
 
 
 def test_the_publisher_ends_by_itself_where_there_is_nothing_to_publish_to(compose: Compose) -> None:
     """It is not started again then, as all others are when they end."""
     text = compose.config()
-    assert len(re.findall(r"^    restart: unless-stopped$", text, re.MULTILINE)) == 3
+    assert len(re.findall(r"^    restart: unless-stopped$", text, re.MULTILINE)) == 4
     [publisher] = re.findall(r"^  publisher:\n((?:    .*\n)+)", text, re.MULTILINE)
     assert "    restart: on-failure\n" in publisher
     assert "--if-one-topic" in publisher

@@ -60,8 +60,8 @@ def test_colors_are_for_terminals_of_those_who_want_them(
     ("found", "level", "text"),
     [
         ([OK, OK], Level.OK, "all is well"),
-        ([OK, WARN], Level.WARN, "it works, with 1 warning of what may lose readings one day"),
-        ([WARN, WARN], Level.WARN, "it works, with 2 warnings of what may lose readings one day"),
+        ([OK, WARN], Level.WARN, "it works, with 1 warning"),
+        ([WARN, WARN], Level.WARN, "it works, with 2 warnings"),
         ([OK, FAIL], Level.FAIL, "1 of 2 failed, and 0 warnings"),
         ([WARN, FAIL, FAIL], Level.FAIL, "2 of 3 failed, and 1 warning"),
     ],

@@ -119,8 +119,8 @@ def test_a_session_that_was_lost_is_warned_of_with_its_times() -> None:
     assert list(check_metrics(load_settings(), parse_metrics(json.dumps(metrics).encode()))) == []
     [finding] = check_metrics(load_settings(), parse_metrics(json.dumps(metrics | lost).encode()))
     assert (finding.level, finding.name) == (Level.WARN, "session")
-    assert "at 2023-11-14 22:13:20 UTC the broker had no session" in finding.text
-    assert "from 2023-11-14 21:56:40 UTC until then was lost" in finding.text
+    assert "at 2023-11-14 22:13:20 +00:00 the broker had no session" in finding.text
+    assert "from 2023-11-14 21:56:40 +00:00 until then was lost" in finding.text
 
 
 @pytest.mark.parametrize(

@@ -159,7 +159,7 @@ def test_with_only_a_time_named_a_message_is_a_number_or_has_one() -> None:
     assert reading == Decoded("", ARRIVED - 5, 46.0)
     for nothing in ({}, {"number": None}, None, b"", b" \n"):
         assert says_nothing(nothing, read)
-    assert rejection({"temperature": 1}, read) == (Reason.NO_NUMBER, "looked for number")
+    assert rejection({"state": "on"}, read) == (Reason.NO_NUMBER, "looked for number")
     assert rejection([1], read) == (Reason.NO_NUMBER, "")
     assert rejection(True, read) == (Reason.BOOLEAN, "")
 

@@ -697,9 +697,9 @@ def test_after_the_loss_of_a_session_deliveries_are_forgotten_before_anything_el
 
 
 LOST = (
-    "WARNING: the broker has no session of ours, though it had one until 2023-11-14 22:13:20 UTC: what was "
-    "published since then is lost to us. Has another client used our CLIENT_ID, or has the broker lost its "
-    "data? Or is one of them new?"
+    "WARNING: the broker has no session of ours, though it had one until 2023-11-14 22:13:20 +00:00: what "
+    "was published since then is lost to us. Has another client used our CLIENT_ID, or has the broker lost "
+    "its data? Or is one of them new?"
 )
 
 

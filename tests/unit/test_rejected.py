@@ -11,6 +11,7 @@ from models.storage.batch import Batch, NewRejected
 from models.storage.connection import writing_database
 from models.storage.opening import prepare
 from models.storage.store import Store
+from scheduler_app.cures import CURES
 from scheduler_app.management import main
 from tests.unit.messages import NOW
 from tests.unit.rows import rows
@@ -51,7 +52,7 @@ def shown(capsys: pytest.CaptureFixture[str], path: Path, *arguments: str) -> st
 
 def tables(text: str) -> tuple[list[list[str]], list[list[str]]]:
     """Return the cells of both tables, without headings; no cell may hold two spaces."""
-    _, kept, newest = text.split("\n\n")
+    _, kept, newest, _ = text.split("\n\n")
     return cells(kept), cells(newest)
 
 
@@ -80,6 +81,14 @@ def test_messages_are_counted_by_reason_and_topic_most_first(
     )
     counts, _ = tables(shown(capsys, path))
     assert stripped(counts) == [["2", "not JSON", "b"], ["1", "no number", "b"], ["1", "not JSON", "a"]]
+
+
+def test_what_can_be_done_is_told_once_for_each_reason(
+    path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    reject(path, ("a", b"x", "not JSON", ""), ("a", b"y", "not JSON", ""), ("b", b"{}", "no number", ""))
+    *_, cures = shown(capsys, path).split("\n\n")
+    assert cures == "".join(f"{reason}: {CURES[reason]}\n" for reason in ("not JSON", "no number"))
 
 
 def test_the_newest_messages_are_shown_first(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -143,7 +152,7 @@ def test_nothing_that_was_sent_can_give_orders_to_a_terminal(
     reject(path, (f"a{orders}", f"x{orders}".encode(), "not JSON", ""), ("b", b"\xff\x1b", "not UTF-8", ""))
     text = shown(capsys, path, *arguments)
     assert [character for character in text if not character.isprintable() and character != "\n"] == []
-    assert len(text.splitlines()) == (2 if arguments else 11)
+    assert len(text.splitlines()) == (2 if arguments else 14)
 
 
 def test_bytes_that_are_no_text_are_shown_as_escapes(path: Path, capsys: pytest.CaptureFixture[str]) -> None:

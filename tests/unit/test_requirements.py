@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-FILES = ["requirements.txt", "requirements-dev.txt", "requirements-broker.txt", "requirements-formats.txt"]
+FILES = [f"requirements{of}.txt" for of in ("", "-dev", "-broker", "-formats", "-browser")]
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 REQUIREMENT = re.compile(
     r"^([\w.-]+)==([\w.]+)( ; [^\\]+)? \\\n((?:    --hash=sha256:[0-9a-f]{64}(?: \\)?\n)+)"
@@ -61,4 +61,5 @@ def test_everything_that_pyproject_toml_asks_for_is_installed() -> None:
     assert packages(groups["dev"]) <= releases("requirements-dev.txt").keys()
     assert packages(groups["broker"]) == releases("requirements-broker.txt").keys()
     assert packages(groups["formats"]) == releases("requirements-formats.txt").keys()
+    assert packages(groups["browser"]) <= releases("requirements-browser.txt").keys()
     assert not packages(groups["dev"]) & releases("requirements.txt").keys()

@@ -13,7 +13,8 @@ from config.pattern import LONGEST, SHORTEST
 from config.stream import Stream
 from config.stream_keys import CONVERSION_KEYS, KEYS
 from config.stream_values import TIME_FORMATS
-from scheduler_app.intake.every_number import MOST_NUMBERS, TIME_NAMES
+from scheduler_app.intake.every_number import MOST_NUMBERS
+from scheduler_app.intake.number_names import TIME_NAMES
 from tests.unit.stream_reading import stream_of
 
 PAGE = (Path(__file__).parents[2] / "docs" / "many-sensors.md").read_text()
@@ -31,6 +32,7 @@ BESIDE = {
     "each": 'series = "{n}"',
     "time_format": 'time = "t"',
     "time_zone": 'time = "t"\ntime_format = "iso8601"',
+    "retained": 'time = "t"',
     "reset_below": 'statistics = "rate"',
     "per": 'statistics = "rate"',
     "format": 'value = "1"',

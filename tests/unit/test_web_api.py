@@ -171,11 +171,13 @@ def test_history_is_that_of_the_retention_and_the_published_windows_if_nothing_i
 ) -> None:
     content = found.client.get("/api/v1/history?series=home/a").json()
     assert content["to"] == AT + 30  # as far ahead of our clock as the time of a reading may be
-    assert content["to"] - content["from"] == 2100.0
+    assert content["at"] - content["from"] == 2100.0
     assert [curve["window"] for curve in content["averages"]["curves"]] == ["1min", "5min"]
     new = found.client.get("/api/v1/history?series=new&span=1min").json()
     assert [curve["window"] for curve in new["averages"]["curves"]] == ["1min", "5min", "30min"]
-    assert new["to"] - new["from"] == 60.0
+    assert new["at"] - new["from"] == 60.0
+    old = found.client.get(f"/api/v1/history?series=new&span=1min&to={AT - 100}").json()
+    assert old["to"] - old["from"] == 60.0
 
 
 def test_history_of_many_readings_is_thinned(found: Pages) -> None:
@@ -208,7 +210,7 @@ def test_history_takes_no_longer_than_somebody_has_patience(
 
 
 def test_history_as_a_file_has_every_digit(found: Pages) -> None:
-    answer = found.client.get("/api/v1/history?series=home/a&format=csv&windows=20s,1min&span=85s")
+    answer = found.client.get("/api/v1/history?series=home/a&format=csv&windows=20s,1min&span=55s")
     assert answer.headers["content-type"] == "text/csv; charset=utf-8"
     assert answer.headers["content-disposition"] == "attachment; filename*=UTF-8''home_a.csv"
     heading, *lines = csv.reader(io.StringIO(answer.text))

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from scheduler_app.cures import CURES, cure_of
 from scheduler_app.intake.payload import Reason
 from scheduler_app.publishing.messages import parse_series
 from scheduler_app.publishing.records import SeriesMessage
 from scheduler_app.web import metrics as module
-from scheduler_app.web.cures import CURES, cure_of
 from scheduler_app.web.metrics import MOST_SERIES, series_metrics
 from scheduler_app.web.parameters import WrongRequest
 from tests.unit.database_file import store_readings

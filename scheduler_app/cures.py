@@ -8,7 +8,7 @@ CURES = {
     "a plain number.",
     "nested too deep": "The JSON has too many levels: leave its topic out, or have the device publish less.",
     "no number": "There is no number where one is looked for: name the right fields in a stream file "
-    "(STREAMS_FILE), or leave the topic out.",
+    "(STREAMS_FILE) or in VALUE, or leave the topic out.",
     "boolean": "true and false are no numbers: say which they stand for in a stream file, as in "
     "map = { true = 1, false = 0 }, or leave the topic out.",
     "unknown word": "The stream file says for other words what number they stand for: add this one to "

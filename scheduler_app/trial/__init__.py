@@ -1,0 +1,1 @@
+"""What `try` tells of messages, and the stream file that it suggests for them."""
