@@ -166,9 +166,10 @@ def test_what_is_taken_out_disappears(
     wait_for_state(home_assistant, hour, "20.0")
     wait_for_state(home_assistant, KITCHEN, "20.0")
     subscriber.stop()
-    make_subscriber("1h").start_and_wait()
+    fewer = make_subscriber("1h").start_and_wait()
     wait_for_state(home_assistant, KITCHEN, None)
     wait_for_state(home_assistant, hour, "20.0")
+    fewer.stop()
     remove = make_role("home-assistant", "--remove", broker=mosquitto).start()
     assert remove.wait() == 0
     assert "removed 1 devices" in remove.stdout

@@ -16,7 +16,7 @@ UNITS = {
     "temperature": {"°C", "°F", "K"},
     "temperature_delta": {"°C", "°F", "K"},
     "humidity": {"%"},
-    "power": {"mW", "W", "kW", "MW", "GW", "TW", "BTU/h"},
+    "power": {"mW", "W", "kW", "MW", "GW", "TW"},
     "wind_speed": {"Beaufort", "ft/s", "in/s", "km/h", "kn", "m/s", "mm/s", "mph", "m/min"},
 }
 _STATE_CLASSES = {"measurement", "measurement_angle", "total", "total_increasing"}

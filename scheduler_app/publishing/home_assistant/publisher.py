@@ -32,7 +32,7 @@ MOST_AT_ONCE = 100
 _LISTENING, _QUIET = 5.0, 1.0
 # Seconds after we have taken entities back, in which Home Assistant may take back a whole device by itself:
 # it does so for each disabled entity of a device that for a moment has no other.
-_UNSETTLED = 60.0
+_UNSETTLED = 10.0
 # Within so many seconds its birth message is answered: others answer it too.
 _ANSWERING = 5.0
 _BIRTH = b"online"
@@ -86,6 +86,8 @@ class HomeAssistantPublisher:
         self._look_at: float | None = None
         self._resend_at: float | None = None
         self._sent = 0
+        # Whether it was told how long it takes.
+        self._is_long = False
         # What was told last of what is the matter with the connection.
         self._told: str | None = None
         self._warnings = LogLimit()
@@ -149,6 +151,7 @@ class HomeAssistantPublisher:
         if not self._knows_series or (self._look_at is not None and now < self._look_at):
             return []
         self._look_at_what_is_due(now)
+        self._tell_how_long()
         steps = []
         for device_id in list(self._due)[:MOST_AT_ONCE]:
             del self._due[device_id]
@@ -171,11 +174,11 @@ class HomeAssistantPublisher:
     def _look_at_what_is_due(self, now: float) -> None:
         if self._look_at is not None:
             self._look_at = None
-            self._look_at_everything("what differs is")
+            self._look_at_everything()
         if self._resend_at is not None and now >= self._resend_at:
             self._resend_at = None
             self._kept = {device_id: kept._replace(digest=None) for device_id, kept in self._kept.items()}
-            self._look_at_everything("it has come back: all of it is")
+            self._look_at_everything()
 
     def _warn_of_size(self, device_id: str, left_out: int) -> None:
         if (held := self._warnings.allows("size")) is not None:
@@ -187,15 +190,20 @@ class HomeAssistantPublisher:
                 more_like_it(held),
             )
 
-    def _look_at_everything(self, what_is: str) -> None:
-        """Have each device looked at that there is or was. Say how long that takes, if it takes a while."""
+    def _look_at_everything(self) -> None:
+        """Have each device looked at that there is or was."""
         self._due.update(dict.fromkeys((*self._devices, *self._kept)))
-        if len(self._due) > MOST_AT_ONCE:
+
+    def _tell_how_long(self) -> None:
+        """Say once how much there is to do, if it takes a while."""
+        if not self._due:
+            self._is_long = False
+        elif len(self._due) > MOST_AT_ONCE and not self._is_long:
+            self._is_long = True
             logger.info(
-                "Home Assistant has {:,} devices with averages; {} sent, up to {} messages a second: that "
-                "takes up to {:.0f} s",
+                "{:,} devices of Home Assistant are looked at; what differs is sent, up to {} messages a "
+                "second: that takes up to {:.0f} s",
                 len(self._due),
-                what_is,
                 MOST_AT_ONCE,
                 len(self._due) / MOST_AT_ONCE * SEND_INTERVAL,
             )
