@@ -22,7 +22,7 @@ NOT_HERE = (
 
 
 class Command(BaseCommand):
-    help = "Measure speed, memory and disk, each beside what one would use instead; takes ten minutes."
+    help = "Measure speed, memory and disk, each beside what one would use instead; takes a quarter of an hour."
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("--quick", action="store_true", help="measure less of everything, in a minute")
