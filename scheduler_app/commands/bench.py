@@ -22,10 +22,12 @@ NOT_HERE = (
 
 
 class Command(BaseCommand):
-    help = "Measure speed, memory and disk, each beside what one would use instead; takes ten minutes."
+    help = "Measure speed, memory and disk, each beside what one would use instead; takes 15 minutes."
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        parser.add_argument("--quick", action="store_true", help="measure less of everything, in a minute")
+        parser.add_argument(
+            "--quick", action="store_true", help="measure less of everything, in one or two minutes"
+        )
         parser.add_argument(
             "--growth",
             action="store_true",

@@ -12,7 +12,7 @@ from tests.support.brokers import Broker, EmbeddedBroker, Mosquitto
 T = TypeVar("T")
 
 # What keeps Mosquitto quick, and lets us see who has subscribed.
-_LOGGED = ("error", "warning", "subscribe")
+LOGGED = ("error", "warning", "subscribe")
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,11 @@ class Size:
     rows: int
     many_rows: int
     ticks: int
+    # Kept while the page is asked for the history of one of many series.
+    history_rows: int
+    # While the page is at rest; a few of the intervals in which the averages are published.
+    rest_seconds: float
+    stats_interval: str = "10s"
     # Of the growth.
     growth_series: tuple[int, ...] = (1, 10, 100, 1000, 10_000)
     growth_rates: tuple[float, ...] = (100, 1000, 10_000)
@@ -49,6 +54,9 @@ QUICK = Size(
     rows=500_000,
     many_rows=500_000,
     ticks=3,
+    history_rows=200_000,
+    rest_seconds=5.0,
+    stats_interval="5s",
     growth_seconds=2.0,
 )
 FULL = Size(
@@ -62,6 +70,8 @@ FULL = Size(
     rows=5_000_000,
     many_rows=21_000_000,
     ticks=5,
+    history_rows=3_000_000,
+    rest_seconds=30.0,
     growth_seconds=20.0,
 )
 
@@ -88,7 +98,7 @@ class Arena:
         with self.folder() as folder:
             home = folder / "broker"
             home.mkdir()
-            broker = EmbeddedBroker(home) if self.embedded else Mosquitto(home, log=_LOGGED)
+            broker = EmbeddedBroker(home) if self.embedded else Mosquitto(home, log=LOGGED)
             try:
                 yield broker.start(), folder
             finally:

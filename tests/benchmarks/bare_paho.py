@@ -1,8 +1,9 @@
 """The least a subscriber with paho-mqtt can do: receive and acknowledge, and store nothing.
 
-    python -m tests.benchmarks.bare_paho PORT COUNT
+    python -m tests.benchmarks.bare_paho PORT COUNT [AUTHORITY]
 
-It prints `subscribed`, and `done` when COUNT messages are acknowledged; then it goes on.
+It prints `subscribed`, and `done` when COUNT messages are acknowledged; then it goes on. With the file of a
+certificate authority it connects over TLS.
 """
 
 import sys
@@ -14,7 +15,7 @@ from tests.support.ports import HOST
 
 
 def main() -> None:
-    port, count = map(int, sys.argv[1:])
+    port, count = map(int, sys.argv[1:3])
     received = 0
 
     def on_message(client: Client, userdata: object, message: MQTTMessage) -> None:
@@ -28,6 +29,8 @@ def main() -> None:
     client.on_connect = lambda client, *_: client.subscribe("bench/#", qos=1)
     client.on_subscribe = lambda *_: print("subscribed", flush=True)
     client.on_message = on_message
+    for authority in sys.argv[3:]:
+        client.tls_set(authority)
     client.connect(HOST, port)
     client.loop_forever()
 

@@ -12,7 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from scheduler_app.errors import CommandError
-from tests.benchmarks import figure, growth, keeping, receiving, starting
+from tests.benchmarks import devices, figure, growth, keeping, page, receiving, starting, tls
 from tests.benchmarks.arena import FULL, QUICK, Arena
 from tests.benchmarks.figure import Figure
 from tests.support.brokers import program_path
@@ -22,6 +22,8 @@ Tell = Callable[[float, str], object]
 STEPS: Mapping[str, Callable[[Arena], list[Figure]]] = {
     "ingest, 1 topic": receiving.one_topic,
     "ingest, many topics": receiving.many_topics,
+    "ingest, devices": devices.zigbee2mqtt,
+    "ingest over TLS": tls.one_topic,
     "latency": receiving.latency,
     "memory and disk, 1 series": receiving.one_series,
     "memory, many series": receiving.many_series,
@@ -29,6 +31,9 @@ STEPS: Mapping[str, Callable[[Arena], list[Figure]]] = {
     "tick and restart, many series": keeping.many_series,
     "growth of the tick": keeping.growth,
     "start": starting.start,
+    "page at rest": page.at_rest,
+    "page, list": page.listing,
+    "page, history": page.history,
 }
 
 

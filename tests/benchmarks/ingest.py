@@ -17,6 +17,9 @@ from tests.support.waiting import wait_for
 
 _FILTER = "bench/#"
 _PRUNING = Path(__file__).with_name("pruning.py")
+# How the messages of devices are read, and how many readings each of them is.
+STREAM_FILE = Path(__file__).with_name("zigbee2mqtt.toml")
+FIELDS = 4
 _numbers = count()
 # Seconds. How much slower than any sane machine a run may be before it is given up.
 _PATIENCE = 60.0
@@ -25,17 +28,25 @@ _SLOWEST = 500.0
 
 @dataclass(frozen=True)
 class Load:
-    """So many readings, over so many topics; `rate` a second, or as fast as can be."""
+    """So many messages, over so many topics; `rate` a second, or as fast as can be."""
 
     count: int
     topics: int = 1
     rate: float | None = None
+    # Whether they are those of devices, with several readings each, as STREAM_FILE says.
+    devices: bool = False
+
+    @property
+    def readings(self) -> int:
+        return self.count * (FIELDS if self.devices else 1)
 
     def child(self, port: int) -> Child:
         """Return the program that publishes it; it waits for a line."""
         arguments: list[object] = [port, "--count", self.count, "--topics", self.topics]
         if self.rate:
             arguments += ["--rate", self.rate]
+        if self.devices:
+            arguments += ["--devices"]
         return Child.module("load", *arguments)
 
     @property
@@ -56,7 +67,7 @@ class Run:
 
     @property
     def rate(self) -> float:
-        """Readings a second."""
+        """Messages a second, each of which is one reading if it is not a device's."""
         return self.count / self.seconds
 
     @property
@@ -87,8 +98,8 @@ def ours(broker: Broker, folder: Path, load: Load, role: Role) -> Run:
         begin = time.monotonic()
         publisher.go()
         wait_for(
-            lambda: stored() - before >= load.count,
-            lambda: f"{load.count} readings stored; there are {stored() - before}:\n{role.stderr}",
+            lambda: stored() - before >= load.readings,
+            lambda: f"{load.readings} readings stored; there are {stored() - before}:\n{role.stderr}",
             load.timeout,
         )
         seconds = time.monotonic() - begin
@@ -108,13 +119,18 @@ def stored_in(path: Path) -> Iterator[Callable[[], int]]:
         yield stored
 
 
-def other(name: str) -> Callable[[Broker, Load], Run]:
-    """Return what runs a program of this folder on a load, until it has received all."""
+def other(name: str, access: Access | None = None) -> Callable[[Broker, Load], Run]:
+    """Return what runs a program of this folder on a load, until it has received all.
+
+    It connects by `access`, as the broker's clients do if that is left out.
+    """
 
     def run(broker: Broker, load: Load) -> Run:
+        to = access or broker.access
+        arguments = [to.port, load.count, *([to.authority] if to.authority else [])]
         with ExitStack() as stack:
             publisher = stack.enter_context(load.child(broker.port))
-            receiver = stack.enter_context(Child.module(name, broker.port, load.count))
+            receiver = stack.enter_context(Child.module(name, *arguments))
             receiver.expect("subscribed")
             publisher.expect("ready")
             cpu = cpu_seconds(receiver.pid)
@@ -129,6 +145,7 @@ def other(name: str) -> Callable[[Broker, Load], Run]:
 
 bare_paho = other("bare_paho")
 script = other("script")
+device_script = other("device_script")
 
 
 def mosquitto_sub(broker: Broker, load: Load) -> Run:

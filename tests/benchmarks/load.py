@@ -1,6 +1,6 @@
 """Publishes readings faster than anybody takes them: raw sockets, packets that were built before.
 
-    python -m tests.benchmarks.load PORT --count N [--topics N] [--rate R]
+    python -m tests.benchmarks.load PORT --count N [--topics N] [--rate R] [--devices]
 
 It prints `ready`, begins at a line on standard input, and prints `done` when the broker has
 acknowledged all.
@@ -14,6 +14,7 @@ import socket
 import sys
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 from scheduler_app.mqtt.packets import PUBACK_SIZE
 from tests.support.ports import HOST
@@ -39,16 +40,42 @@ class Readings:
 
     def packet(self, number: int) -> bytes:
         """Return the packet of reading `number`, whose event time is now (MQTT 3.1.1 section 3.3, QoS 1)."""
-        reading = {
-            "number": round(self._random.uniform(1, 100), 1),
-            "epochtime": round(time.time(), 6),
-            "id": f"{self._boot}-{number}",
-        }
         topic = self._topics[number % len(self._topics)]
         packet_id = number % _LAST_PACKET_ID + 1
         body = len(topic).to_bytes(2, "big") + topic + packet_id.to_bytes(2, "big")
-        body += json.dumps(reading).encode()
+        body += json.dumps(self._message(number)).encode()
         return b"\x32" + _length(len(body)) + body
+
+    def _message(self, number: int) -> dict[str, object]:
+        return {
+            "number": self._random_number(1, 100),
+            "epochtime": round(time.time(), 6),
+            "id": f"{self._boot}-{number}",
+        }
+
+    def _random_number(self, least: float, most: float) -> float:
+        return round(self._random.uniform(least, most), 1)
+
+
+class Devices(Readings):
+    """Builds what Zigbee2MQTT publishes of a climate sensor: twelve fields, four of which are read."""
+
+    def _message(self, number: int) -> dict[str, object]:
+        now = datetime.now(UTC).isoformat(timespec="milliseconds")
+        return {
+            "battery": 97,
+            "humidity": self._random_number(30, 70),
+            "last_seen": now.replace("+00:00", "Z"),
+            "linkquality": number % 255,
+            "power_outage_count": 3,
+            "pressure": self._random_number(990, 1030),
+            "temperature": self._random_number(15, 25),
+            "temperature_calibration": 0,
+            "temperature_unit": "celsius",
+            "trigger_count": number,
+            "update": {"installed_version": 16777241, "latest_version": 16777241, "state": "idle"},
+            "voltage": 3005,
+        }
 
 
 def _length(size: int) -> bytes:
@@ -86,8 +113,9 @@ def main() -> None:
     parser.add_argument("--count", type=int, required=True)
     parser.add_argument("--topics", type=int, default=1)
     parser.add_argument("--rate", type=float, help="a second, evenly; without it as many as can be")
+    parser.add_argument("--devices", action="store_true", help="messages of devices in place of readings")
     options = parser.parse_args()
-    readings = Readings(options.topics)
+    readings = (Devices if options.devices else Readings)(options.topics)
     built = [] if options.rate else list(_together(readings, options.count))
     with socket.create_connection((HOST, options.port)) as connection:
         connection.sendall(_CONNECT)

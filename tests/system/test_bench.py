@@ -7,16 +7,20 @@ import shutil
 import signal
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 
 from scheduler_app.errors import CommandError
+from scheduler_app.mqtt.packets import read_publishes
 from tests.benchmarks import arena, bench
 from tests.benchmarks.__main__ import main
 from tests.benchmarks.arena import Size
 from tests.benchmarks.child import Child
 from tests.benchmarks.figure import Figure, render
+from tests.benchmarks.ingest import FIELDS, STREAM_FILE
+from tests.benchmarks.load import Devices
 from tests.support.brokers import find_program
 from tests.support.processes import MANAGE, ROOT, Process, descendants, still_running
 from tests.support.waiting import wait_for
@@ -32,14 +36,22 @@ TINY = Size(
     rows=20_000,
     many_rows=20_000,
     ticks=2,
+    history_rows=20_000,
+    rest_seconds=0.2,
+    stats_interval="200ms",
     growth_series=(1, 20),
     growth_rates=(100, 1000),
     growth_seconds=0.2,
 )
-# Figures that are compared with several.
+# What some of the figures are compared with.
 REFERENCES = {
     "ingest, 1 topic": {"bare paho", "script", "mosquitto_sub"},
     "ingest, 10 topics": {"bare paho", "script"},
+    "ingest, Zigbee2MQTT, 4 of 12 fields": {"script"},
+    "ingest over TLS, 1 topic": {"bare paho"},
+    "core of the page, 10 series at 100 a second": {"subscriber"},
+    "list of 20 series": {"json.dumps"},
+    "history of 1 of 20 series, 20,000 kept": {"SELECT"},
 }
 
 
@@ -72,6 +84,17 @@ def test_every_figure_stands_beside_what_it_is_compared_with(capsys: pytest.Capt
             else:
                 assert name.startswith("disk"), f"{name} is compared with nothing"
     assert 20 < figures["disk, a reading without an id"][""]["ours"] < 100
+
+
+def test_of_twelve_fields_of_a_device_four_are_read() -> None:
+    [message], _ = read_publishes(Devices(1).packet(0), 1, 0.0, version_5=False)
+    fields = json.loads(message.payload)
+    [stream] = tomllib.loads(STREAM_FILE.read_text())["stream"]
+    assert (len(fields), len(stream["value"])) == (12, FIELDS)
+    assert {*stream["value"], stream["time"]} <= set(fields)
+    # the script reads the same ones
+    script = STREAM_FILE.with_name("device_script.py").read_text()
+    assert f"FIELDS = ({', '.join(map(json.dumps, stream['value']))})" in script
 
 
 def test_growth_has_a_row_for_each_number_of_series(capsys: pytest.CaptureFixture[str]) -> None:
