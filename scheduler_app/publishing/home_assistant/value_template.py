@@ -8,7 +8,7 @@ from config.field_path import FieldPath
 _FILTER = r"\|\s*(?:float|round|default|is_defined)\s*(?:\([^()]*\))?\s*"
 _KEY = r"\.\s*[A-Za-z_]\w*|\[\s*(?:'[^'\\]*'|\"[^\"\\]*\"|\d{1,9})\s*\]"
 _UNCHANGED = re.compile(
-    rf"\s*\{{\{{-?\s*(?P<root>value_json|value)(?P<keys>(?:{_KEY})*)\s*(?P<filters>(?:{_FILTER})*)-?\}}\}}\s*",
+    rf"\{{\{{-?\s*(?P<root>value_json|value)(?P<keys>(?:{_KEY})*)\s*(?P<filters>(?:{_FILTER})*)-?\}}\}}",
     re.ASCII,
 )
 _ONE_KEY = re.compile(
@@ -26,7 +26,7 @@ def handed_on(template: str | None) -> FieldPath | None:
     """
     if template is None:
         return FieldPath(())
-    found = _UNCHANGED.fullmatch(template) if len(template) <= _LONGEST else None
+    found = _UNCHANGED.fullmatch(template.strip()) if len(template) <= _LONGEST else None
     if found is None or (found["root"] == "value" and found["keys"]):
         return None
     keys = tuple(
