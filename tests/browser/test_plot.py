@@ -239,7 +239,7 @@ def test_a_gap_is_a_gap(service: Service, look: Look) -> None:
 
 def test_late_and_rejected_messages_are_marked(service: Service, look: Look) -> None:
     service.publish(
-        [("a", reading(1.0, 20)), ("a", reading(2.0, 10)), ("a", reading(3.0, 15)), ("a", "none")]
+        [("a", reading(1.0, 20)), ("a", reading(2.0, 10)), ("a", reading(3.0, 15)), ("a", "warm")]
     )
     service.wait_for_series(1)
     page = look(service.address).go("?series=a")
