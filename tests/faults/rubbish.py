@@ -62,6 +62,16 @@ PAYLOADS: tuple[bytes, ...] = (
     *(f'{{"number":{number}}}'.encode() for number in _NO_NUMBERS),
     *(f'{{"number":1,"epochtime":{time}}}'.encode() for time in _NO_TIMES),
 )
+# Those of them that say nothing, and are no fault.
+NOTHING_TO_READ = frozenset(
+    text.encode()
+    for text in (
+        *("", " ", "\n", "\0", "null", "[]", "{}", '{"number":null}', '{"number":[]}', '{"number":""}'),
+        *('{"number":" "}', '{"number":"null"}', '{"number":1,"number":null}'),
+    )
+)
+# Those of them that are numbers all the same: devices send a byte order mark, or the end of a string in C.
+NUMBERS = frozenset((b"1\0", "\ufeff21.5".encode()))
 # What a broker passes on, and we must bear.
 TOPICS: tuple[str, ...] = (
     *("/", "//", "///", " ", "a b", "a/", "/a", "a//b", "é", "🌡", "👩\u200d👩\u200d👧/🌡", "\u202eATAD"),
