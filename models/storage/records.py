@@ -1,5 +1,6 @@
 """What is read from a database of readings."""
 
+import base64
 from array import array
 from collections import defaultdict
 from dataclasses import dataclass
@@ -17,6 +18,21 @@ class RejectedRow(NamedTuple):
     size: int
     reason: str
     detail: str
+
+    def content(self) -> dict[str, object]:
+        """Return it as it is exported; a payload that is no text as base64."""
+        try:
+            payload = {"payload": self.payload.decode()}
+        except UnicodeDecodeError:
+            payload = {"payload_base64": base64.b64encode(self.payload).decode()}
+        return {
+            "arrived": self.arrived,
+            "topic": self.topic,
+            "reason": self.reason,
+            "detail": self.detail,
+            "size": self.size,
+            **payload,
+        }
 
 
 @dataclass(frozen=True)

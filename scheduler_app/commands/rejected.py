@@ -1,7 +1,6 @@
 """`manage.py rejected`: shows the messages that were no readings."""
 
 import argparse
-import base64
 import json
 from typing import TYPE_CHECKING
 
@@ -12,7 +11,6 @@ from scheduler_app.management import BaseCommand
 
 if TYPE_CHECKING:
     from config.settings import Settings
-    from models.storage.records import RejectedRow
 
 _SHOWN_TEXT = 60
 _KEPT = ("kept", "reason", "topic")
@@ -43,7 +41,7 @@ class Command(BaseCommand):
         with stored_readings(settings.db_file) as stored:
             if options.json:
                 for row in stored.rejected_messages():
-                    print(json.dumps(as_json(row)))
+                    print(json.dumps(row.content()))
                 return
             kept = stored.rejected_counts()
             newest = list(stored.rejected_messages(newest=options.limit))
@@ -88,19 +86,3 @@ def shown_payload(text: str) -> str:
     """Return the beginning of a payload in the same way."""
     safe = printable(text)
     return safe if len(safe) <= _SHOWN_TEXT else f"{safe[: _SHOWN_TEXT - 1]}…"
-
-
-def as_json(row: "RejectedRow") -> dict[str, object]:
-    """Return a rejected message for export; a payload that is no text as base64."""
-    try:
-        payload = {"payload": row.payload.decode()}
-    except UnicodeDecodeError:
-        payload = {"payload_base64": base64.b64encode(row.payload).decode()}
-    return {
-        "arrived": row.arrived,
-        "topic": row.topic,
-        "reason": row.reason,
-        "detail": row.detail,
-        "size": row.size,
-        **payload,
-    }

@@ -1,10 +1,8 @@
 """The rejected messages that are kept, with what can be done about each."""
 
-import base64
 from collections import defaultdict
 
 from models.storage.interface import ReadingStore
-from models.storage.records import RejectedRow
 from scheduler_app.cures import cure_of
 
 # So many topics are named of one reason.
@@ -32,22 +30,7 @@ def rejected(stored: ReadingStore, newest: int) -> dict[str, object]:
         "counted": counters.get("rejected", 0),
         "since": counters.get("since"),
         "reasons": reasons,
-        "newest": [as_sent(row) for row in stored.rejected_messages(newest=newest)],
-    }
-
-
-def as_sent(row: RejectedRow) -> dict[str, object]:
-    """Return a rejected message as it is sent; a payload that is no text as base64."""
-    try:
-        payload: dict[str, object] = {"payload": row.payload.decode()}
-    except UnicodeDecodeError:
-        payload = {"payload_base64": base64.b64encode(row.payload).decode()}
-    return {
-        "arrived": row.arrived,
-        "topic": row.topic,
-        "reason": row.reason,
-        "detail": row.detail,
-        "cure": cure_of(row.reason),
-        "size": row.size,
-        **payload,
+        "newest": [
+            row.content() | {"cure": cure_of(row.reason)} for row in stored.rejected_messages(newest=newest)
+        ],
     }

@@ -13,6 +13,9 @@ import pytest
 from loguru import logger
 
 from config.settings import Settings
+from models.storage.connection import writing_database
+from models.storage.opening import prepare
+from models.storage.store import Store
 
 # A slow machine is no failure; and the suite is run often, so that few examples at a time are many.
 hypothesis.settings.register_profile("unit", deadline=None, max_examples=50)
@@ -28,6 +31,22 @@ def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
         if name.lower() in Settings.model_fields:
             monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Return the path of a database of ours, which is empty."""
+    path = tmp_path / "test.db"
+    prepare(path)
+    return path
+
+
+@pytest.fixture
+def store(path: Path) -> Iterator[Store]:
+    """Give the store of that database."""
+    store = Store(writing_database(path), "me")
+    yield store
+    store.close()
 
 
 @pytest.fixture

@@ -31,13 +31,6 @@ FIRST = [float(time) for time in range(1000)]
 
 
 @pytest.fixture
-def path(tmp_path: Path) -> Path:
-    path = tmp_path / "test.db"
-    prepare(path)
-    return path
-
-
-@pytest.fixture
 def store(path: Path) -> Iterator[Store]:
     """Open it as a subscriber does, with some pages of readings and with deliveries that are remembered."""
     store = Store(writing_database(path), "me")

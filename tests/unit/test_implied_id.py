@@ -1,13 +1,10 @@
 """A stream may say that a reading with a time of its own counts once for that time and its value."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from config.streams import InvalidStreams, load_streams
-from models.storage.connection import writing_database
-from models.storage.opening import prepare
 from models.storage.store import Store
 from scheduler_app.mqtt.message import Message
 from tests.unit.messages import NOW, message
@@ -18,20 +15,6 @@ TIMED = b'{"number": 21.5, "epochtime": %d}' % (NOW - 5)
 LATER = b'{"number": 21.5, "epochtime": %d}' % (NOW - 4)
 OTHER = b'{"number": 22, "epochtime": %d}' % (NOW - 5)
 WITH_ID = b'{"number": 21.5, "epochtime": %d, "id": "a"}' % (NOW - 5)
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    path = tmp_path / "test.db"
-    prepare(path)
-    return path
-
-
-@pytest.fixture
-def store(path: Path) -> Iterator[Store]:
-    store = Store(writing_database(path), "me")
-    yield store
-    store.close()
 
 
 def stored(store: Store, path: Path, *messages: Message, keys: str = "implied_id = true") -> int:

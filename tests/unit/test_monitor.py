@@ -1,24 +1,14 @@
 import time
 from pathlib import Path
 
-import pytest
-
 from config.settings import load_settings
 from models.reading import Reading
 from models.storage.batch import Batch
 from models.storage.connection import writing_database
-from models.storage.opening import prepare
 from models.storage.store import Store
 from scheduler_app.subscriber.monitor import last_presence, tell_what_is_used
 from tests.support.damage import damage
 from tests.unit.stored import new_series, series_row
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    path = tmp_path / "test.db"
-    prepare(path)
-    return path
 
 
 def store(path: Path, *times: float) -> None:

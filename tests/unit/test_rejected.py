@@ -9,7 +9,6 @@ import pytest
 
 from models.storage.batch import Batch, NewRejected
 from models.storage.connection import writing_database
-from models.storage.opening import prepare
 from models.storage.store import Store
 from scheduler_app.cures import CURES
 from scheduler_app.management import main
@@ -17,13 +16,6 @@ from tests.unit.messages import NOW
 from tests.unit.rows import rows
 
 pytestmark = pytest.mark.usefixtures("restored_log")
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    path = tmp_path / "test.db"
-    prepare(path)
-    return path
 
 
 def reject(path: Path, *messages: tuple[str, bytes, str, str], not_kept: int = 0) -> None:

@@ -1,6 +1,5 @@
 """How many rejected messages are kept, with a real database file."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,27 +8,12 @@ from models.storage import rejected as module
 from models.storage.batch import Batch, NewRejected
 from models.storage.connection import writing_database
 from models.storage.errors import StoreUnavailable
-from models.storage.opening import prepare
 from models.storage.reader import open_reader
 from models.storage.rejected import MORE_AT_ONCE, MOST_BYTES, MOST_ROWS
 from models.storage.store import Store
 from tests.unit.rows import locked, rows
 
 ARRIVED = "SELECT arrived FROM rejected_message ORDER BY id"
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    path = tmp_path / "test.db"
-    prepare(path)
-    return path
-
-
-@pytest.fixture
-def store(path: Path) -> Iterator[Store]:
-    store = Store(writing_database(path), "me")
-    yield store
-    store.close()
 
 
 def rejected(arrived: float, payload: bytes = b"\xff", topic: str = "DATA") -> NewRejected:

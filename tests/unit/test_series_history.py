@@ -6,7 +6,6 @@ import pytest
 
 from models.storage.connection import Database, reading_database
 from models.storage.errors import UnreadableDatabase
-from models.storage.opening import prepare
 from models.storage.reader import open_as_it_is
 from models.storage.schema import READINGS
 from models.storage.series_queries import (
@@ -21,13 +20,6 @@ from tests.unit.database_file import RETENTION, store_readings
 
 NOW = 1_700_000_000.0
 OURS = {"application_id": READINGS.application_id}
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    path = tmp_path / "test.db"
-    prepare(path)
-    return path
 
 
 def opened(path: Path) -> Database:

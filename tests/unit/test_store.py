@@ -10,7 +10,6 @@ from models.reading import Reading
 from models.storage.batch import Batch, Deleted, NewRejected, Place, Stored
 from models.storage.connection import WritingDatabase, reading_database, writing_database
 from models.storage.errors import StoreUnavailable
-from models.storage.opening import prepare
 from models.storage.queries import counters
 from models.storage.store import Store
 from tests.unit.rows import locked, rows
@@ -21,13 +20,6 @@ READINGS = (
 )
 REJECTED = "SELECT arrived, topic, payload, size, reason, detail FROM rejected_message ORDER BY id"
 COUNTS = "SELECT name, value FROM counter WHERE name <> 'since' ORDER BY name"
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    path = tmp_path / "test.db"
-    prepare(path)
-    return path
 
 
 @pytest.fixture

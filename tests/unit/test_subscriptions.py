@@ -1,4 +1,3 @@
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -6,24 +5,9 @@ import pytest
 from config.settings import load_settings
 from models.storage.connection import writing_database
 from models.storage.errors import StoreUnavailable
-from models.storage.opening import prepare
 from models.storage.store import Store
 from scheduler_app.subscriber.subscriptions import Subscriptions
 from tests.unit.rows import locked
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    path = tmp_path / "test.db"
-    prepare(path)
-    return path
-
-
-@pytest.fixture
-def store(path: Path) -> Iterator[Store]:
-    store = Store(writing_database(path), "me")
-    yield store
-    store.close()
 
 
 def start(store: Store, topics: str) -> Subscriptions:

@@ -1,5 +1,5 @@
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from random import Random
 
@@ -8,7 +8,6 @@ import pytest
 from models.storage import queries as history
 from models.storage.connection import reading_database, writing_database
 from models.storage.errors import StoreUnavailable
-from models.storage.opening import prepare
 from models.storage.store import Store
 from scheduler_app.intake.redelivery import Redeliveries
 from scheduler_app.intake.sample import INTERVAL, KEPT_BYTES, KEPT_OF_A_KIND
@@ -22,20 +21,6 @@ READINGS = (
     "SELECT series.name, time, value FROM reading JOIN series ON series.id = series_id ORDER BY sequence"
 )
 REJECTED = "SELECT topic, payload, size, reason, detail, arrived FROM rejected_message ORDER BY id"
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    path = tmp_path / "test.db"
-    prepare(path)
-    return path
-
-
-@pytest.fixture
-def store(path: Path) -> Iterator[Store]:
-    store = Store(writing_database(path), "me")
-    yield store
-    store.close()
 
 
 @pytest.fixture
