@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 from config.settings import Settings
 from models.storage.errors import LockedDatabase, UnreadableDatabase, UnusableDatabase
-from models.storage.opening import prepare, writing_settings
-from models.storage.reader import open_reader
+from models.storage.sqlite.opening import prepare, writing_settings
+from models.storage.sqlite.reader import open_reader
 from scheduler_app.checks.finding import Finding, Level
 
 # Seconds that clocks may differ by without a word.

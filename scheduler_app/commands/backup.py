@@ -20,8 +20,8 @@ class Command(BaseCommand):
         parser.add_argument("file", metavar="FILE", type=Path, help="the new file; it must not exist yet")
 
     def handle(self, options: argparse.Namespace, settings: "Settings") -> None:
-        from models.storage.backup import BackupFailed, back_up
         from models.storage.errors import UnreadableDatabase, UnusableDatabase
+        from models.storage.sqlite.backup import BackupFailed, back_up
 
         if not settings.db_file.exists():
             raise CommandError(f"DB_FILE={settings.db_file} does not exist: there is nothing to copy")

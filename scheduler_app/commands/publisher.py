@@ -72,12 +72,12 @@ class Command(BaseCommand):
     def _run(self, options: argparse.Namespace, settings: "Settings") -> None:
         from loguru import logger
 
-        from models.storage.connection import writing_database
         from models.storage.errors import DatabaseGone, UnusableDatabase
-        from models.storage.opening import prepare
-        from models.storage.outbox import Outbox
-        from models.storage.ownership import sole_owner
-        from models.storage.schema import OUTBOX
+        from models.storage.sqlite.connection import writing_database
+        from models.storage.sqlite.opening import prepare
+        from models.storage.sqlite.outbox import Outbox
+        from models.storage.sqlite.ownership import sole_owner
+        from models.storage.sqlite.schema import OUTBOX
         from scheduler_app.mqtt.connection import Connection
         from scheduler_app.publishing.outbox_sender import OutboxSender
         from scheduler_app.runtime.lifecycle import background, role, serve, wait_until

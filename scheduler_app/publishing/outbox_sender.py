@@ -11,7 +11,7 @@ from typing import Protocol
 from loguru import logger
 
 from models.storage.errors import StoreUnavailable
-from models.storage.outbox import Outbox
+from models.storage.sqlite.outbox import Outbox
 from scheduler_app.log import LogLimit
 from scheduler_app.mqtt.message import Puback
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from models.storage.errors import LockedDatabase, UnreadableDatabase, UnusableDatabase
 from models.storage.interface import ReadingStore
-from models.storage.opening import check_read_only, may_write, prepare
-from models.storage.reader import open_reader
+from models.storage.sqlite.opening import check_read_only, may_write, prepare
+from models.storage.sqlite.reader import open_reader
 from scheduler_app.errors import CommandError
 
 

@@ -10,7 +10,7 @@ from loguru import logger
 from config.settings import Settings
 from models.catalog import Catalog
 from models.storage.errors import UnreadableDatabase
-from models.storage.reader import open_reader
+from models.storage.sqlite.reader import open_reader
 from scheduler_app.intake.ingest import Ingest
 from scheduler_app.log import LogLimit
 from scheduler_app.mqtt.ingest_session import IngestSession

@@ -13,8 +13,8 @@ from models.statistics.grid import Grid
 from models.statistics.hand_over import HandOver
 from models.statistics.plan import Plan
 from models.statistics.rolling import RollingStatistics
-from models.storage.reader import ReadingSource
-from models.storage.store import Store
+from models.storage.sqlite.reader import ReadingSource
+from models.storage.sqlite.store import Store
 from scheduler_app.publishing.topics import unpublishable_name
 
 

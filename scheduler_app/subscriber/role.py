@@ -13,11 +13,11 @@ from jobs.prune import INTERVAL, Pruner
 from jobs.tick import tick
 from models.catalog import Catalog
 from models.statistics.hand_over import HandOver
-from models.storage.connection import writing_database
 from models.storage.errors import DatabaseGone, UnreadableDatabase, UnusableDatabase
-from models.storage.opening import prepare
-from models.storage.ownership import sole_owner
-from models.storage.store import Store
+from models.storage.sqlite.connection import writing_database
+from models.storage.sqlite.opening import prepare
+from models.storage.sqlite.ownership import sole_owner
+from models.storage.sqlite.store import Store
 from scheduler_app.errors import CommandError
 from scheduler_app.intake.ingest import Ingest
 from scheduler_app.intake.pace import CommitPace

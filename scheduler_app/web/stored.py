@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from models.storage.errors import UnreadableDatabase
 from models.storage.interface import ReadingStore
-from models.storage.reader import open_as_it_is
+from models.storage.sqlite.reader import open_as_it_is
 from scheduler_app.web.parameters import WrongRequest
 
 T = TypeVar("T")

@@ -9,11 +9,11 @@ from typing import NamedTuple
 
 from models.catalog import SeriesRow
 from models.reading import Reading
-from models.storage import tables
-from models.storage.connection import writing_database
-from models.storage.opening import prepare
-from models.storage.tables import NOBODY, Counter, Series
-from models.storage.transaction import insert_sql
+from models.storage.sqlite import tables
+from models.storage.sqlite.connection import writing_database
+from models.storage.sqlite.opening import prepare
+from models.storage.sqlite.tables import NOBODY, Counter, Series
+from models.storage.sqlite.transaction import insert_sql
 
 # Seconds that readings are kept by default.
 RETENTION = 2100.0

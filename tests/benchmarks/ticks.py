@@ -14,7 +14,7 @@ from models.statistics.grid import Grid
 from models.statistics.hand_over import HandOver
 from models.statistics.plan import Plan
 from models.statistics.rolling import RollingStatistics
-from models.storage.reader import ReadingSource
+from models.storage.sqlite.reader import ReadingSource
 from tests.benchmarks.kept import Kept
 
 _WINDOWS = (("1min", 60_000), ("5min", 300_000), ("30min", 1_800_000))

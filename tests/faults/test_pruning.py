@@ -10,9 +10,9 @@ from jobs.prune import INTERVAL, ROWS_AT_ONCE, Pruner
 from models.catalog import Catalog, SeriesRow
 from models.reading import Reading
 from models.storage.batch import Batch
-from models.storage.connection import writing_database
-from models.storage.opening import prepare
-from models.storage.store import Store
+from models.storage.sqlite.connection import writing_database
+from models.storage.sqlite.opening import prepare
+from models.storage.sqlite.store import Store
 from scheduler_app.subscriber.monitor import database_files, size
 from tests.faults.verdict import Report
 from tests.unit.stored import new_series

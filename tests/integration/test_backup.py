@@ -6,8 +6,8 @@ from contextlib import closing
 from pathlib import Path
 
 from models.storage.batch import Batch
-from models.storage.connection import writing_database
-from models.storage.store import Store
+from models.storage.sqlite.connection import writing_database
+from models.storage.sqlite.store import Store
 from scheduler_app.intake.redelivery import Redeliveries
 from scheduler_app.mqtt.message import Message
 from tests.conftest import MakeRole

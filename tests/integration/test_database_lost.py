@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from models.storage.opening import prepare
+from models.storage.sqlite.opening import prepare
 from tests.conftest import MakeRole
 from tests.support.brokers import Mosquitto
 from tests.support.damage import damage

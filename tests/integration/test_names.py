@@ -12,9 +12,9 @@ from paho.mqtt.client import Client
 
 from models.reading import Reading
 from models.storage.batch import Batch
-from models.storage.connection import writing_database
-from models.storage.opening import prepare
-from models.storage.store import Store
+from models.storage.sqlite.connection import writing_database
+from models.storage.sqlite.opening import prepare
+from models.storage.sqlite.store import Store
 from tests.conftest import MakeRole
 from tests.support.brokers import Broker, EmbeddedBroker
 from tests.support.database import rejected, rows, wait_for_rows

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from config.settings import load_settings
 from models.catalog import Catalog
-from models.storage.connection import writing_database
-from models.storage.opening import prepare
-from models.storage.store import Store
+from models.storage.sqlite.connection import writing_database
+from models.storage.sqlite.opening import prepare
+from models.storage.sqlite.store import Store
 from scheduler_app.intake.ingest import Ingest
 from scheduler_app.intake.redelivery import Redeliveries
 from scheduler_app.intake.writer import Writer

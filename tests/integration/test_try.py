@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from config.settings import load_settings
-from models.storage.reader import open_reader
+from models.storage.sqlite.reader import open_reader
 from scheduler_app.errors import CommandError
 from scheduler_app.trial.sources import from_broker
 from scheduler_app.trial.suggestion import suggest

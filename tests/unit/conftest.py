@@ -13,9 +13,9 @@ import pytest
 from loguru import logger
 
 from config.settings import Settings
-from models.storage.connection import writing_database
-from models.storage.opening import prepare
-from models.storage.store import Store
+from models.storage.sqlite.connection import writing_database
+from models.storage.sqlite.opening import prepare
+from models.storage.sqlite.store import Store
 
 # A slow machine is no failure; and the suite is run often, so that few examples at a time are many.
 hypothesis.settings.register_profile("unit", deadline=None, max_examples=50)

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 
-from models.storage.opening import prepare
+from models.storage.sqlite.opening import prepare
 
 # Kept for so long, in seconds, unless a test says otherwise.
 RETENTION = 2100.0

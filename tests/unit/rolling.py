@@ -11,7 +11,7 @@ from models.statistics.grid import Grid
 from models.statistics.hand_over import HandOver
 from models.statistics.plan import Plan
 from models.statistics.rolling import RollingStatistics
-from models.storage.reader import ReadingSource
+from models.storage.sqlite.reader import ReadingSource
 
 
 def fail(name: str) -> None:

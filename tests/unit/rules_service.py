@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from models.storage.connection import writing_database
-from models.storage.opening import prepare
-from models.storage.store import Store
+from models.storage.sqlite.connection import writing_database
+from models.storage.sqlite.opening import prepare
+from models.storage.sqlite.store import Store
 from scheduler_app.intake.writer import Writer
 from scheduler_app.mqtt.message import Message
 from tests.unit.rows import rows

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from models.catalog import Catalog, NewSeries, SeriesRow
 from models.reading import Reading
 from models.storage.batch import Batch, Stored
-from models.storage.store import Store
+from models.storage.sqlite.store import Store
 
 RETENTION = 2100.0
 

@@ -27,9 +27,9 @@ from config.template import Template
 from config.text import printable
 from config.topics import check_topic, check_topic_filter, disjoint, is_at_or_below, matches, unpublishable
 from models.catalog import LONGEST_NAME, Catalog, NewSeries, NoSuchSeries
-from models.storage.connection import writing_database
-from models.storage.opening import prepare
-from models.storage.store import Store
+from models.storage.sqlite.connection import writing_database
+from models.storage.sqlite.opening import prepare
+from models.storage.sqlite.store import Store
 from scheduler_app.errors import CommandError
 from scheduler_app.intake.fields import decoder_of
 from scheduler_app.intake.payload import MAX_PAYLOAD, NothingToRead, Rejected, decode

@@ -10,8 +10,8 @@ import pytest
 from config.quantities import Window
 from config.settings import load_settings
 from config.streams import Stream
-from models.storage.connection import reading_database
-from models.storage.series_queries import snapshot
+from models.storage.sqlite.connection import reading_database
+from models.storage.sqlite.series_queries import snapshot
 from scheduler_app.checks.audit import COVERAGE, OVERALL, Audit
 from scheduler_app.commands.audit import Kept, check, report
 from scheduler_app.errors import CommandError

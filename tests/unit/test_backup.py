@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from models.storage import backup
-from models.storage.backup import LONGEST, BackupFailed, back_up
 from models.storage.batch import Batch
-from models.storage.connection import writing_database
 from models.storage.errors import UnreadableDatabase, UnusableDatabase
-from models.storage.opening import prepare
-from models.storage.schema import READINGS
-from models.storage.store import Store
+from models.storage.sqlite import backup
+from models.storage.sqlite.backup import LONGEST, BackupFailed, back_up
+from models.storage.sqlite.connection import writing_database
+from models.storage.sqlite.opening import prepare
+from models.storage.sqlite.schema import READINGS
+from models.storage.sqlite.store import Store
 from scheduler_app.management import main
 from tests.support.damage import damage
 from tests.unit.rows import rows

@@ -9,9 +9,9 @@ from config.settings import Settings, load_settings
 from models.catalog import SeriesRow, usual_name
 from models.reading import Reading
 from models.storage.batch import Batch
-from models.storage.connection import writing_database
-from models.storage.opening import prepare
-from models.storage.store import Store
+from models.storage.sqlite.connection import writing_database
+from models.storage.sqlite.opening import prepare
+from models.storage.sqlite.store import Store
 from scheduler_app.checks.finding import Finding, Level
 from scheduler_app.checks.stream_file import check_streams
 from tests.unit.stored import new_series

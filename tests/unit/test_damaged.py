@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 from config.settings import load_settings
-from models.storage.connection import reading_database, writing_database
-from models.storage.damage import first_damage
 from models.storage.errors import DamagedStore, StoreUnavailable, UnreadableDatabase, UnusableDatabase
-from models.storage.opening import prepare
-from models.storage.reader import StoreReader
-from models.storage.store import Store
-from models.storage.transaction import reading
+from models.storage.sqlite.connection import reading_database, writing_database
+from models.storage.sqlite.damage import first_damage
+from models.storage.sqlite.opening import prepare
+from models.storage.sqlite.reader import StoreReader
+from models.storage.sqlite.store import Store
+from models.storage.sqlite.transaction import reading
 from scheduler_app.checks.doctor import examine
 from scheduler_app.checks.finding import Level
 from scheduler_app.errors import CommandError

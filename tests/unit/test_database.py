@@ -13,12 +13,12 @@ from pathlib import Path
 import peewee
 import pytest
 
-from models.storage.connection import reading_database, writing_database
 from models.storage.errors import LockedDatabase, UnusableDatabase
-from models.storage.opening import prepare
-from models.storage.ownership import sole_owner
-from models.storage.schema import READINGS
-from models.storage.store import Store
+from models.storage.sqlite.connection import reading_database, writing_database
+from models.storage.sqlite.opening import prepare
+from models.storage.sqlite.ownership import sole_owner
+from models.storage.sqlite.schema import READINGS
+from models.storage.sqlite.store import Store
 from tests.unit.rows import locked, rows
 from tests.unit.stored import add
 
@@ -269,7 +269,7 @@ def test_the_place_for_the_lock_must_be_writable(tmp_path: Path) -> None:
 def test_a_database_is_free_again_when_its_owner_is_killed(tmp_path: Path) -> None:
     path = tmp_path / "test.db"
     script = (
-        "import sys, pathlib; from models.storage.ownership import sole_owner\n"
+        "import sys, pathlib; from models.storage.sqlite.ownership import sole_owner\n"
         "with sole_owner(pathlib.Path(sys.argv[1])): print('owner', flush=True); sys.stdin.read()"
     )
     with subprocess.Popen(

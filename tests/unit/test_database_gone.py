@@ -9,12 +9,12 @@ import pytest
 
 from models.reading import Reading
 from models.storage.batch import Batch
-from models.storage.connection import writing_database
 from models.storage.errors import DatabaseGone, StoreUnavailable
-from models.storage.opening import prepare
-from models.storage.outbox import Outbox
-from models.storage.schema import OUTBOX
-from models.storage.store import Store
+from models.storage.sqlite.connection import writing_database
+from models.storage.sqlite.opening import prepare
+from models.storage.sqlite.outbox import Outbox
+from models.storage.sqlite.schema import OUTBOX
+from models.storage.sqlite.store import Store
 from tests.unit.messages import message
 from tests.unit.rows import locked, rows
 from tests.unit.stored import add

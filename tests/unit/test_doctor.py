@@ -11,9 +11,9 @@ import pytest
 from config.settings import Settings, load_settings
 from models.reading import Reading
 from models.storage.batch import Batch
-from models.storage.connection import writing_database
-from models.storage.opening import prepare
-from models.storage.store import Store
+from models.storage.sqlite.connection import writing_database
+from models.storage.sqlite.opening import prepare
+from models.storage.sqlite.store import Store
 from scheduler_app.checks.doctor import examine
 from scheduler_app.checks.finding import Finding, Level
 from scheduler_app.checks.running import check_metrics, rate, read_metrics

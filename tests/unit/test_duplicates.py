@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from models.storage.connection import writing_database
 from models.storage.errors import StoreUnavailable
-from models.storage.opening import prepare
-from models.storage.store import Store
+from models.storage.sqlite.connection import writing_database
+from models.storage.sqlite.opening import prepare
+from models.storage.sqlite.store import Store
 from scheduler_app.intake.redelivery import Redeliveries
 from scheduler_app.mqtt.message import Message
 from tests.unit.messages import message

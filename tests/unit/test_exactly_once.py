@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from models.storage.connection import writing_database
-from models.storage.opening import prepare
-from models.storage.store import Store
+from models.storage.sqlite.connection import writing_database
+from models.storage.sqlite.opening import prepare
+from models.storage.sqlite.store import Store
 from scheduler_app.intake.ingest import Ingest
 from scheduler_app.intake.redelivery import Redeliveries
 from scheduler_app.mqtt.numbering import Numbering

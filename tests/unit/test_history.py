@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 from peewee import SqliteDatabase
 
-from models.storage import queries as history
 from models.storage.batch import Batch
-from models.storage.connection import reading_database, writing_database
-from models.storage.opening import prepare
-from models.storage.store import Store
+from models.storage.sqlite import queries as history
+from models.storage.sqlite.connection import reading_database, writing_database
+from models.storage.sqlite.opening import prepare
+from models.storage.sqlite.store import Store
 from tests.unit.stored import add, add_all
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from config.streams import InvalidStreams, load_streams
-from models.storage.store import Store
+from models.storage.sqlite.store import Store
 from scheduler_app.mqtt.message import Message
 from tests.unit.messages import NOW, message
 from tests.unit.rows import rows

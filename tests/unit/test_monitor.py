@@ -4,8 +4,8 @@ from pathlib import Path
 from config.settings import load_settings
 from models.reading import Reading
 from models.storage.batch import Batch
-from models.storage.connection import writing_database
-from models.storage.store import Store
+from models.storage.sqlite.connection import writing_database
+from models.storage.sqlite.store import Store
 from scheduler_app.subscriber.monitor import last_presence, tell_what_is_used
 from tests.support.damage import damage
 from tests.unit.stored import new_series, series_row

@@ -3,11 +3,11 @@ from pathlib import Path
 
 import pytest
 
-from models.storage.connection import writing_database
 from models.storage.errors import StoreUnavailable
-from models.storage.opening import prepare
-from models.storage.outbox import Outbox, Waiting
-from models.storage.schema import OUTBOX
+from models.storage.sqlite.connection import writing_database
+from models.storage.sqlite.opening import prepare
+from models.storage.sqlite.outbox import Outbox, Waiting
+from models.storage.sqlite.schema import OUTBOX
 from tests.unit.rows import locked, rows
 
 ALL = "SELECT id, topic, payload FROM outgoing ORDER BY id"

@@ -7,11 +7,11 @@ from queue import SimpleQueue
 import pytest
 from loguru import logger
 
-from models.storage.connection import writing_database
 from models.storage.errors import StoreUnavailable
-from models.storage.opening import prepare
-from models.storage.outbox import Outbox
-from models.storage.schema import OUTBOX
+from models.storage.sqlite.connection import writing_database
+from models.storage.sqlite.opening import prepare
+from models.storage.sqlite.outbox import Outbox
+from models.storage.sqlite.schema import OUTBOX
 from scheduler_app.mqtt.message import Puback
 from scheduler_app.publishing import outbox_sender
 from scheduler_app.publishing.outbox_sender import OutboxSender

@@ -6,9 +6,9 @@ from config.settings import load_settings
 from models.catalog import Catalog, NoSuchSeries, SeriesRow
 from models.statistics.hand_over import HandOver
 from models.statistics.rules import Rules
-from models.storage.connection import writing_database
-from models.storage.opening import prepare
-from models.storage.store import Store
+from models.storage.sqlite.connection import writing_database
+from models.storage.sqlite.opening import prepare
+from models.storage.sqlite.store import Store
 from scheduler_app.subscriber.plans import open_catalog, rolling_statistics
 from tests.unit.stored import begin
 

@@ -12,11 +12,11 @@ from models.reading import Reading
 from models.statistics.grid import Grid
 from models.statistics.hand_over import HandOver
 from models.statistics.plan import Plan
-from models.storage import rejected as rejected_messages
 from models.storage.batch import Batch, NewRejected, Place
-from models.storage.connection import writing_database
-from models.storage.opening import prepare
-from models.storage.store import Store
+from models.storage.sqlite import rejected as rejected_messages
+from models.storage.sqlite.connection import writing_database
+from models.storage.sqlite.opening import prepare
+from models.storage.sqlite.store import Store
 from tests.unit.rolling import rolling_statistics
 from tests.unit.rows import rows
 from tests.unit.stored import RETENTION, new_series, series_row

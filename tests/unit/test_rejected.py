@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from models.storage.batch import Batch, NewRejected
-from models.storage.connection import writing_database
-from models.storage.store import Store
+from models.storage.sqlite.connection import writing_database
+from models.storage.sqlite.store import Store
 from scheduler_app.cures import CURES
 from scheduler_app.management import main
 from tests.unit.messages import NOW

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from models.storage import rejected as module
 from models.storage.batch import Batch, NewRejected
-from models.storage.connection import writing_database
 from models.storage.errors import StoreUnavailable
-from models.storage.reader import open_reader
-from models.storage.rejected import MORE_AT_ONCE, MOST_BYTES, MOST_ROWS
-from models.storage.store import Store
+from models.storage.sqlite import rejected as module
+from models.storage.sqlite.connection import writing_database
+from models.storage.sqlite.reader import open_reader
+from models.storage.sqlite.rejected import MORE_AT_ONCE, MOST_BYTES, MOST_ROWS
+from models.storage.sqlite.store import Store
 from tests.unit.rows import locked, rows
 
 ARRIVED = "SELECT arrived FROM rejected_message ORDER BY id"

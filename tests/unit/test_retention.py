@@ -8,9 +8,9 @@ from models.catalog import Catalog
 from models.reading import Reading
 from models.statistics.tick import Tick
 from models.storage.batch import Batch
-from models.storage.connection import writing_database
-from models.storage.opening import prepare
-from models.storage.store import Store
+from models.storage.sqlite.connection import writing_database
+from models.storage.sqlite.opening import prepare
+from models.storage.sqlite.store import Store
 from scheduler_app.intake.ingest import Task
 from scheduler_app.log import LogLimit
 from scheduler_app.publishing.publisher import Publishers

@@ -23,10 +23,10 @@ from models.statistics.rules import Rules
 from models.statistics.series import SeriesStatistics
 from models.statistics.tick import Tick, WindowAverage
 from models.storage.batch import Batch
-from models.storage.connection import writing_database
-from models.storage.opening import prepare
-from models.storage.queries import StoredReadings
-from models.storage.store import Store
+from models.storage.sqlite.connection import writing_database
+from models.storage.sqlite.opening import prepare
+from models.storage.sqlite.queries import StoredReadings
+from models.storage.sqlite.store import Store
 from tests.support.reference import Stream, age, agrees, reference
 from tests.unit.rolling import fail, rolling_statistics
 
@@ -267,7 +267,7 @@ def test_a_series_without_readings_is_none_after_a_restart(service: Service) -> 
 def test_a_slot_of_time_may_hold_more_than_is_read_at_once(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("models.storage.queries._CHUNK", 3)
+    monkeypatch.setattr("models.storage.sqlite.queries._CHUNK", 3)
     service.add(*((name, NOW - number / 8, number * 0.1) for number in range(50) for name in ("b", "a")))
     service.start_again()
     service.tick(NOW)
@@ -344,7 +344,7 @@ def test_what_is_fed_while_the_database_is_read_counts_once(
                 service.hand_over.feed(*late[0])
             return super().next_time(after)
 
-    monkeypatch.setattr("models.storage.queries.StoredReadings", FeedingReadings)
+    monkeypatch.setattr("models.storage.sqlite.queries.StoredReadings", FeedingReadings)
     assert service.tick(NOW)[0] == WindowAverage("1min", 2.0, 3)
     assert service.latest.sequence == 3
 

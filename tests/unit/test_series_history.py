@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from models.storage.connection import Database, reading_database
 from models.storage.errors import UnreadableDatabase
-from models.storage.reader import open_as_it_is
-from models.storage.schema import READINGS
-from models.storage.series_queries import (
+from models.storage.sqlite.connection import Database, reading_database
+from models.storage.sqlite.reader import open_as_it_is
+from models.storage.sqlite.schema import READINGS
+from models.storage.sqlite.series_queries import (
     all_series,
     readings_between,
     readings_of,

@@ -13,9 +13,9 @@ from models.statistics.plan import Plan
 from models.statistics.rules import Rules
 from models.statistics.span import At
 from models.statistics.tick import SeriesResult, Tick, WindowAverage
-from models.storage.connection import writing_database
-from models.storage.opening import prepare
-from models.storage.store import Store
+from models.storage.sqlite.connection import writing_database
+from models.storage.sqlite.opening import prepare
+from models.storage.sqlite.store import Store
 from scheduler_app.publishing import stats_publisher as module
 from scheduler_app.publishing.records import Metrics, TickMark
 from scheduler_app.publishing.stats_publisher import StatsPublisher

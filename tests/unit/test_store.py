@@ -8,10 +8,10 @@ import pytest
 from models.catalog import SeriesRow
 from models.reading import Reading
 from models.storage.batch import Batch, Deleted, NewRejected, Place, Stored
-from models.storage.connection import WritingDatabase, reading_database, writing_database
 from models.storage.errors import StoreUnavailable
-from models.storage.queries import counters
-from models.storage.store import Store
+from models.storage.sqlite.connection import WritingDatabase, reading_database, writing_database
+from models.storage.sqlite.queries import counters
+from models.storage.sqlite.store import Store
 from tests.unit.rows import locked, rows
 from tests.unit.stored import RETENTION, new_series, series_row
 

@@ -3,9 +3,9 @@ from pathlib import Path
 import pytest
 
 from config.settings import load_settings
-from models.storage.connection import writing_database
 from models.storage.errors import StoreUnavailable
-from models.storage.store import Store
+from models.storage.sqlite.connection import writing_database
+from models.storage.sqlite.store import Store
 from scheduler_app.subscriber.subscriptions import Subscriptions
 from tests.unit.rows import locked
 

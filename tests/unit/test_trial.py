@@ -8,9 +8,9 @@ import pytest
 
 from config.settings import Settings, load_settings
 from models.catalog import Catalog
-from models.storage.connection import writing_database
-from models.storage.opening import prepare
-from models.storage.store import Store
+from models.storage.sqlite.connection import writing_database
+from models.storage.sqlite.opening import prepare
+from models.storage.sqlite.store import Store
 from scheduler_app.intake.trial import Fate, Rejection, Trial, TriedReading
 from scheduler_app.mqtt.message import Message
 from scheduler_app.trial.trying import new_trial

@@ -11,13 +11,13 @@ import pytest
 
 from models.reading import Reading
 from models.storage.batch import Batch
-from models.storage.connection import writing_database
 from models.storage.errors import UnusableDatabase
-from models.storage.opening import prepare
-from models.storage.ownership import sole_owner
 from models.storage.reading_id import pack
-from models.storage.schema import READINGS
-from models.storage.store import Store
+from models.storage.sqlite.connection import writing_database
+from models.storage.sqlite.opening import prepare
+from models.storage.sqlite.ownership import sole_owner
+from models.storage.sqlite.schema import READINGS
+from models.storage.sqlite.store import Store
 from tests.unit.rows import locked, rows
 
 ROOT = Path(__file__).parents[2]
@@ -254,7 +254,7 @@ def test_a_file_that_is_in_use_is_left_as_it_is(path: Path) -> None:
 KILLED = """
 import os, pathlib, signal, sys
 import peewee
-from models.storage.opening import prepare
+from models.storage.sqlite.opening import prepare
 left = int(sys.argv[2])
 execute = peewee.SqliteDatabase.execute_sql
 def execute_or_die(self, sql, *arguments, **named):

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from config.quantities import Window
-from models.storage.reader import StoreReader, open_as_it_is
+from models.storage.sqlite.reader import StoreReader, open_as_it_is
 from scheduler_app.web.history import (
     MOST_READINGS,
     PATIENCE,

@@ -5,10 +5,10 @@ from random import Random
 
 import pytest
 
-from models.storage import queries as history
-from models.storage.connection import reading_database, writing_database
 from models.storage.errors import StoreUnavailable
-from models.storage.store import Store
+from models.storage.sqlite import queries as history
+from models.storage.sqlite.connection import reading_database, writing_database
+from models.storage.sqlite.store import Store
 from scheduler_app.intake.redelivery import Redeliveries
 from scheduler_app.intake.sample import INTERVAL, KEPT_BYTES, KEPT_OF_A_KIND
 from scheduler_app.intake.writer import Writer

@@ -9,10 +9,10 @@ import pytest
 
 from models.catalog import Catalog
 from models.reading import Reading
-from models.storage.connection import writing_database
 from models.storage.errors import NotStored, StoreUnavailable
-from models.storage.opening import prepare
-from models.storage.store import Store
+from models.storage.sqlite.connection import writing_database
+from models.storage.sqlite.opening import prepare
+from models.storage.sqlite.store import Store
 from scheduler_app.intake.writer import Writer
 from scheduler_app.mqtt.message import Message
 from tests.unit.messages import NOW, message

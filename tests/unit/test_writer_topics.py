@@ -7,9 +7,9 @@ import pytest
 
 from config.streams import Stream, stream_of
 from models.catalog import LONGEST_NAME
-from models.storage.connection import writing_database
-from models.storage.opening import prepare
-from models.storage.store import Store
+from models.storage.sqlite.connection import writing_database
+from models.storage.sqlite.opening import prepare
+from models.storage.sqlite.store import Store
 from scheduler_app.intake import writer as writer_module
 from scheduler_app.intake.writer import Writer
 from tests.unit.messages import message

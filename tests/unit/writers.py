@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from config.settings import load_settings
 from models.catalog import Catalog
 from models.reading import Reading
-from models.storage.store import Store
+from models.storage.sqlite.store import Store
 from scheduler_app.intake.redelivery import Redeliveries
 from scheduler_app.intake.writer import Writer
 

@@ -5,9 +5,9 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from peewee import EXCLUDED
 
-from models.storage.connection import WritingDatabase
-from models.storage.tables import NOBODY, Counter, Delivery, Subscription
-from models.storage.transaction import insert_sql, sql
+from models.storage.sqlite.connection import WritingDatabase
+from models.storage.sqlite.tables import NOBODY, Counter, Delivery, Subscription
+from models.storage.sqlite.transaction import insert_sql, sql
 
 
 class Member:

@@ -5,9 +5,9 @@ from typing import NamedTuple
 
 from peewee import fn
 
-from models.storage.connection import WritingDatabase
-from models.storage.tables import Outgoing
-from models.storage.transaction import close, insert_sql, sql, transaction
+from models.storage.sqlite.connection import WritingDatabase
+from models.storage.sqlite.tables import Outgoing
+from models.storage.sqlite.transaction import close, insert_sql, sql, transaction
 
 
 class Waiting(NamedTuple):

@@ -1,6 +1,6 @@
 """How a damaged database file is known, and what to do with it."""
 
-from models.storage.connection import Database
+from models.storage.sqlite.connection import Database
 
 
 def is_damage(text: str) -> bool:

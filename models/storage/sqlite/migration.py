@@ -3,8 +3,8 @@
 import peewee
 
 from models.storage.reading_id import pack
-from models.storage.schema import Schema
-from models.storage.tables import NOBODY, Counter
+from models.storage.sqlite.schema import Schema
+from models.storage.sqlite.tables import NOBODY, Counter
 
 # Until the subscriber has said otherwise, the readings of version 1 are kept as long as the default: seconds.
 _RETENTION_1 = 2100.0

@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from models.storage.errors import UnusableDatabase
-from models.storage.schema import READINGS, Schema
+from models.storage.sqlite.schema import READINGS, Schema
 
 # Nobody but us has anything to do with our files.
 _OWNER_ONLY = 0o600

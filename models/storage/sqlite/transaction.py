@@ -7,9 +7,9 @@ from typing import Any
 
 import peewee
 
-from models.storage.connection import Database, WritingDatabase
-from models.storage.damage import is_damage, what_to_do_with_a_damaged
 from models.storage.errors import DamagedStore, DatabaseGone, StoreUnavailable, UnreadableDatabase
+from models.storage.sqlite.connection import Database, WritingDatabase
+from models.storage.sqlite.damage import is_damage, what_to_do_with_a_damaged
 
 # peewee's own errors, and the driver's where its connection is used directly.
 _ERRORS = (peewee.DatabaseError, sqlite3.Error)

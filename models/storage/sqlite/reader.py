@@ -5,13 +5,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from models.catalog import SeriesRow
-from models.storage import queries, series_queries
-from models.storage.connection import Database, read_only_database, reading_database
-from models.storage.damage import first_damage, what_to_do_with_a_damaged
 from models.storage.errors import UnreadableDatabase
 from models.storage.records import RejectedRow, SeriesSummary, Snapshot
-from models.storage.schema import READINGS
-from models.storage.transaction import reading
+from models.storage.sqlite import queries, series_queries
+from models.storage.sqlite.connection import Database, read_only_database, reading_database
+from models.storage.sqlite.damage import first_damage, what_to_do_with_a_damaged
+from models.storage.sqlite.schema import READINGS
+from models.storage.sqlite.transaction import reading
 
 
 class StoreReader:

@@ -9,7 +9,7 @@ from sqlite3 import Cursor
 from peewee import ModelSelect, SqliteDatabase, fn
 
 from models.storage.records import RejectedRow
-from models.storage.tables import Counter, Reading, RejectedMessage, Series
+from models.storage.sqlite.tables import Counter, Reading, RejectedMessage, Series
 
 # How many readings are held at once.
 _CHUNK = 100_000

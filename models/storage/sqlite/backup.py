@@ -9,14 +9,14 @@ from pathlib import Path
 
 import peewee
 
-from models.storage.connection import Database, reading_database
-from models.storage.damage import first_damage, is_damage, what_to_do_with_a_damaged
 from models.storage.errors import UnreadableDatabase
-from models.storage.opening import check_ours
-from models.storage.queries import reading_count
-from models.storage.schema import READINGS
-from models.storage.tables import Delivery
-from models.storage.transaction import reading
+from models.storage.sqlite.connection import Database, reading_database
+from models.storage.sqlite.damage import first_damage, is_damage, what_to_do_with_a_damaged
+from models.storage.sqlite.opening import check_ours
+from models.storage.sqlite.queries import reading_count
+from models.storage.sqlite.schema import READINGS
+from models.storage.sqlite.tables import Delivery
+from models.storage.sqlite.transaction import reading
 
 # Seconds. While a copy is made, SQLite cannot reuse its write-ahead log, which grows instead.
 LONGEST = 300.0

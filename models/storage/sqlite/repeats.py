@@ -13,10 +13,10 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from peewee import SQL, Select, fn
 
-from models.storage.connection import WritingDatabase
 from models.storage.reading_id import Packed
-from models.storage.tables import Reading
-from models.storage.transaction import sql
+from models.storage.sqlite.connection import WritingDatabase
+from models.storage.sqlite.tables import Reading
+from models.storage.sqlite.transaction import sql
 
 # A reading as a row of its table: time, sequence, series, value, packed id.
 Row = tuple[float, int, int, float, Packed | None]

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import peewee
 
-from models.storage.connection import read_only_database, reading_database, writing_database
-from models.storage.damage import is_damage
 from models.storage.errors import LockedDatabase, UnusableDatabase
-from models.storage.migration import create, upgrade
-from models.storage.ownership import sole_owner
-from models.storage.schema import READINGS, Schema
+from models.storage.sqlite.connection import read_only_database, reading_database, writing_database
+from models.storage.sqlite.damage import is_damage
+from models.storage.sqlite.migration import create, upgrade
+from models.storage.sqlite.ownership import sole_owner
+from models.storage.sqlite.schema import READINGS, Schema
 
 # Nobody but us has anything to do with our files. SQLite gives -wal and -shm the mode of the database.
 _OWNER_ONLY = 0o600

@@ -6,7 +6,7 @@ from pathlib import Path
 import peewee
 
 from models.storage.errors import DatabaseGone
-from models.storage.schema import READINGS, Schema
+from models.storage.sqlite.schema import READINGS, Schema
 
 # Seconds one statement waits for a lock. Short, so that whoever waits can ping the broker between.
 _LOCK_TIMEOUT = 0.25

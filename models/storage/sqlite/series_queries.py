@@ -5,9 +5,9 @@ from collections import defaultdict
 from peewee import SqliteDatabase, fn
 
 from models.catalog import SeriesRow
-from models.storage.queries import latest_sequence
 from models.storage.records import Columns, SeriesSummary, Snapshot
-from models.storage.tables import Reading, Series
+from models.storage.sqlite.queries import latest_sequence
+from models.storage.sqlite.tables import Reading, Series
 
 
 def all_series(database: SqliteDatabase) -> list[SeriesRow]:

@@ -7,8 +7,8 @@ from typing import NamedTuple
 from peewee import ModelSelect, SqliteDatabase, fn
 
 from models.storage.batch import NewRejected
-from models.storage.tables import RejectedMessage
-from models.storage.transaction import insert_sql, sql
+from models.storage.sqlite.tables import RejectedMessage
+from models.storage.sqlite.transaction import insert_sql, sql
 
 # They are for a person to look at, and must not fill the disk: so many rows are kept at most, and so
 # many bytes of topics and payloads in all.

@@ -7,17 +7,17 @@ from peewee import Tuple, fn
 
 from models.catalog import NewSeries, SeriesRow
 from models.reading import Reading
-from models.storage import tables
 from models.storage.batch import Batch, Deleted, Place, Stored
-from models.storage.connection import WritingDatabase
-from models.storage.members import Member
-from models.storage.queries import latest_sequence
 from models.storage.reading_id import pack
-from models.storage.rejected import RejectedMessages
-from models.storage.repeats import Repeats, Row
-from models.storage.series_queries import all_series
-from models.storage.tables import ReadingId, Series
-from models.storage.transaction import close, insert_sql, sql, transaction
+from models.storage.sqlite import tables
+from models.storage.sqlite.connection import WritingDatabase
+from models.storage.sqlite.members import Member
+from models.storage.sqlite.queries import latest_sequence
+from models.storage.sqlite.rejected import RejectedMessages
+from models.storage.sqlite.repeats import Repeats, Row
+from models.storage.sqlite.series_queries import all_series
+from models.storage.sqlite.tables import ReadingId, Series
+from models.storage.sqlite.transaction import close, insert_sql, sql, transaction
 
 # Behind all sequences of one event time.
 _LAST = 2**62

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import peewee
 
-from models.storage.tables import (
+from models.storage.sqlite.tables import (
     Counter,
     Delivery,
     Outgoing,
