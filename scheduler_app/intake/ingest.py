@@ -10,7 +10,7 @@ from typing import Protocol
 from loguru import logger
 
 from models.storage.batch import Batch
-from models.storage.errors import DamagedStore, DatabaseGone, NotStored, StoreUnavailable
+from models.storage.errors import DamagedStore, DatabaseGone, NotStored, SeriesBegun, StoreUnavailable
 from scheduler_app.formatting import moment_text
 from scheduler_app.intake.pace import SPACING, CommitPace
 from scheduler_app.intake.redelivery import MOST_UNPROVEN
@@ -239,6 +239,8 @@ class Ingest:
         batch = self._writer.sort(messages)
         try:
             return self._persist(lambda: self._writer.commit(batch))
+        except SeriesBegun:
+            return self._store(messages)
         except NotStored:
             half = len(messages) // 2
             if half:
