@@ -13,7 +13,7 @@ from jobs.prune import INTERVAL, Pruner
 from jobs.tick import tick
 from models.catalog import Catalog
 from models.statistics.hand_over import HandOver
-from models.storage.errors import DatabaseGone, UnreadableDatabase, UnusableDatabase
+from models.storage.errors import DatabaseGone, TakenOver, UnreadableDatabase, UnusableDatabase
 from models.storage.interface import Database, WritingStore
 from scheduler_app.errors import CommandError
 from scheduler_app.intake.ingest import Ingest
@@ -71,6 +71,7 @@ def run_subscriber(options: argparse.Namespace, settings: Settings) -> None:
                 find_out_numbering, settings, check_topic(settings, f"{settings.client_id}-numbering")
             ),
         )
+        store.keep_alive(ingest.wait_for_database)
         session.when_subscribed = partial(ingest.submit, subscriptions.settle)
         errors = LogLimit()
         statistics = rolling_statistics(
@@ -178,5 +179,7 @@ def _take_in(ingest: Ingest, store: WritingStore, stop: StopSignal) -> None:
     with closing(store):  # by the thread that opened it
         try:
             ingest.run()
+        except TakenOver as error:
+            stop.request(failure=str(error))
         except DatabaseGone as error:
             stop.request(failure=f"{error}. {_WHAT_THEN}")
