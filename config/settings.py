@@ -10,6 +10,8 @@ from pathlib import Path
 from config import setting_sources
 from config import setting_values as read
 from config.broker_address import BrokerAddress, hide_password
+from config.database_url import DatabaseUrl
+from config.database_url import hide_password as hide_database_password
 from config.quantities import Window
 from config.setting import InvalidSettings, Setting, read_values, setting, settings_of
 from config.setting_checks import check_certificates, check_retention, longest, streams_of
@@ -82,6 +84,12 @@ class Settings:
     )
     db_file: Path = setting(
         read.path, "SQLite file of the readings; missing folders are created", "tmp/test.db"
+    )
+    db_url: DatabaseUrl | None = setting(
+        DatabaseUrl.parse,
+        "PostgreSQL database of the readings, in the place of DB_FILE: a postgresql:// URL (a password only "
+        "in the environment or .env, or as libpq finds it: PGPASSWORD, ~/.pgpass)",
+        shown=hide_database_password,
     )
     outbox_file: Path = setting(
         read.path,

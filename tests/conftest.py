@@ -8,6 +8,7 @@ import pytest
 
 from tests.support.brokers import Access, Broker, EmbeddedBroker, Login, Mosquitto
 from tests.support.certificates import Certificates, make_certificates
+from tests.support.postgresql import Database, PostgreSQL
 from tests.support.processes import Role
 
 AnyBroker = TypeVar("AnyBroker", bound=Broker)
@@ -74,6 +75,24 @@ def either_broker(request: pytest.FixtureRequest) -> Broker:
     """Mosquitto, then the embedded broker."""
     broker: Broker = request.getfixturevalue(request.param)
     return broker
+
+
+@pytest.fixture(scope="session")
+def postgresql_server() -> Iterator[PostgreSQL]:
+    """One server for all tests: whoever does it harm starts one of its own."""
+    server = PostgreSQL()
+    try:
+        yield server.start()
+    finally:
+        server.end()
+
+
+@pytest.fixture
+def postgresql(postgresql_server: PostgreSQL) -> Iterator[Database]:
+    """Make an empty database, whose `url` is a DB_URL."""
+    database = postgresql_server.new_database()
+    yield database
+    database.drop()
 
 
 class MakeRole(Protocol):

@@ -21,9 +21,13 @@ class ErlangBroker(Broker):
 
     persistent = True
 
-    def __init__(self, folder: Path, login: Login | None = None) -> None:
+    def __init__(
+        self, folder: Path, login: Login | None = None, *, beside: "ErlangBroker | None" = None
+    ) -> None:
+        """Build it; `beside`: the first node of a cluster, whose port mapper and secret this one shares."""
         super().__init__(Access(free_port(), login=login))
         self._folder = folder
+        self._first = beside or self
         self._mapper_port = free_port()
 
     @cached_property
@@ -32,14 +36,18 @@ class ErlangBroker(Broker):
         return Process("epmd", command, self._folder)
 
     def start(self) -> Self:
+        self._first.start_mapper()
+        return super().start()
+
+    def start_mapper(self) -> None:
         if not self._mapper.running:
             self._mapper.start()
             wait_for(lambda: accepts_connections(self._mapper_port), "Erlang's port mapper")
-        return super().start()
 
     def end(self) -> None:
         super().end()
-        self._mapper.end()
+        if self._first is self:
+            self._mapper.end()
 
     @property
     def log(self) -> str:
@@ -51,9 +59,9 @@ class ErlangBroker(Broker):
         }
         own = {
             # the secret that nodes share is made here
-            "HOME": str(self._folder),
+            "HOME": str(self._first._folder),
             "ERL_EPMD_ADDRESS": HOST,
-            "ERL_EPMD_PORT": str(self._mapper_port),
+            "ERL_EPMD_PORT": str(self._first._mapper_port),
             "ERL_CRASH_DUMP": str(self._folder / "erl_crash.dump"),
         }
         command, environment = self._program()
