@@ -77,6 +77,11 @@ class Presence:
         refused = self._stats_topic in self._refused or self._state_topic in self._refused
         return self._connection.connected and self._heard and not refused
 
+    @property
+    def behind(self) -> bool:
+        """Whether some of what was published still waits, since the broker took no more."""
+        return self._connection.behind
+
     def start(self, on_connect: Callable[[], object]) -> None:
         """Begin to connect; `on_connect` is called, on another thread, whenever that has worked."""
 

@@ -12,7 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from scheduler_app.errors import CommandError
-from tests.benchmarks import devices, figure, growth, keeping, page, receiving, starting, tls
+from tests.benchmarks import devices, figure, growth, keeping, page, publishing, receiving, starting, tls
 from tests.benchmarks.arena import FULL, QUICK, Arena
 from tests.benchmarks.figure import Figure
 from tests.support.brokers import program_path
@@ -30,6 +30,7 @@ STEPS: Mapping[str, Callable[[Arena], list[Figure]]] = {
     "tick and restart, 1 series": keeping.one_series,
     "tick and restart, many series": keeping.many_series,
     "growth of the tick": keeping.growth,
+    "publishing, many series": publishing.many_series,
     "start": starting.start,
     "page at rest": page.at_rest,
     "page, list": page.listing,

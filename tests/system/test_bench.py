@@ -49,6 +49,7 @@ REFERENCES = {
     "ingest, 10 topics": {"bare paho", "script"},
     "ingest, Zigbee2MQTT, 4 of 12 fields": {"script"},
     "ingest over TLS, 1 topic": {"bare paho"},
+    "processor time of publishing 20 series": {"bare paho"},
     "core of the page, 10 series at 100 a second": {"subscriber"},
     "list of 20 series": {"json.dumps"},
     "history of 1 of 20 series, 20,000 kept": {"SELECT"},
