@@ -10,6 +10,7 @@ from typing import NamedTuple
 from config.settings import Settings
 from config.text import printable
 from jobs.prune import INTERVAL, Pruner
+from jobs.sum_up import SummingUp
 from jobs.tick import tick
 from models.catalog import Catalog
 from models.statistics.hand_over import HandOver
@@ -109,6 +110,7 @@ def run_subscriber(options: argparse.Namespace, settings: Settings) -> None:
             submit=ingest.submit,
             when_removed=hand_over.remove,
         )
+        summing_up = SummingUp(store, catalog, statistics.grid)
         scheduler = Scheduler()
 
         def run_tick() -> None:
@@ -118,6 +120,8 @@ def run_subscriber(options: argparse.Namespace, settings: Settings) -> None:
             with read_errors.told():
                 take = partial(tick, statistics.tick, publishers.publish, time.time)
                 if attempt(errors, "taking the statistics", take, but=(UnreadableDatabase,)):
+                    sum_up = partial(summing_up.begin, time.time(), statistics, ingest.submit)
+                    attempt(errors, "summing up what has ended", sum_up)
                     return
             stats_publisher.publish_metrics()  # what has become of the messages is told all the same
 

@@ -196,7 +196,7 @@ def test_a_library_is_known_to_one_room(library: str) -> None:
 
 def test_few_files_know_which_database_it_is() -> None:
     """The others know what every database offers: another one is chosen in these files, and nowhere else."""
-    common = {f"models.storage.{name}" for name in ("batch", "errors", "interface", "records")}
+    common = {f"models.storage.{name}" for name in ("batch", "errors", "interface", "records", "summing")}
     common.add("models.storage.sqlite.outbox")
     chooses = {
         *("scheduler_app/checks/database.py", "scheduler_app/commands/publisher.py"),

@@ -1,7 +1,7 @@
 """What is written, all through one connection."""
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from peewee import Tuple, fn
 
@@ -16,15 +16,20 @@ from models.storage.sqlite.queries import latest_sequence
 from models.storage.sqlite.rejected import RejectedMessages
 from models.storage.sqlite.repeats import Repeats, Row
 from models.storage.sqlite.series_queries import all_series
+from models.storage.sqlite.summed import SummedUp
 from models.storage.sqlite.tables import ReadingId, Series
 from models.storage.sqlite.transaction import close, insert_sql, sql, transaction
+from models.storage.summing import Piece, SlotSums, Whereabouts
 
 # Behind all sequences of one event time.
 _LAST = 2**62
 
 
 class Store:
-    """The one writing connection: a WritingStore, which is described in models/storage/interface.py."""
+    """The one writing connection: a WritingStore, which is described in models/storage/interface.py.
+
+    And a SummingStore (models/storage/summing.py).
+    """
 
     def __init__(self, database: WritingDatabase, member: str) -> None:
         """`member`: the client id of the session whose messages are stored."""
@@ -62,6 +67,7 @@ class Store:
             database, Series, *(getattr(Series, name) for name in SeriesRow._fields)
         )
         self._rejected = RejectedMessages(database)
+        self._summed = SummedUp(database)
 
     def add(self, batch: Batch) -> Stored:
         """Commit `batch` in one transaction, or raise StoreUnavailable and change nothing."""
@@ -91,6 +97,7 @@ class Store:
                 readings = [reading for place, reading in enumerate(readings) if place not in known]
                 rows = [row for place, row in enumerate(rows) if place not in known]
             connection.executemany(self._insert_reading, rows)
+            self._summed.note_delayed(connection, rows)
             rejected = self._rejected.insert(connection, batch.rejected) if batch.rejected else None
             self._member.change_deliveries(connection, batch.deliveries, batch.forgotten)
             counts = dict(batch.counts)
@@ -113,7 +120,8 @@ class Store:
 
     def set_retention(self, series: int, retention: float) -> None:
         """Note for how many seconds the readings of a series are kept."""
-        with transaction(self._database):
+        with transaction(self._database) as connection:
+            self._summed.forget_sums(connection)
             Series.update(retention=retention).where(Series.id == series).execute(self._database)
 
     def delete_series(self, series: int) -> None:
@@ -160,6 +168,7 @@ class Store:
             deleted = connection.execute(self._delete_readings, wanted).rowcount
             if deleted:
                 self._member.count(connection, {"pruned": deleted})
+                self._summed.note_deleted(connection, end[0], retention)
         return Deleted(deleted, last)
 
     def delete_rejected(self, until: float, limit: int) -> int:
@@ -171,6 +180,22 @@ class Store:
             deleted, rejected = self._rejected.delete(connection, until, limit)
         self._rejected.amount = rejected
         return deleted
+
+    def begin_summing(self, now: float) -> float:
+        with transaction(self._database) as connection:
+            return self._summed.begin(connection, now)
+
+    def nth_time(self, after: float, until: float, number: int) -> float | None:
+        with transaction(self._database) as connection:
+            return self._summed.nth_time(connection, after, until, number)
+
+    def read_to_sum(self, after: float, until: float, rows: int, pieces: int) -> Sequence[Piece]:
+        with transaction(self._database) as connection:
+            return self._summed.read(connection, after, until, rows, pieces)
+
+    def note(self, whereabouts: Collection[Whereabouts], sums: Collection[SlotSums]) -> None:
+        with transaction(self._database) as connection:
+            self._summed.note(connection, whereabouts, sums)
 
     @property
     def file_may_be_gone(self) -> bool:
