@@ -178,7 +178,7 @@ def test_what_is_given_up_while_it_is_summed_up_is_not_noted_afterwards(
     service.tick(NOW)
     service.begin(NOW)
     service.go_on(3)
-    service.add(*(("a", NOW - 19.5, number) for number in range(5)))
+    service.add(*(("c", NOW - 19.5, number) for number in range(5)))
     while service.go_on(1):
         pass
     assert noted(service) == []
@@ -313,15 +313,51 @@ def test_time_is_summed_up_once_a_minute(service: Summing) -> None:
 
 
 def test_a_sum_that_takes_more_than_two_floats_is_noted(service: Summing) -> None:
-    service.add(*(("a", NOW - 15, value) for value in (1e300, 1.0, 1e-300, 0.1, 1e100, 1e200)))
-    service.add(*(("a", NOW - 35, value) for value in (1e300, 1.0, 1e-300, 0.1, 1e100, 1e200)))
-    service.add(*(("b", NOW - number, 0.1) for number in range(50)))
+    """In slots of which each has the same series, so that they are taken in together."""
+    values = (1e300, 1.0, 1e-300, 0.1, 1e100, 1e200)
+    service.add(*(("a", NOW - 5 - 10 * slot, slot * value) for slot in range(9) for value in values))
+    service.add(*(("b", NOW - number, 0.1) for number in range(90)))
     service.sum_up(NOW)
+    assert len(noted(service)) >= 7
     before = service.windows("a")
     service.start_again()
     service.tick(NOW)
     assert service.windows("a") == before
-    service.tick(NOW + 30)
+    for later in range(10, 100, 10):
+        service.tick(NOW + later)
+
+
+def test_a_series_that_begins_in_a_slot_while_that_is_read_is_not_missed(service: Summing) -> None:
+    """Nor one that is kept as long as others, where not all are."""
+    service.add(*((name, NOW - 10 - number / 2, 1.5) for number in range(60) for name in "ae"))
+    service.tick(NOW)
+    service.begin(NOW)
+    for number in range(40):
+        service.go_on(1)
+        service.add((f"d{number}", NOW - 10, 2.5), (f"b{number}", NOW - 20, 2.5))
+    while service.go_on(1):
+        pass
+    service.start_again()
+    service.tick(NOW)
+    service.check_history()
+
+
+def test_what_came_late_and_is_read_again_is_counted_once(
+    service: Summing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It came when its time had been read, but nothing was noted of that before the service was killed."""
+    monkeypatch.setattr(sum_up, "WRITTEN_AT_ONCE", 100)
+    fill(service)
+    service.tick(NOW)
+    service.begin(NOW)
+    service.go_on(5)
+    service.add(("a", NOW - 119, 1000.5))
+    assert rows(service.path, "SELECT COUNT(*) FROM delayed") == [(1,)]
+    service.start_again()
+    service.sum_up(NOW)
+    service.start_again()
+    service.tick(NOW)
+    service.check_history()
 
 
 def test_an_average_over_all_readings_leaves_out_what_it_is_to_leave_out(service: Summing) -> None:
