@@ -1,6 +1,6 @@
 """The statistics of one series, carried from tick to tick."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from models.statistics.content import Content, Number, compute
@@ -80,6 +80,16 @@ class SeriesStatistics:
         if slot > self.frame.first:
             self._sums.remember(slot, len(values), parts)
         return parts
+
+    def extend(
+        self, slots: Sequence[int], counts: Sequence[int], highs: Sequence[float], lows: Sequence[float]
+    ) -> None:
+        """Take the counts and sums of later slots into no window: that is for `fill`."""
+        self._sums.extend(slots, counts, highs, lows)
+
+    def sums_of(self, slots: range) -> Iterable[tuple[int, int, float, float]]:
+        """Return rows of slots that windows reach back to: slot, count, two floats whose sum is theirs."""
+        return self._sums.rows_of(slots)
 
     def append(self, time: float, value: float) -> None:
         """Take the next reading in the order of time, if order is needed, into no window."""

@@ -1,8 +1,8 @@
 """Counts and exact sums of one series, over several windows."""
 
 from array import array
-from bisect import bisect_right
-from collections.abc import Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Sequence
 
 from models.statistics.exact import ExactSums, expansion
 from models.statistics.grid import Edges
@@ -63,6 +63,24 @@ class Sums:
             self._highs.insert(row, high)
             self._lows.insert(row, low)
 
+    def extend(
+        self, slots: Sequence[int], counts: Sequence[int], highs: Sequence[float], lows: Sequence[float]
+    ) -> None:
+        """Remember later slots: how many readings, and the two floats whose sum is theirs."""
+        self._slots.extend(slots)
+        self._counts.extend(counts)
+        self._highs.extend(highs)
+        self._lows.extend(lows)
+
+    def rows_of(self, slots: range) -> Iterator[tuple[int, int, float, float]]:
+        """Return the rows of slots that are remembered: slot, count and two floats."""
+        start, end = bisect_left(self._slots, slots.start), bisect_left(self._slots, slots.stop)
+        return zip(
+            *(self._slots[start:end], self._counts[start:end]),
+            *(self._highs[start:end], self._lows[start:end]),
+            strict=True,
+        )
+
     def fill(self, edges: Edges) -> None:
         """Fill windows that are empty from the slots that are remembered."""
         end = bisect_right(self._slots, edges.until)
@@ -71,6 +89,7 @@ class Sums:
             self.counts[window] = sum(self._counts[start:end])
             numerator = self.totals.numerator(expansion([*self._highs[start:end], *self._lows[start:end]]))
             self.totals.numerators[window] += numerator
+        self._forget(bisect_right(self._slots, min(edges.afters)))
 
     def move(self, old: Edges, new: Edges) -> None:
         """Move all windows from the edges they have to later ones."""

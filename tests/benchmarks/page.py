@@ -11,7 +11,7 @@ from pathlib import Path
 from statistics import median
 from typing import TypeVar
 
-from tests.benchmarks import ingest
+from tests.benchmarks import ingest, ticks
 from tests.benchmarks.arena import Arena
 from tests.benchmarks.child import processor_time
 from tests.benchmarks.figure import Figure
@@ -82,6 +82,7 @@ def history(arena: Arena) -> list[Figure]:
     with arena.broker() as (broker, folder):
         path = folder / "tmp" / "test.db"
         kept.write(path)
+        ticks.sum_up(path, kept)
         with _web(broker, folder) as (_, port), closing(sqlite3.connect(path)) as connection:
             ours, sql = [], []
             for number in range(_REPEATED):

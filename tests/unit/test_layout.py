@@ -204,7 +204,7 @@ def test_only_the_rooms_of_databases_know_peewee() -> None:
 
 def test_few_files_know_which_database_it_is() -> None:
     """The others know what every database offers: another one is chosen in these files, and nowhere else."""
-    common = {f"models.storage.{name}" for name in ("batch", "errors", "interface", "records")}
+    common = {f"models.storage.{name}" for name in ("batch", "errors", "interface", "records", "summing")}
     common.add("models.storage.sqlite.outbox")
     chooses = {
         "scheduler_app/runtime/chosen_database.py",
