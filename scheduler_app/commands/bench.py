@@ -37,7 +37,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--small-board",
             action="store_true",
-            help="with --growth: the subscriber gets half of one core and 512 MB, about what a small board has",
+            help="with --growth: the subscriber gets half of one core and 512 MB, as on a small board",
         )
         parser.add_argument(
             "--broker",
