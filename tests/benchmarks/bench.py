@@ -15,6 +15,7 @@ from scheduler_app.errors import CommandError
 from tests.benchmarks import devices, figure, growth, keeping, page, publishing, receiving, starting, tls
 from tests.benchmarks.arena import FULL, QUICK, Arena
 from tests.benchmarks.figure import Figure
+from tests.benchmarks.small_board import BOUNDS
 from tests.support.brokers import program_path
 
 Tell = Callable[[float, str], object]
@@ -22,6 +23,7 @@ Tell = Callable[[float, str], object]
 STEPS: Mapping[str, Callable[[Arena], list[Figure]]] = {
     "ingest, 1 topic": receiving.one_topic,
     "ingest, many topics": receiving.many_topics,
+    "ingest, many senders": receiving.many_senders,
     "ingest, devices": devices.zigbee2mqtt,
     "ingest over TLS": tls.one_topic,
     "latency": receiving.latency,
@@ -38,10 +40,12 @@ STEPS: Mapping[str, Callable[[Arena], list[Figure]]] = {
 }
 
 
-def run(*, quick: bool, grow: bool, embedded: bool, as_json: bool) -> None:
+def run(*, quick: bool, grow: bool, small_board: bool = False, embedded: bool, as_json: bool) -> None:
     """Measure, and print what was found; how far it is goes to standard error. Raises CommandError."""
     _check(embedded=embedded)
-    arena = Arena(QUICK if quick else FULL, embedded=embedded)
+    if small_board and not grow:
+        raise CommandError("--small-board is for --growth")
+    arena = Arena(QUICK if quick else FULL, embedded=embedded, small_board=small_board)
     try:
         if grow:
             rows = growth.measure(arena, tell)
@@ -53,7 +57,7 @@ def run(*, quick: bool, grow: bool, embedded: bool, as_json: bool) -> None:
         raise CommandError("stopped before the end") from None
     except AssertionError as error:
         raise CommandError(f"the benchmark has failed: {error}") from None
-    machine = describe_machine(embedded=embedded)
+    machine = describe_machine(embedded=embedded) + (f"; a subscriber with {BOUNDS}" if small_board else "")
     print(json.dumps({"machine": machine, "found": found}) if as_json else f"{text}\n\n{machine}")
 
 
