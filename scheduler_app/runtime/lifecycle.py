@@ -95,24 +95,28 @@ class Stint(StopSignal):
 
     def __init__(self, whole: StopSignal) -> None:
         self._whole = whole
-        self._ended = False
+        self._ended = threading.Event()
 
     @property
     def requested(self) -> bool:  # type: ignore[override]
-        return self._ended or self._whole.requested
+        return self._ended.is_set() or self._whole.requested
 
     def request(self, failure: str | None = None) -> None:
         self._whole.request(failure)
 
     def end(self) -> None:
         """End it. Safe in any thread."""
-        self._ended = True
+        self._ended.set()
         self._whole.wake()
 
     def wait(self, timeout: float | None = None) -> bool:
-        if not self._ended:
+        if not self.requested:
             self._whole.wait(timeout)
         return self.requested
+
+    def rest(self, timeout: float) -> None:
+        """Wait up to `timeout` seconds for `end`: in a thread beside the one that waits for signals."""
+        self._ended.wait(timeout)
 
 
 def stop_at_end_of_input(stop: StopSignal) -> None:
