@@ -65,5 +65,6 @@ def reception(
         ),
         check_right=check_right,
     )
+    opened.store.keep_alive(ingest.wait_for_database)
     session.when_subscribed = partial(ingest.submit, subscriptions.settle)
     return Reception(session, writer, ingest)

@@ -11,7 +11,7 @@ from config.text import printable
 from jobs.prune import INTERVAL, Pruner
 from jobs.tick import tick
 from models.statistics.hand_over import HandOver
-from models.storage.errors import DatabaseGone, UnreadableDatabase, UnusableDatabase
+from models.storage.errors import DatabaseGone, TakenOver, UnreadableDatabase, UnusableDatabase
 from models.storage.interface import Database, WritingStore
 from scheduler_app.errors import CommandError
 from scheduler_app.intake.ingest import Ingest
@@ -142,5 +142,7 @@ def _take_in(ingest: Ingest, store: WritingStore, stop: StopSignal) -> None:
     with closing(store):  # by the thread that opened it
         try:
             ingest.run()
+        except TakenOver as error:
+            stop.request(failure=str(error))
         except DatabaseGone as error:
             stop.request(failure=f"{error}. {_WHAT_THEN}")
