@@ -7,7 +7,7 @@ from typing import NamedTuple
 from models.catalog import SeriesRow
 from models.reading import Reading
 from models.storage.cluster import News, Rewound
-from models.storage.postgresql.asking import looking
+from models.storage.postgresql.asking import leave, looking
 from models.storage.postgresql.connection import PatientConnection, Server
 from models.storage.postgresql.snapshot import StoredReadings, one_moment, rows_of
 
@@ -83,6 +83,9 @@ class Following:
             RETURNING id, name, topic, field, since, retention"""
         with looking(self._server) as connection:
             return [SeriesRow(*row) for row in connection.execute(query, (list(series),))]
+
+    def close(self) -> None:
+        leave(self._server)
 
     def _new_spans(self, connection: PatientConnection) -> tuple[dict[int, _Read], list[tuple[int, int]]]:
         """Return up to where everything is there, and the sequences (first, last) that are new."""
