@@ -1,3 +1,4 @@
+from dataclasses import FrozenInstanceError
 from pathlib import Path
 
 import pytest
@@ -5,8 +6,8 @@ import pytest
 from config.broker_address import BrokerAddress
 from config.quantities import Window
 from config.settings import (
+    SETTINGS,
     InvalidSettings,
-    Settings,
     default_text,
     load_settings,
     misspelt_settings,
@@ -134,7 +135,7 @@ def test_each_setting_is_taken_from_the_environment(monkeypatch: pytest.MonkeyPa
 
 def test_an_empty_environment_variable_is_one_that_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
     """Compose files pass `${TOPIC:-}` on as an empty one."""
-    for name in Settings.model_fields:
+    for name in SETTINGS:
         monkeypatch.setenv(name.upper(), "")
     assert load_settings() == load_settings({"topic": "DATA"})
 
@@ -345,17 +346,38 @@ def test_a_file_of_settings_that_is_no_text_is_told_in_one_line() -> None:
 
 def test_settings_do_not_change_once_they_are_read() -> None:
     settings = load_settings()
-    with pytest.raises(ValueError, match="frozen"):
-        settings.topic = "other"
+    with pytest.raises(FrozenInstanceError):
+        settings.topic = "other"  # type: ignore[misc]
 
 
 def test_settings_show_no_password() -> None:
-    settings = load_settings({"broker": "mqtt://user:geheim@host"})
-    assert settings.broker.password == "geheim"
+    token = "geheim" * 3
+    settings = load_settings({"broker": "mqtt://user:geheim@host", "web_token": token})
+    assert (settings.broker.password, settings.web_token) == ("geheim", token)
     assert "geheim" not in f"{settings} {settings!r}"
 
 
-@pytest.mark.parametrize("name", Settings.model_fields)
+def test_it_is_known_which_settings_somebody_has_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path(".env").write_text("TOPIC=a\nBROKER=\nPASSWORD=x\n")
+    monkeypatch.setenv("web_port", "1")
+    assert load_settings({"windows": "1min"}).given == {"topic", "web_port", "windows"}
+    assert settings_from({"windows": "1min"}).given == {"windows"}
+    assert load_settings().retention == 35 * 60
+
+
+def test_a_name_without_a_value_in_the_file_sets_nothing() -> None:
+    Path(".env").write_text("TOPIC\nWINDOW\n")
+    assert load_settings().topic == "DATA"
+    assert load_settings().given == frozenset()
+    assert misspelt_settings() == ["WINDOW in .env is no setting and is ignored; did you mean WINDOWS?"]
+
+
+def test_a_value_that_has_been_read_before_is_taken_as_it_is() -> None:
+    windows = load_settings({"windows": "2s,1min"}).windows
+    assert settings_from({"windows": windows, "retention": 100.0}).windows == windows
+
+
+@pytest.mark.parametrize("name", SETTINGS)
 def test_the_default_that_the_help_shows_is_the_default(name: str) -> None:
     shown = default_text(name)
     if name == "retention":
@@ -366,6 +388,6 @@ def test_the_default_that_the_help_shows_is_the_default(name: str) -> None:
         assert getattr(load_settings({name: shown}), name) == getattr(load_settings(), name)
 
 
-@pytest.mark.parametrize("name", Settings.model_fields)
+@pytest.mark.parametrize("name", SETTINGS)
 def test_each_setting_is_described(name: str) -> None:
-    assert Settings.model_fields[name].description
+    assert SETTINGS[name].description
