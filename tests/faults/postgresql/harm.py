@@ -11,7 +11,7 @@ import pytest
 
 from tests.support.brokers import find_program
 from tests.support.postgresql import SUPERUSER, Database, PostgreSQL, as_server_user
-from tests.support.processes import descendants
+from tests.support.processes import descendants, still_running
 
 
 def connect(database: Database) -> Any:
@@ -63,7 +63,8 @@ def limit(server: PostgreSQL, size: str) -> None:
     """
     for pid in [server.process.pid, *descendants(server.process.pid)]:
         command = [*as_server_user(), find_program("prlimit"), "--pid", str(pid), f"--fsize={size}:"]
-        subprocess.run(command, check=True, capture_output=True)
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 0 or not still_running({pid}), done.stderr
 
 
 @contextmanager
