@@ -18,6 +18,8 @@ from pydantic_settings import (
 )
 
 from config.broker_address import BrokerAddress, hide_password
+from config.database_url import DatabaseUrl
+from config.database_url import hide_password as hide_database_password
 from config.near_names import nearest
 from config.quantities import LONGEST_DURATION, Window, each_of, format_duration, parse_duration
 from config.streams import RETENTION_MARGIN, Stream, load_streams, not_below, read_windows
@@ -62,6 +64,10 @@ def _longest(windows: Iterable[Window]) -> float:
 
 def _broker(value: object) -> object:
     return BrokerAddress.parse(value) if isinstance(value, str) else value
+
+
+def _database_url(value: object) -> object:
+    return DatabaseUrl.parse(value) if isinstance(value, str) else value
 
 
 def _path(value: object) -> Path:
@@ -204,6 +210,13 @@ class Settings(BaseSettings):
     )
     db_file: Annotated[Path, BeforeValidator(_path)] = Field(
         default=Path("tmp/test.db"), description="SQLite file of the readings; missing folders are created"
+    )
+    db_url: Annotated[DatabaseUrl | None, BeforeValidator(_database_url), NoDecode] = Field(
+        default=None,
+        validate_default=False,
+        description="PostgreSQL database of the readings, in the place of DB_FILE: a postgresql:// URL "
+        "(a password only in the environment or .env, or as libpq finds it: PGPASSWORD, ~/.pgpass)",
+        json_schema_extra={"default": "none"},
     )
     outbox_file: Annotated[Path, BeforeValidator(_path)] = Field(
         default=Path("tmp/outbox.db"),
@@ -407,5 +420,6 @@ def _describe(error: Mapping[str, Any]) -> str:
         return why  # checks of several settings name them themselves
     name = str(error["loc"][0]).upper()
     value = str(error["input"])
-    shown = "***" if name == "WEB_TOKEN" else printable(hide_password(value) if name == "BROKER" else value)
+    hide = {"BROKER": hide_password, "DB_URL": hide_database_password}.get(name, str)
+    shown = "***" if name == "WEB_TOKEN" else printable(hide(value))
     return complaint(f"{name}={shown}", printable(why))

@@ -20,6 +20,7 @@ from scheduler_app import commands
 from scheduler_app.errors import CommandError
 from scheduler_app.parser import (
     IN_THE_ENVIRONMENT,
+    NO_DATABASE_PASSWORD,
     NO_PASSWORD,
     PROGRAM,
     AskForPassword,
@@ -51,6 +52,7 @@ SUBSCRIBER_SETTINGS = (
     "max_series",
     "stats_topic",
     "db_file",
+    "db_url",
     "stats_interval",
     "retention",
     "windows",
@@ -237,12 +239,15 @@ def _run_command(name: str, arguments: list[str]) -> None:
     command = load_command(name)
     options = build_parser(name, command).parse_args(_join_descending(arguments))
 
+    from config.database_url import has_password
     from config.settings import InvalidSettings, load_settings
     from scheduler_app.log import configure_log
 
     flags = {key: value for key, value in vars(options).items() if key in _settings_of(command)}
     if "@" in flags.get("broker", ""):
         raise CommandError(NO_PASSWORD.format("--broker"), status=2)
+    if has_password(flags.get("db_url", "")):
+        raise CommandError(NO_DATABASE_PASSWORD, status=2)
     try:
         settings = load_settings(flags)
         if "username" in options or "password" in options:

@@ -35,7 +35,8 @@ def examine(
     database = check_database(settings)
     yield database
     if database.level != Level.FAIL:
-        yield check_disk(settings.db_file)
+        if settings.db_url is None:  # else the disk is another machine's
+            yield check_disk(settings.db_file)
         yield from check_messages(settings, now())
         yield from check_streams(settings)
     if settings.broker.reveals_password:

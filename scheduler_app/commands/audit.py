@@ -23,7 +23,15 @@ _OVERHEAD = 300
 
 class Command(BaseCommand):
     help = "Recompute every published statistic from the stored readings; exit status 1 if one differs."
-    settings = (*BROKER_SETTINGS, "topic", "streams_file", "stats_topic", "db_file", "max_clock_skew")
+    settings = (
+        *BROKER_SETTINGS,
+        "topic",
+        "streams_file",
+        "stats_topic",
+        "db_file",
+        "db_url",
+        "max_clock_skew",
+    )
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument(
@@ -40,12 +48,12 @@ class Command(BaseCommand):
         from config.quantities import format_duration, whole_milliseconds
         from scheduler_app.checks.audit import Audit
         from scheduler_app.mqtt.connection import Connection
+        from scheduler_app.runtime.chosen_database import stored_readings
         from scheduler_app.runtime.lifecycle import StopSignal
-        from scheduler_app.runtime.stored_readings import stored_readings
 
         kept = Kept()
         everything = f"{settings.stats_topic}/#"
-        with stored_readings(settings.db_file) as store:
+        with stored_readings(settings) as store:
             connection = Connection(
                 settings, "audit", subscribe=(everything,), on_message=kept.put, quiet=True
             )

@@ -27,6 +27,7 @@ class Command(BaseCommand):
     def handle(self, options: argparse.Namespace, settings: "Settings") -> None:
         from loguru import logger
 
+        from scheduler_app.runtime.chosen_database import chosen_database
         from scheduler_app.runtime.lifecycle import role
         from scheduler_app.runtime.supervisor import Supervisor
         from scheduler_app.web.listening import check_reach
@@ -48,7 +49,7 @@ class Command(BaseCommand):
             _find_broker(supervisor, settings)
             if supervisor.start("subscriber"):
                 topics = ", ".join(stream.topic for stream in settings.streams)
-                logger.info("started subscriber: {} into {}", topics, settings.db_file.absolute())
+                logger.info("started subscriber: {} into {}", topics, chosen_database(settings).place)
             if supervisor.start("stats"):
                 logger.info("started stats: {} on standard output", settings.stats_topic)
             if set(settings.topic) & set("+#,"):

@@ -13,11 +13,8 @@ from jobs.prune import INTERVAL, Pruner
 from jobs.tick import tick
 from models.catalog import Catalog
 from models.statistics.hand_over import HandOver
-from models.storage.errors import DatabaseGone, UnreadableDatabase, UnusableDatabase
-from models.storage.sqlite.connection import writing_database
-from models.storage.sqlite.opening import prepare
-from models.storage.sqlite.ownership import sole_owner
-from models.storage.sqlite.store import Store
+from models.storage.errors import DatabaseGone, TakenOver, UnreadableDatabase, UnusableDatabase
+from models.storage.interface import Database, WritingStore
 from scheduler_app.errors import CommandError
 from scheduler_app.intake.ingest import Ingest
 from scheduler_app.intake.pace import CommitPace
@@ -32,6 +29,7 @@ from scheduler_app.publishing.presence import Presence
 from scheduler_app.publishing.publisher import Publishers
 from scheduler_app.publishing.stats_publisher import StatsPublisher
 from scheduler_app.publishing.topics import check_topic
+from scheduler_app.runtime.chosen_database import chosen_database
 from scheduler_app.runtime.lifecycle import StopSignal, background, role, serve
 from scheduler_app.runtime.locked_database import when_unlocked
 from scheduler_app.runtime.scheduler import Every, Scheduler
@@ -56,8 +54,9 @@ def run_subscriber(options: argparse.Namespace, settings: Settings) -> None:
     sys.setswitchinterval(SWITCH_INTERVAL)
     with ExitStack() as stack:
         stop = stack.enter_context(role(options))
-        store, redeliveries, catalog, subscriptions, present_until = _open(settings, stack, stop)
-        tell_what_is_used(settings)
+        database = chosen_database(settings)
+        store, redeliveries, catalog, subscriptions, present_until = _open(database, settings, stack, stop)
+        tell_what_is_used(settings, database)
 
         hand_over = HandOver()
         session = IngestSession(settings, subscriptions.wanted, unsubscribe=subscriptions.unwanted)
@@ -72,10 +71,12 @@ def run_subscriber(options: argparse.Namespace, settings: Settings) -> None:
                 find_out_numbering, settings, check_topic(settings, f"{settings.client_id}-numbering")
             ),
         )
+        store.keep_alive(ingest.wait_for_database)
         session.when_subscribed = partial(ingest.submit, subscriptions.settle)
         errors = LogLimit()
         statistics = rolling_statistics(
             settings,
+            database.source(),
             catalog,
             hand_over,
             when_loaded=lambda newest: ingest.submit(partial(catalog.learn, newest)),
@@ -86,7 +87,7 @@ def run_subscriber(options: argparse.Namespace, settings: Settings) -> None:
         presence = Presence(settings)
         troubles = Troubles(session, presence)
         monitor = Monitor(
-            settings.db_file,
+            database,
             ingest,
             session,
             catalog,
@@ -146,7 +147,7 @@ def run_subscriber(options: argparse.Namespace, settings: Settings) -> None:
 class _Opened(NamedTuple):
     """The database, and what it knew when it was opened."""
 
-    store: Store
+    store: WritingStore
     redeliveries: Redeliveries
     catalog: Catalog
     subscriptions: Subscriptions
@@ -154,29 +155,31 @@ class _Opened(NamedTuple):
     present_until: float | None
 
 
-def _open(settings: Settings, stack: ExitStack, stop: StopSignal) -> _Opened:
+def _open(database: Database, settings: Settings, stack: ExitStack, stop: StopSignal) -> _Opened:
     """Open the database, which is ours alone from then on. Raises CommandError."""
-    store = Store(writing_database(settings.db_file), settings.client_id)
+    store = database.writing_store(settings.client_id)
     try:
-        when_unlocked(lambda: prepare(settings.db_file), stop)
-        stack.enter_context(sole_owner(settings.db_file))
+        when_unlocked(database.prepare, stop)
+        stack.enter_context(database.sole_owner())
         opened = _Opened(
             store,
             Redeliveries(when_unlocked(store.deliveries, stop)),
             when_unlocked(lambda: open_catalog(settings, store), stop),
             when_unlocked(lambda: Subscriptions(settings.streams, store), stop),
-            when_unlocked(lambda: last_presence(settings.db_file), stop),
+            when_unlocked(lambda: last_presence(database), stop),
         )
-        store.close()
+        store.change_thread()
     except (UnusableDatabase, UnreadableDatabase) as error:
         raise CommandError(str(error)) from None
     return opened
 
 
-def _take_in(ingest: Ingest, store: Store, stop: StopSignal) -> None:
+def _take_in(ingest: Ingest, store: WritingStore, stop: StopSignal) -> None:
     """Run `ingest` in this thread. What it has in memory belongs to its file: without that it ends."""
     with closing(store):  # by the thread that opened it
         try:
             ingest.run()
+        except TakenOver as error:
+            stop.request(failure=str(error))
         except DatabaseGone as error:
             stop.request(failure=f"{error}. {_WHAT_THEN}")

@@ -1,7 +1,7 @@
 """What is written, all through one connection."""
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from peewee import Tuple, fn
 
@@ -9,12 +9,13 @@ from models.catalog import NewSeries, SeriesRow
 from models.reading import Reading
 from models.storage.batch import Batch, Deleted, Place, Stored
 from models.storage.reading_id import pack
+from models.storage.repeats import Row
 from models.storage.sqlite import tables
 from models.storage.sqlite.connection import WritingDatabase
 from models.storage.sqlite.members import Member
 from models.storage.sqlite.queries import latest_sequence
 from models.storage.sqlite.rejected import RejectedMessages
-from models.storage.sqlite.repeats import Repeats, Row
+from models.storage.sqlite.repeats import Repeats
 from models.storage.sqlite.series_queries import all_series
 from models.storage.sqlite.tables import ReadingId, Series
 from models.storage.sqlite.transaction import close, insert_sql, sql, transaction
@@ -111,10 +112,11 @@ class Store:
         with transaction(self._database):
             return sorted(all_series(self._database))
 
-    def set_retention(self, series: int, retention: float) -> None:
-        """Note for how many seconds the readings of a series are kept."""
+    def set_retentions(self, retentions: Mapping[int, float]) -> None:
+        """Note for how many seconds the readings of these series are kept, by their ids."""
         with transaction(self._database):
-            Series.update(retention=retention).where(Series.id == series).execute(self._database)
+            for series, retention in retentions.items():
+                Series.update(retention=retention).where(Series.id == series).execute(self._database)
 
     def delete_series(self, series: int) -> None:
         """Delete a series that has no readings any more."""
@@ -162,6 +164,10 @@ class Store:
                 self._member.count(connection, {"pruned": deleted})
         return Deleted(deleted, last)
 
+    def gone_until(self, until: float, retention: float) -> float:
+        """Return `until`: each reading is deleted by itself."""
+        return until
+
     def delete_rejected(self, until: float, limit: int) -> int:
         """Delete the oldest rejected messages of too many, and those that arrived at or before `until`.
 
@@ -184,6 +190,13 @@ class Store:
         """
         with transaction(self._database):
             return False
+
+    def keep_alive(self, look: Callable[[], None]) -> None:
+        """Do nothing: no transaction waits longer than for a lock, which is a quarter of a second."""
+
+    def change_thread(self) -> None:
+        """Close the connection, which SQLite lets only the thread use that has opened it."""
+        self.close()
 
     def close(self) -> None:
         close(self._database)
