@@ -103,7 +103,8 @@ class Oracle:
         """Fail unless the numbers of each member's transactions are complete."""
         query = """SELECT member, min(number), max(number), count(*) FROM batch GROUP BY member
             HAVING count(*) <> max(number) - min(number) + 1"""
-        assert self.rows(query) == []
+        found = self.rows(query)
+        assert found == [], f"numbers are missing among (member, first, last, count): {found}"
 
 
 def storing(oracle: Oracle, otherwise: Callable[[], bool] = lambda: False) -> None:

@@ -5,10 +5,10 @@ from types import TracebackType
 from typing import Self
 
 from tests.faults.proxy import Proxy
-from tests.support.postgresql import Database, PostgreSQL
+from tests.support.postgresql import USER, Database, PostgreSQL
 from tests.support.waiting import wait_for
 
-_WAITING = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND query ~* 'commit|with'"
+_WAITING = f"SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND usename = '{USER}'"
 
 
 class Pair:
@@ -44,7 +44,7 @@ class Pair:
         self._way.swallow("broker")
 
     def waiting_commits(self) -> int:
-        """Return how many COMMITs on the primary wait for the standby."""
+        """Return how many connections of members wait for the standby with what they commit."""
         return int(self.primary.sql(_WAITING)[0][0])
 
     def numbers(self, server: PostgreSQL) -> int:
