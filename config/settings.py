@@ -30,6 +30,8 @@ from config.topics import check_topic, check_topic_filter, disjoint, is_at_or_be
 DEFAULT_WINDOWS = "1min,5min,30min"
 # In WEB_ALLOWED_HOSTS: whatever the name is.
 ANY_HOST = "*"
+# Each is a session at the broker, and a connection to the database.
+_MOST_MEMBERS = 64
 _HOST_NAME = re.compile(r"(?!-)[\w-]{1,63}(?:\.[\w-]{1,63})*\.?", re.ASCII)
 _TOKEN = re.compile(r"[!-~]{16,256}")
 
@@ -112,6 +114,23 @@ def _whole_number(value: object) -> int:
     if not str(value).isdecimal() or not 1 <= int(str(value)) <= 1_000_000:
         raise ValueError("must be a whole number from 1 to 1000000")
     return int(str(value))
+
+
+def _members(value: object) -> int:
+    if not str(value).isdecimal() or not 1 <= int(str(value)) <= _MOST_MEMBERS:
+        raise ValueError(f"must be a whole number from 1 to {_MOST_MEMBERS}")
+    return int(str(value))
+
+
+def _share(value: object) -> object:
+    if isinstance(value, str):
+        try:
+            check_topic_filter(f"$share/{value}/#")
+        except ValueError:
+            value = ""
+        if not value or "/" in value:
+            raise ValueError("must be the name of a group, without / + and #, for example averages")
+    return value
 
 
 def _host(value: object) -> str:
@@ -217,6 +236,20 @@ class Settings(BaseSettings):
         description="PostgreSQL database of the readings, in the place of DB_FILE: a postgresql:// URL "
         "(a password only in the environment or .env, or as libpq finds it: PGPASSWORD, ~/.pgpass)",
         json_schema_extra={"default": "none"},
+    )
+    members: Annotated[int | None, BeforeValidator(_members)] = Field(
+        default=None,
+        validate_default=False,
+        description="how many subscribers store at DB_URL at the same time, 1 to 64; the averages are then "
+        "taken by manage.py averages, and more subscribers than that wait as spares",
+        json_schema_extra={"default": "none: one subscriber does everything"},
+    )
+    share: Annotated[str | None, BeforeValidator(_share)] = Field(
+        default=None,
+        validate_default=False,
+        description="the group by which members share the messages ($share/GROUP/FILTER), so that each gets "
+        "its part of them",
+        json_schema_extra={"default": "none: each member gets all that is on its topics"},
     )
     outbox_file: Annotated[Path, BeforeValidator(_path)] = Field(
         default=Path("tmp/outbox.db"),
@@ -325,6 +358,20 @@ class Settings(BaseSettings):
         except ValueError as error:
             name = "TOPIC" if self.streams_file is None else f"STREAMS_FILE={self.streams_file}"
             raise ValueError(f"{name}: {printable(str(error))}") from None
+        return self
+
+    @model_validator(mode="after")
+    def _members_need_a_shared_database(self) -> Self:
+        if self.members is not None and self.db_url is None:
+            raise ValueError(
+                f"MEMBERS={self.members} needs DB_URL, a PostgreSQL database that all of them store in: "
+                "set it, or leave MEMBERS out"
+            )
+        if self.share is not None and self.members is None:
+            raise ValueError(
+                f"SHARE={printable(self.share)} needs MEMBERS, how many subscribers share the messages, and "
+                "DB_URL: set them, or leave SHARE out"
+            )
         return self
 
     @model_validator(mode="after")

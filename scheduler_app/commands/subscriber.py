@@ -15,6 +15,11 @@ class Command(BaseCommand):
     is_role = True
 
     def handle(self, options: argparse.Namespace, settings: "Settings") -> None:
+        if settings.members is not None:
+            from scheduler_app.subscriber.member import run_member
+
+            run_member(options, settings)
+            return
         from scheduler_app.subscriber.role import run_subscriber
 
         run_subscriber(options, settings)
