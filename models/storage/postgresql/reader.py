@@ -60,7 +60,7 @@ class StoreReader:
     def rejected_messages(self, newest: int | None = None) -> Iterator[RejectedRow]:
         order = RejectedMessage.id if newest is None else RejectedMessage.id.desc()
         with one_moment(self._server) as connection:
-            for row in rows_of(connection, *_rejected().order_by(order).limit(newest).sql()):
+            for row in rows_of(connection, *self._sql(_rejected().order_by(order).limit(newest))):
                 yield RejectedRow(*row)
 
     def rejected_on(self, topic: str, after: float, until: float, limit: int) -> list[RejectedRow]:
@@ -118,7 +118,7 @@ class StoreReader:
             rows = {row.name: row for row in self.series()}
             [(sequence,)] = self._rows(Member.select(fn.COALESCE(fn.MAX(Member.sequence), 0)))
             taken = Snapshot(rows, defaultdict(Columns), sequence, self._batches())
-            for series, time, number, value in rows_of(connection, *query.sql()):
+            for series, time, number, value in rows_of(connection, *self._sql(query)):
                 columns = taken.readings[series]
                 columns.times.append(time)
                 columns.sequences.append(number)
@@ -147,6 +147,10 @@ class StoreReader:
         )[0]
         text = f"PostgreSQL {version.split()[0]}, fsync {flags[0]}, full_page_writes {flags[1]}"
         return Durability(text, flags == ["on", "on"])
+
+    def _sql(self, query: "ModelSelect[Any]") -> tuple[str, list[Any]]:
+        sql, parameters = self._server.get_sql_context().sql(query).query()
+        return sql, parameters
 
     def _rows(self, query: "ModelSelect[Any] | str") -> list[Any]:
         if isinstance(query, str):

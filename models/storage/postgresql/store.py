@@ -163,7 +163,7 @@ class PostgresqlStore:
         """
         now = until + retention
         with self._session.connection() as connection:
-            moments = [self._now() + ahead for ahead in _AHEAD]
+            moments = [max(now, self._now()) + ahead for ahead in _AHEAD]
             kept = set(self._retentions.values())
             self._partitions.make(
                 connection, {expires(then, each, then) for then in moments for each in kept}
