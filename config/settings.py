@@ -242,14 +242,14 @@ class Settings(BaseSettings):
         validate_default=False,
         description="how many subscribers store at DB_URL at the same time, 1 to 64; the averages are then "
         "taken by manage.py averages, and more subscribers than that wait as spares",
-        json_schema_extra={"default": "none: one subscriber does everything"},
+        json_schema_extra={"default": "none"},
     )
     share: Annotated[str | None, BeforeValidator(_share)] = Field(
         default=None,
         validate_default=False,
         description="the group by which members share the messages ($share/GROUP/FILTER), so that each gets "
         "its part of them",
-        json_schema_extra={"default": "none: each member gets all that is on its topics"},
+        json_schema_extra={"default": "none"},
     )
     outbox_file: Annotated[Path, BeforeValidator(_path)] = Field(
         default=Path("tmp/outbox.db"),

@@ -150,6 +150,23 @@ class Overview(NamedTuple):
     size: int
 
 
+# The version of PostgreSQL from which on it ends a session that has been silent for too long.
+OLDEST_SERVER = 14
+
+
+class Examination(NamedTuple):
+    """What the server promises, and what stands before it."""
+
+    version: int
+    # Whether what is committed is on disk.
+    fsync: bool
+    # For whom a commit waits; empty: for nobody. And how many of these are there, None if we may not see it.
+    standby_names: str
+    standbys: int | None
+    # Whether a connection of ours keeps its locks.
+    keeps_sessions: bool
+
+
 class Cluster(Protocol):
     """A database that several processes can share. Nothing is opened before a method is called."""
 
@@ -170,3 +187,9 @@ class Cluster(Protocol):
 
         It is for one thread at a time.
         """
+
+    def examine(self) -> Examination:
+        """Ask what the server promises. Raises UnreadableDatabase."""
+
+    def close(self) -> None:
+        """Close the connection that is kept."""

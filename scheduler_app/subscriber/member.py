@@ -58,7 +58,7 @@ def _wait_for_slot(membership: Membership, settings: Settings, stop: StopSignal)
     """Return a slot as soon as one is free; None if we are to stop. A spare that waits is healthy."""
     stint = Stint(stop)
     found: list[FreeSlot] = []
-    able = True
+    able = False
 
     def wait() -> None:
         nonlocal able
@@ -66,18 +66,19 @@ def _wait_for_slot(membership: Membership, settings: Settings, stop: StopSignal)
         while not stint.requested:
             try:
                 free = membership.free()
-                able = True
-                line = f"all {settings.members} slots are taken: waiting as a spare until one is free"
             except StoreUnavailable as error:
-                free, able = None, False
+                able = False
                 line = f"no slot can be taken: the database cannot be used ({error}); trying until it can"
             except UnusableDatabase as error:
                 stop.request(failure=str(error))
                 return
-            if free is not None:
-                found.append(free)
-                stint.end()
-                return
+            else:
+                if free is not None:
+                    found.append(free)
+                    stint.end()
+                    return
+                able = True
+                line = f"all {settings.members} slots are taken: waiting as a spare until one is free"
             if line != told:
                 logger.log("INFO" if able else "ERROR", "{}", line)
                 told = line

@@ -1,8 +1,9 @@
 """A PostgreSQL database that several processes share: a Cluster, described in models/storage/cluster.py."""
 
-from models.storage.cluster import Overview
-from models.storage.postgresql.asking import looking
+from models.storage.cluster import Examination, Overview
+from models.storage.postgresql.asking import leave, looking
 from models.storage.postgresql.connection import Server
+from models.storage.postgresql.examination import examine
 from models.storage.postgresql.following import Following
 from models.storage.postgresql.keeping import KeeperStore
 from models.storage.postgresql.lead import Lead
@@ -35,6 +36,12 @@ class PostgresqlCluster:
         with looking(self._overview) as connection:
             stored = StoreReader(self._overview)
             return Overview(stored.counters(), all_slots(connection), stored.size())
+
+    def examine(self) -> Examination:
+        return examine(self._server("averages check"), self._server("averages check"))
+
+    def close(self) -> None:
+        leave(self._overview)
 
     def _server(self, role: str) -> Server:
         return Server(self._url, self._shown, role)
