@@ -62,7 +62,7 @@ POSTGRESQL_STEPS: Steps = {
 }
 
 
-def run(*, quick: bool, grow: bool, postgresql: bool, embedded: bool, as_json: bool) -> None:
+def run(*, quick: bool, grow: bool, postgresql: bool = False, embedded: bool, as_json: bool) -> None:
     """Measure, and print what was found; how far it is goes to standard error. Raises CommandError."""
     _check(embedded=embedded)
     if postgresql:
@@ -83,7 +83,7 @@ def run(*, quick: bool, grow: bool, postgresql: bool, embedded: bool, as_json: b
     print(json.dumps({"machine": machine, "found": found}) if as_json else f"{text}\n\n{machine}")
 
 
-def measure(arena: Arena, tell: Tell, steps: Steps = STEPS) -> list[Figure]:
+def measure(arena: Arena, tell: Tell, steps: Steps) -> list[Figure]:
     """Take all figures; `tell` gets the share that is done, and what comes next."""
     figures: list[Figure] = []
     for number, (name, step) in enumerate(steps.items()):

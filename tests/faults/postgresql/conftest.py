@@ -37,9 +37,8 @@ def make_server() -> Iterator[MakeServer]:
 @pytest.fixture
 def oracle(postgresql: Database) -> Iterator[Oracle]:
     """Look into the database of the test."""
-    found = Oracle(postgresql.url)
-    yield found
-    found.close()
+    with Oracle(postgresql.url) as found:
+        yield found
 
 
 class MakeMember:

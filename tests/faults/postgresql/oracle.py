@@ -9,7 +9,8 @@ from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from contextlib import suppress
 from math import fsum
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 import pytest
 
@@ -23,17 +24,28 @@ from tests.support.waiting import stays, wait_for
 # Readings that are part of no load: those of all loads are 0 or more.
 MARK = -1.0
 # Seconds in which nothing may be received any more when all is over.
-_REST = 1.5
+_REST = 1.0
 
 
 class Oracle:
-    """Looks into a database through connections of its own, which survive what is done to the server."""
+    """Looks into a database while entered. Its connection is a new one when the server was away."""
 
     def __init__(self, url: str) -> None:
         """`url` may name several hosts, as a DB_URL does."""
         self._driver = pytest.importorskip("psycopg", reason="requirements-postgresql.txt is not installed")
         self._url = url
         self._connection: Any = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
 
     def close(self) -> None:
         if self._connection is not None:

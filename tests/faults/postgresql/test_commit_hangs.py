@@ -30,8 +30,7 @@ def test_standby_away(
     *, mosquitto: Mosquitto, make_member: MakeMember, report: Report, seconds: float
 ) -> None:
     """Nothing is acknowledged meanwhile, and no connection to the broker ends for it."""
-    with Pair() as pair:
-        oracle = Oracle(pair.url)
+    with Pair() as pair, Oracle(pair.url) as oracle:
         members = [make_member(mosquitto, pair.url).start_and_wait() for _ in range(MEMBERS)]
         connections = len(mosquitto.packets(CONNECTED))
         count = int(RATE * (seconds + 5))
@@ -50,7 +49,6 @@ def test_standby_away(
         verdict.assert_exactly_once()
         assert more == 0
         assert all(member.running for member in members)
-        oracle.close()
 
 
 @sizes("times", quick=3, full=20)
@@ -62,8 +60,7 @@ def test_wait_for_the_standby_cancelled(
     The server has committed by itself what the standby never gets. Whoever takes that for success, or
     finds on looking it up that it has happened, has acknowledged what is then lost.
     """
-    with Pair() as pair:
-        oracle = Oracle(pair.url)
+    with Pair() as pair, Oracle(pair.url) as oracle:
         for _ in range(MEMBERS):
             make_member(mosquitto, pair.url).start_and_wait()
         count = int(RATE * (times + 10))
@@ -84,4 +81,3 @@ def test_wait_for_the_standby_cancelled(
             verdict = judge(oracle, load)
         report.add(f"waiting COMMIT cancelled, {times} times, then failover", f"{count} ids", verdict)
         verdict.assert_exactly_once()
-        oracle.close()

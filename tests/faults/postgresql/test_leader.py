@@ -23,7 +23,7 @@ RATE = 200.0
 # Seconds: how often the averages are published here, and how long there may be none.
 INTERVAL, LONGEST_GAP = 1.0, 3.0
 # Seconds for which a leader stands still: longer than its lock lives.
-STANDSTILL = 6.0
+STANDSTILL = 4.0
 
 
 class Stage:
@@ -55,7 +55,7 @@ class Stage:
         assert times == sorted(times)
 
 
-@sizes("times", quick=2, full=10)
+@sizes("times", quick=1, full=10)
 def test_leader_killed(
     *,
     mosquitto: Mosquitto,
@@ -69,7 +69,7 @@ def test_leader_killed(
     """The other one goes on within seconds, and is right at once."""
     member = make_member(mosquitto, postgresql.url, MEMBERS="1").start_and_wait()
     roles = [make_averages(mosquitto, postgresql.url).start_and_wait() for _ in range(2)]
-    count = int(RATE * 8 * (times + 1))
+    count = int(RATE * 6 * (times + 1))
     with (
         Listener(mosquitto.access) as listener,
         Load(mosquitto.access, count, RATE, Kind.NUMBERS) as load,
@@ -110,7 +110,7 @@ def test_leader_stands_still(
     """The other one goes on. Who stood still finds that it leads no longer, and publishes nothing."""
     make_member(mosquitto, postgresql.url, MEMBERS="1").start_and_wait()
     roles = [make_averages(mosquitto, postgresql.url).start_and_wait() for _ in range(2)]
-    count = int(RATE * (STANDSTILL + 5) * (times + 1))
+    count = int(RATE * (STANDSTILL + 6) * times)
     with (
         Listener(mosquitto.access) as listener,
         Load(mosquitto.access, count, RATE, Kind.NUMBERS) as load,

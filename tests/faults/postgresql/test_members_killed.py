@@ -24,7 +24,7 @@ RATE = 500.0
 TAKEOVER = 5.0
 
 
-@sizes("count, kills", quick=(3000, 3), full=(30_000, 30))
+@sizes("count, kills", quick=(2000, 3), full=(30_000, 30))
 @pytest.mark.parametrize("kind", Kind)
 def test_killed(
     *,
@@ -71,7 +71,7 @@ def _kill_in_turn(members: list[Role], oracle: Oracle, load: Load, times: int) -
         victim.start()
 
 
-@sizes("count, deaths", quick=(3000, 1), full=(20_000, 6))
+@sizes("count, deaths", quick=(2000, 1), full=(20_000, 6))
 @pytest.mark.parametrize("kind", [Kind.NUMBERS])
 def test_gone_for_good(
     *,

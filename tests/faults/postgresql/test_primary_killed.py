@@ -46,9 +46,8 @@ def test_primary_killed(
     """Nothing is lost, nothing counts twice: whether a COMMIT without an answer has happened is looked up."""
     random = Random(SEED)
     happened = in_doubt = 0
-    with Pair() as pair, Peer(mosquitto.access) as peer:
+    with Pair() as pair, Oracle(pair.url) as oracle, Peer(mosquitto.access) as peer:
         url = pair.url
-        oracle = Oracle(url)
         for _ in range(MEMBERS):
             make_member(mosquitto, url).start_and_wait()
         make_averages(mosquitto, url).start_and_wait()
@@ -82,7 +81,6 @@ def test_primary_killed(
         )
         verdict.assert_exactly_once()
         wait_for_average(peer, oracle, [load])
-        oracle.close()
 
 
 def _more_on_standby(pair: Pair) -> bool:
@@ -99,9 +97,8 @@ def test_standby_behind(
     seconds: float,
 ) -> None:
     """What a standby that is not synchronous has not got is lost: that is told, and counted by nobody."""
-    with Pair(synchronous=False) as pair, Peer(mosquitto.access) as peer:
+    with Pair(synchronous=False) as pair, Oracle(pair.url) as oracle, Peer(mosquitto.access) as peer:
         url = pair.url
-        oracle = Oracle(url)
         for _ in range(MEMBERS):
             make_member(mosquitto, url).start_and_wait()
         averages = make_averages(mosquitto, url).start_and_wait()
@@ -129,7 +126,6 @@ def test_standby_behind(
         assert not verdict.lost - before, "more is lost than was stored when the primary died"
         assert averages.complaints("lost"), averages.stderr
         wait_for_average(peer, oracle)
-        oracle.close()
 
 
 def wait_for_average_beyond(peer: Peer, count: int) -> None:
