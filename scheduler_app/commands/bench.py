@@ -35,6 +35,12 @@ class Command(BaseCommand):
             "up to the highest rate",
         )
         parser.add_argument(
+            "--postgresql",
+            action="store_true",
+            help="measure something else instead: PostgreSQL beside SQLite, several subscribers on it, and "
+            "how soon another takes over",
+        )
+        parser.add_argument(
             "--broker",
             choices=("mosquitto", "embedded"),
             default="mosquitto",
@@ -45,7 +51,7 @@ class Command(BaseCommand):
     def handle(self, options: argparse.Namespace, settings: "Settings") -> None:
         if not (_ROOT / "tests" / "benchmarks").is_dir():
             raise CommandError(NOT_HERE.format("tests/benchmarks"))
-        flags = [f"--{name}" for name in ("quick", "growth", "json") if getattr(options, name)]
+        flags = [f"--{name}" for name in ("quick", "growth", "postgresql", "json") if getattr(options, name)]
         # It takes the place of this process, so that signals and the exit status are its own.
         os.chdir(_ROOT)
         os.execv(sys.executable, [sys.executable, "-m", PROGRAM, "--broker", options.broker, *flags])
