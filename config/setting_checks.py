@@ -72,3 +72,13 @@ def check_retention(settings: "Settings") -> None:
 def longest(windows: Iterable[Window]) -> float:
     """Return the seconds of the longest window."""
     return max(window.seconds for window in windows)
+
+
+def check_members(settings: "Settings") -> None:
+    """Raise ValueError if several subscribers have no database that they can share."""
+    for name in ("members", "share"):
+        if getattr(settings, name) is not None and settings.db_url is None:
+            raise ValueError(
+                f"{name.upper()}={printable(str(getattr(settings, name)))} needs DB_URL, a PostgreSQL "
+                f"database that several subscribers store in: set it, or leave {name.upper()} out"
+            )

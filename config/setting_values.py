@@ -100,6 +100,17 @@ def whole_number(least: int, most: int) -> Callable[[str], int]:
     return read
 
 
+def group(text: str) -> str:
+    """Return the name of a group for shared subscriptions."""
+    try:
+        check_topic_filter(f"$share/{text}/#")
+    except ValueError:
+        text = ""
+    if not text or "/" in text:
+        raise ValueError("must be the name of a group, without / + and #, for example averages")
+    return text
+
+
 def port(text: str) -> int:
     """Read a TCP port."""
     if not text.isdecimal() or not 1 <= int(text) <= 65535:

@@ -14,7 +14,7 @@ from config.database_url import DatabaseUrl
 from config.database_url import hide_password as hide_database_password
 from config.quantities import Window
 from config.setting import InvalidSettings, Setting, read_values, setting, settings_of
-from config.setting_checks import check_certificates, check_retention, longest, streams_of
+from config.setting_checks import check_certificates, check_members, check_retention, longest, streams_of
 from config.stream import RETENTION_MARGIN, Stream
 from config.topic_setting import check_value
 from config.topics import check_topic
@@ -90,6 +90,16 @@ class Settings:
         "PostgreSQL database of the readings, in the place of DB_FILE: a postgresql:// URL (a password only "
         "in the environment or .env, or as libpq finds it: PGPASSWORD, ~/.pgpass)",
         shown=hide_database_password,
+    )
+    members: int | None = setting(
+        # each is a session at the broker, and a connection to the database
+        read.whole_number(1, 64),
+        "how many subscribers store at DB_URL at the same time, 1 to 64; the averages are then taken by "
+        "manage.py averages, and more subscribers than that wait as spares",
+    )
+    share: str | None = setting(
+        read.group,
+        "the group in which members share the messages ($share/GROUP/FILTER), so that each gets its part",
     )
     outbox_file: Path = setting(
         read.path,
@@ -180,6 +190,7 @@ def settings_from(values: Mapping[str, object]) -> Settings:
         settings = replace(settings, streams=streams_of(settings))
         check_certificates(settings)
         check_retention(settings)
+        check_members(settings)
     except ValueError as error:
         raise InvalidSettings(str(error)) from None
     return settings

@@ -53,6 +53,8 @@ SUBSCRIBER_SETTINGS = (
     "stats_topic",
     "db_file",
     "db_url",
+    "members",
+    "share",
     "stats_interval",
     "retention",
     "windows",
@@ -68,7 +70,7 @@ _COMMON_SETTINGS = ("log_level",)
 # What a newcomer is told first, then the parts, and how to look at what they do; all others come last.
 _GROUPS = (
     ("Start with", ("demo", "runbroker-clients", "check", "try")),
-    ("The parts", ("subscriber", "publisher", "broker")),
+    ("The parts", ("subscriber", "averages", "publisher", "broker")),
     ("Look at it", ("stats", "status", "series", "history", "rejected")),
 )
 _OTHERS = "More"

@@ -40,6 +40,12 @@ class Command(BaseCommand):
             help="with --growth: the subscriber gets half of one core and 512 MB, as on a small board",
         )
         parser.add_argument(
+            "--postgresql",
+            action="store_true",
+            help="measure something else instead: PostgreSQL beside SQLite, several subscribers on it, and "
+            "how soon another takes over",
+        )
+        parser.add_argument(
             "--broker",
             choices=("mosquitto", "embedded"),
             default="mosquitto",
@@ -50,7 +56,7 @@ class Command(BaseCommand):
     def handle(self, options: argparse.Namespace, settings: "Settings") -> None:
         if not (_ROOT / "tests" / "benchmarks").is_dir():
             raise CommandError(NOT_HERE.format("tests/benchmarks"))
-        names = ("quick", "growth", "small_board", "json")
+        names = ("quick", "growth", "small_board", "postgresql", "json")
         flags = [f"--{name.replace('_', '-')}" for name in names if getattr(options, name)]
         # It takes the place of this process, so that signals and the exit status are its own.
         os.chdir(_ROOT)

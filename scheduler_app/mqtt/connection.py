@@ -49,17 +49,23 @@ class Connection:
         subscribe: Sequence[str] = (),
         on_message: Callable[[Message], object] | None = None,
         state: Retained | None = None,
+        client_id: str | None = None,
+        may_connect: Callable[[], bool] = lambda: True,
         quiet: bool = False,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         """Build it; nothing is opened before `start`.
 
-        `state` is what the broker publishes when we are gone, with or without a goodbye. `quiet`
-        logs outages at DEBUG only. `monotonic` returns seconds of a clock that nobody sets.
+        `state` is what the broker publishes when we are gone, with or without a goodbye. With a `client_id` a
+        broker lets only one such connection be, and ends the one before: `may_connect` is asked before each
+        try whether that is to be. Without, each connection has an id of its own. `quiet` logs outages at
+        DEBUG only. `monotonic` returns seconds of a clock that nobody sets.
         """
         self._monotonic = monotonic
         self._quiet = quiet
-        self._dialer = Dialer(settings, f"{settings.client_id}-{role}-{secrets.token_hex(4)}", quiet=quiet)
+        own = f"{settings.client_id}-{role}-{secrets.token_hex(4)}"
+        self._dialer = Dialer(settings, client_id or own, quiet=quiet)
+        self._may_connect = may_connect
         self._dialer.suspicion = self._suspicion
         self._subscribing = Subscribing(subscribe, quiet=quiet) if subscribe else None
         self._on_message = on_message
@@ -207,6 +213,8 @@ class Connection:
             self._wake = waker.wake
             while not self._stopping.wait(0 if self._dialer.at_once else backoff.next()):
                 self._ready = False
+                if not self._may_connect():
+                    continue
                 client = self._dialer.dial(self._prepare)
                 if client is None:
                     continue

@@ -90,8 +90,13 @@ def metrics_content(metrics: Metrics) -> dict[str, object]:
     content = metrics._asdict()
     others = content.pop("others")
     tick = metrics.tick
-    content["tick"] = None if tick is None else {"at": tick.at, "sequence": tick.sequence}
+    content["tick"] = None if tick is None else _tick_content(tick)
     return {**content, **others}
+
+
+def _tick_content(tick: TickMark) -> dict[str, object]:
+    content: dict[str, object] = {"at": tick.at, "sequence": tick.sequence}
+    return content if tick.members is None else {**content, "members": dict(tick.members)}
 
 
 def parse_averages(payload: bytes) -> dict[str, float | int | None]:
@@ -293,8 +298,10 @@ def _tick(content: object) -> TickMark | None:
         return None
     if isinstance(content, dict):
         at, sequence = content.get("at"), content.get("sequence")
-        if is_time(at) and _is_count(sequence):
-            return TickMark(at, sequence)
+        members = content.get("members")
+        known = members is None or (isinstance(members, dict) and all(map(_is_count, members.values())))
+        if is_time(at) and _is_count(sequence) and known:
+            return TickMark(at, sequence, members)
     raise InvalidMessage("its tick has no time, or no sequence")
 
 

@@ -57,6 +57,13 @@ ROOMS: dict[str, set[str]] = {
         *("scheduler_app/mqtt", "scheduler_app/intake", "scheduler_app/publishing", "scheduler_app/runtime"),
         *("scheduler_app/errors.py", "scheduler_app/log.py"),
     },
+    # what it shares with a subscriber that does everything stands there
+    "scheduler_app/averages": {
+        *("config", "jobs", "models", "models/storage", "models/statistics"),
+        *("scheduler_app/intake", "scheduler_app/publishing", "scheduler_app/publishing/home_assistant"),
+        *("scheduler_app/runtime", "scheduler_app/subscriber"),
+        *("scheduler_app/errors.py", "scheduler_app/log.py"),
+    },
     "scheduler_app/console": {
         *("config", "scheduler_app/mqtt", "scheduler_app/publishing"),
         *("scheduler_app/errors.py", "scheduler_app/log.py"),
@@ -72,6 +79,7 @@ ROOMS: dict[str, set[str]] = {
         *("scheduler_app/cures.py", "scheduler_app/errors.py", "scheduler_app/formatting.py"),
     },
     "scheduler_app/checks": {
+        "scheduler_app/averages",
         "scheduler_app/publishing/home_assistant",
         *("config", "models", "models/storage"),
         *("scheduler_app/mqtt", "scheduler_app/publishing"),
@@ -204,7 +212,8 @@ def test_only_the_rooms_of_databases_know_peewee() -> None:
 
 def test_few_files_know_which_database_it_is() -> None:
     """The others know what every database offers: another one is chosen in these files, and nowhere else."""
-    common = {f"models.storage.{name}" for name in ("batch", "errors", "interface", "records", "summing")}
+    names = ("batch", "cluster", "errors", "interface", "records", "summing")
+    common = {f"models.storage.{name}" for name in names}
     common.add("models.storage.sqlite.outbox")
     chooses = {
         "scheduler_app/runtime/chosen_database.py",

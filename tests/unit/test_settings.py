@@ -391,3 +391,32 @@ def test_the_default_that_the_help_shows_is_the_default(name: str) -> None:
 @pytest.mark.parametrize("name", SETTINGS)
 def test_each_setting_is_described(name: str) -> None:
     assert SETTINGS[name].description
+
+
+DB_URL = "postgresql://u@host/averages"
+
+
+@pytest.mark.parametrize("number", ["1", "64"])
+def test_so_many_members_there_may_be(number: str) -> None:
+    settings = load_settings({"members": number, "share": "averages", "db_url": DB_URL})
+    assert (settings.members, settings.share) == (int(number), "averages")
+    assert (load_settings().members, load_settings().share) == (None, None)
+
+
+@pytest.mark.parametrize("number", ["0", "65", "-1", "2.0", "two", "1e1"])
+def test_another_number_of_members_is_refused(number: str) -> None:
+    assert refusal(members=number, db_url=DB_URL) == f"MEMBERS={number} must be a whole number from 1 to 64"
+
+
+@pytest.mark.parametrize("group", ["a/b", "a+", "#", "a#b"])
+def test_a_group_has_a_name_that_a_broker_takes(group: str) -> None:
+    line = refusal(share=group, members="2", db_url=DB_URL)
+    assert line == f"SHARE={group} must be the name of a group, without / + and #, for example averages"
+
+
+@pytest.mark.parametrize(("name", "value"), [("members", "2"), ("share", "averages")])
+def test_several_subscribers_need_a_database_that_they_can_share(name: str, value: str) -> None:
+    assert refusal(**{name: value}) == (
+        f"{name.upper()}={value} needs DB_URL, a PostgreSQL database that several subscribers store in: "
+        f"set it, or leave {name.upper()} out"
+    )

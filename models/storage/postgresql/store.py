@@ -257,10 +257,13 @@ class PostgresqlStore:
     def _store(self, connection: PatientConnection, batch: Batch) -> _Outcome:
         copies_ids = True
         for _ in range(_TRIES):
-            if self._attempt is None or self._attempt.batch is not batch:
-                self._attempt = _Attempt(batch, self._session.number + 1, self._writer.next_mark())
+            number = self._session.number + 1
+            attempt = self._attempt
+            # its number may be too high by now, where a standby was promoted that was behind
+            if attempt is None or attempt.batch is not batch or attempt.number != number:
+                attempt = self._attempt = _Attempt(batch, number, self._writer.next_mark())
             try:
-                outcome = self._commit(connection, self._attempt, copies_ids=copies_ids)
+                outcome = self._commit(connection, attempt, copies_ids=copies_ids)
                 self._session.check_replicated()
             except (psycopg.DataError, UnicodeError, SeriesBegun) as error:
                 self._attempt = None
@@ -271,7 +274,7 @@ class PostgresqlStore:
                 connection.execute("ROLLBACK")
                 copies_ids = copies_ids and not isinstance(error, psycopg.errors.UniqueViolation)
             else:
-                self._session.number = self._attempt.number
+                self._session.number = attempt.number
                 return outcome
             # a batch of its number is there if it was under way when it was looked for
             if (settled := self._settle(connection, batch)) is not None:
