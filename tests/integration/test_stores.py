@@ -381,7 +381,12 @@ IN_ORDER = [(2, 2), (2, 8), (2.5, 2.5), (3, 3)]
 
 def test_an_empty_database_has_nothing(kind: Kind) -> None:
     with kind.database.reader() as look:
-        assert (look.reading_count(), look.newest_time(), look.series(), look.summaries()) == (0, None, [], [])
+        assert (look.reading_count(), look.newest_time(), look.series(), look.summaries()) == (
+            0,
+            None,
+            [],
+            [],
+        )
         assert set(look.counters()) == {"since"}
     with kind.database.source().snapshot() as found:
         assert (list(found.series), found.latest_sequence(), found.next_time(-math.inf)) == ([], 0, None)
