@@ -170,10 +170,10 @@ def load_command(name: str) -> BaseCommand:
 def build_parser(name: str, command: BaseCommand) -> argparse.ArgumentParser:
     """Return the parser of one command: its own arguments, then a flag for each setting it uses."""
     with _uninterrupted():
-        from config.settings import Settings, default_text
+        from config.settings import SETTINGS, default_text
 
     parser = Parser(prog=f"{PROGRAM} {name}", description=command.help, allow_abbrev=False)
-    parser.settings = Settings.model_fields
+    parser.settings = SETTINGS
     command.add_arguments(parser)
     if command.is_role:
         parser.add_argument(
@@ -187,7 +187,7 @@ def build_parser(name: str, command: BaseCommand) -> argparse.ArgumentParser:
     names = _settings_of(command)
     short = {"broker": "-b", "mqtt_version": "-V", "topic" if "topic" in names else "stats_topic": "-t"}
     for setting in names:
-        text = f"{Settings.model_fields[setting].description} (default: {default_text(setting)})"
+        text = f"{SETTINGS[setting].description} (default: {default_text(setting)})"
         group.add_argument(
             *filter(None, (short.get(setting), f"--{setting.replace('_', '-')}")),
             dest=setting,
@@ -288,7 +288,7 @@ def _check_topic(command: BaseCommand, settings: "Settings", given: Collection[s
     from config.topic_setting import not_read
 
     uses_both = {"topic", "streams_file"} <= set(command.settings)
-    if not uses_both or settings.streams_file is None or "topic" not in settings.model_fields_set:
+    if not uses_both or settings.streams_file is None or "topic" not in settings.given:
         return
     why = f"STREAMS_FILE={settings.streams_file} takes the place of TOPIC"
     if missing := not_read(settings.topic.split(","), settings.streams):

@@ -135,6 +135,9 @@ class Following(Protocol):
     def series(self) -> list[SeriesRow]:
         """Return all series."""
 
+    def close(self) -> None:
+        """Close the connection, if there is one."""
+
     def revive(self, series: Iterable[int]) -> list[SeriesRow]:
         """Return these series, with those that were removed although they have readings again."""
 

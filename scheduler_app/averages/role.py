@@ -48,7 +48,10 @@ def run_averages(options: argparse.Namespace, settings: Settings) -> None:
 
         errors, read_errors = LogLimit(), ReadErrors()
         hand_over = HandOver()
-        follower = Follower(cluster.following(), catalog, hand_over)
+        following = cluster.following()
+        stack.callback(following.close)
+        stack.callback(cluster.close)
+        follower = Follower(following, catalog, hand_over)
         statistics = rolling_statistics(
             settings,
             follower,

@@ -3,6 +3,7 @@
 import argparse
 import sys
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import partial
 
 from loguru import logger
@@ -95,7 +96,7 @@ def _fill(
     """Take in readings as the member of a slot, until it is lost or we are to stop."""
     slot = free.number
     # the session, its queue, the deliveries and the counters are the slot's, whoever has it
-    mine = settings.model_copy(update={"client_id": f"{settings.client_id}-{slot}"})
+    mine = replace(settings, client_id=f"{settings.client_id}-{slot}")
     stint = Stint(stop)
     store = membership.store(slot, mine.client_id)
     with ExitStack() as stack:

@@ -3,6 +3,7 @@
 import signal
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 
@@ -41,6 +42,9 @@ class Members:
     @property
     def values(self) -> Counter[float]:
         return Counter(float(value) for [value] in self._database.sql("SELECT value FROM reading"))
+
+    def have_stored(self, count: int) -> bool:
+        return self.values.total() == count
 
     def counted(self, name: str) -> int:
         return int(self._database.sql(f"SELECT coalesce(sum({name}), 0) FROM member")[0][0])
@@ -116,7 +120,7 @@ def test_a_member_that_has_lost_its_connection_for_a_moment_goes_on(
     ended = "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND objid = 1"
     for count in (100, 200):
         peer.publish("in/a", *map(str, range(count - 100, count)))
-        wait_for(lambda count=count: members.values.total() == count, f"{count} readings are stored")
+        wait_for(partial(members.have_stored, count), f"{count} readings are stored")
         postgresql.sql(
             f"{ended} AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
         )

@@ -94,3 +94,26 @@ def test_a_quiet_connection_leaves_it_to_others_to_tell(log_lines: list[str]) ->
     assert not connection.publish("a", "x" * 100)
     assert connection.too_large is not None
     assert log_lines == []
+
+
+def test_a_connection_has_an_id_of_its_own_unless_only_one_may_be() -> None:
+    ids = {Connection(load_settings(), "test")._dialer._client_id for _ in range(2)}
+    assert len(ids) == 2
+    assert all(each.startswith("averages-test-") for each in ids)
+    assert Connection(load_settings(), "test", client_id="one")._dialer._client_id == "one"
+
+
+def test_nobody_connects_who_may_not() -> None:
+    """It is asked anew before each try; nothing is sent before that."""
+    answers = [False, True]
+    connection = Connection(load_settings(), "test", client_id="one", may_connect=lambda: answers.pop(0))
+    dialled: list[int] = []
+
+    def dial(prepare: object) -> None:
+        dialled.append(len(answers))
+        connection._stopping.set()
+
+    connection._dialer.dial = dial  # type: ignore[method-assign]
+    connection._dialer.at_once = True  # no pause between the tries
+    connection._run()
+    assert dialled == [0]

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from models.storage.batch import Batch
-from models.storage.errors import DamagedStore, DatabaseGone, NotStored, StoreUnavailable
+from models.storage.errors import DamagedStore, DatabaseGone, NotStored, StoreUnavailable, TakenOver
 from scheduler_app.intake.ingest import MAX_BATCH, Held, Ingest
 from scheduler_app.intake.pace import IN_A_ROW, SPACING, CommitPace
 from scheduler_app.mqtt.message import Message
@@ -971,3 +971,34 @@ def _connect(session: FakeSession, ingest: Ingest) -> bool:
     if session.events.count("connect") == 3:
         ingest.stop()
     return True
+
+
+def test_nobody_connects_whose_session_may_be_anothers() -> None:
+    """Two clients with one id would throw each other out; it is asked again until it is known."""
+    session = FakeSession()
+    session.connected = False
+    answers = [StoreUnavailable("no answer"), StoreUnavailable("no answer"), None]
+
+    def check_right() -> None:
+        if (answer := answers.pop(0)) is not None:
+            assert "connect" not in session.events
+            raise answer
+
+    ingest = Ingest(session, FakeWriter(session), check_right=check_right)
+    session.when_connecting = lambda: bool(ingest.stop()) or False
+    ingest.run()
+    assert answers == []
+    assert "connect" in session.events
+    assert len(session.sleeps) == 2
+
+
+def test_who_has_lost_the_session_to_another_ends() -> None:
+    session = FakeSession()
+    session.connected = False
+
+    def check_right() -> None:
+        raise TakenOver("slot 1 is another's")
+
+    with pytest.raises(TakenOver):
+        Ingest(session, FakeWriter(session), check_right=check_right).run()
+    assert "connect" not in session.events

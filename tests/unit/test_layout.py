@@ -118,8 +118,7 @@ DOORS = {
     "starlette": "scheduler_app/web",
     "uvicorn": "scheduler_app/web",
     "prometheus_client": "scheduler_app/web",
-    "pydantic": "config",
-    "pydantic_settings": "config",
+    "dotenv": "config",
     "sqlite3": "models/storage/sqlite",
     "psycopg": "models/storage/postgresql",
 }
@@ -280,7 +279,12 @@ def test_the_environment_is_read_in_one_file() -> None:
     }
     # NO_COLOR and the address of systemd are no settings of ours
     children = {f"scheduler_app/commands/{name}.py" for name in ("demo", "runbroker_clients")}
-    assert readers <= {"config/colors.py", "scheduler_app/runtime/service_manager.py", *children}
+    assert readers <= {
+        "config/setting_sources.py",
+        "config/colors.py",
+        "scheduler_app/runtime/service_manager.py",
+        *children,
+    }
 
 
 def test_manage_py_only_hands_over() -> None:

@@ -1,14 +1,17 @@
 """What several members store, as it comes: by the numbers of their batches."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+import math
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from typing import NamedTuple
 
 from models.catalog import SeriesRow
 from models.reading import Reading
 from models.storage.cluster import News, Rewound
-from models.storage.postgresql.asking import looking
-from models.storage.postgresql.connection import PatientConnection, Server
+from models.storage.postgresql.asking import leave, looking
+from models.storage.postgresql.connection import ERRORS, PatientConnection, Server
+from models.storage.postgresql.hot import BLOCK_BITS
 from models.storage.postgresql.snapshot import StoredReadings, one_moment, rows_of
 
 # Of each member: its row, and its batches from the one that was read last.
@@ -20,6 +23,8 @@ _BATCHES = """SELECT m.id, m.number, m.sequence, b.number, b.mark, b.sequence, b
 # The same for who has read everything: of each member its row, and its last batch.
 _LAST_BATCHES = """SELECT m.id, m.number, m.sequence, b.number, b.mark, b.sequence, b.readings
     FROM member AS m LEFT JOIN batch AS b ON b.member = m.id AND b.number = m.number"""
+# Seconds between two times that the index is brought up to date, and that a lock is waited for then.
+_SUMMARIZE_EVERY, _LOCK_TIMEOUT = 2.0, 0.1
 _SERIES = "SELECT id, name, topic, field, since, retention FROM series"
 
 
@@ -43,9 +48,11 @@ class Following:
     what is committed late.
     """
 
-    def __init__(self, server: Server) -> None:
-        """Nothing is opened."""
+    def __init__(self, server: Server, clock: Callable[[], float] = time.monotonic) -> None:
+        """`clock` returns seconds. Nothing is opened."""
         self._server = server
+        self._clock = clock
+        self._summarized = -math.inf
         self._read: dict[int, _Read] = {}
 
     @property
@@ -54,8 +61,9 @@ class Following:
 
     def news(self) -> News:
         """Return what is new; rows and position are of one moment."""
-        with looking(self._server):
-            with one_moment(self._server) as connection:
+        with looking(self._server) as connection:
+            self._summarize(connection)
+            with one_moment(self._server):
                 now, spans = self._new_spans(connection)
                 readings = _readings(connection, spans) if spans else []
             self._read = now
@@ -83,6 +91,20 @@ class Following:
             RETURNING id, name, topic, field, since, retention"""
         with looking(self._server) as connection:
             return [SeriesRow(*row) for row in connection.execute(query, (list(series),))]
+
+    def _summarize(self, connection: PatientConnection) -> None:
+        """Have the index of sequences take in the newest blocks, which it would look through each time."""
+        if self._clock() - self._summarized < _SUMMARIZE_EVERY:
+            return
+        query = """SELECT brin_summarize_new_values(inhrelid) FROM pg_inherits
+            WHERE inhparent = 'reading_sequence'::regclass"""
+        connection.execute(f"SET lock_timeout = {_LOCK_TIMEOUT * 1000:.0f}".encode())
+        with suppress(*ERRORS):  # another process does it just now, or nothing can be written: it is slower
+            connection.execute(query)
+        self._summarized = self._clock()
+
+    def close(self) -> None:
+        leave(self._server)
 
     def _new_spans(self, connection: PatientConnection) -> tuple[dict[int, _Read], list[tuple[int, int]]]:
         """Return up to where everything is there, and the sequences (first, last) that are new."""
@@ -122,11 +144,18 @@ class _Everything(StoredReadings):
 
 
 def _readings(connection: PatientConnection, spans: list[tuple[int, int]]) -> list[Reading]:
-    """Return the readings with these sequences, in their order."""
-    query = """SELECT r.series, r.time, r.value FROM unnest(%s::bigint[], %s::bigint[]) AS new (first, last)
-        JOIN reading AS r ON r.sequence BETWEEN new.first AND new.last ORDER BY r.sequence"""
-    firsts, lasts = [first for first, _ in spans], [last for _, last in spans]
-    return [Reading(*row) for row in rows_of(connection, query, (firsts, lasts))]
+    """Return the readings with these sequences, in their order.
+
+    All are looked for at once, from the first to the last of them. What lies between, of batches that are
+    not new or not visible yet, is left out by the block of its sequence, which each batch has of its own.
+    """
+    query = """SELECT series, time, value FROM reading
+        WHERE sequence BETWEEN %s AND %s AND sequence >> %s = ANY(%s::bigint[]) ORDER BY sequence"""
+    # or a table that nobody has counted yet would be read as a whole
+    connection.execute("SET LOCAL enable_seqscan = off")
+    blocks = [first >> BLOCK_BITS for first, _ in spans]
+    begin, end = min(first for first, _ in spans), max(last for _, last in spans)
+    return [Reading(*row) for row in rows_of(connection, query, (begin, end, BLOCK_BITS, blocks))]
 
 
 def _total(read: Mapping[int, _Read]) -> int:
