@@ -102,8 +102,8 @@ class Oracle:
 
     def longest_pause(self) -> float:
         """Return the most seconds between two transactions that stored something, of whichever member."""
-        query = """SELECT max(pause) FROM (SELECT committed - lag(committed) OVER (ORDER BY committed) AS pause
-            FROM batch WHERE readings > 0) AS pauses"""
+        pauses = "SELECT committed - lag(committed) OVER (ORDER BY committed) AS pause FROM batch"
+        query = f"SELECT max(pause) FROM ({pauses} WHERE readings > 0) AS pauses"
         return float(self.rows(query)[0][0])
 
     def books(self) -> dict[str, int]:

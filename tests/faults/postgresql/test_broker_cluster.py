@@ -71,7 +71,7 @@ def test_node_killed(
                 pause = oracle.longest_pause()
                 verdict = judge(oracle, *loads)
                 report.add(
-                    f"{make.__name__}: a node kill -9, {kills} times; nothing stored for {pause:.1f} s at most",
+                    f"{make.__name__}: a node kill -9, {kills} times; nothing stored for {pause:.1f} s",
                     f"{MEMBERS * count} ids",
                     verdict,
                 )
