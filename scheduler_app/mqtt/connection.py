@@ -47,6 +47,7 @@ class Connection:
         role: str,
         *,
         subscribe: Sequence[str] = (),
+        subscribe_qos: int = 1,
         on_message: Callable[[Message], object] | None = None,
         state: Retained | None = None,
         client_id: str | None = None,
@@ -67,7 +68,7 @@ class Connection:
         self._dialer = Dialer(settings, client_id or own, quiet=quiet)
         self._may_connect = may_connect
         self._dialer.suspicion = self._suspicion
-        self._subscribing = Subscribing(subscribe, quiet=quiet) if subscribe else None
+        self._subscribing = Subscribing(subscribe, quiet=quiet, qos=subscribe_qos) if subscribe else None
         self._on_message = on_message
         self._when_connected: Callable[[], object] = lambda: None
         self._state = state

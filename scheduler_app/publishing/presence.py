@@ -60,6 +60,9 @@ class Presence:
             settings,
             "averages",
             subscribe=(self._state_topic,),
+            # For QoS 1 a cluster of RabbitMQ keeps a queue on one node, and hangs up at our SUBSCRIBE for as
+            # long as that node is away: nothing would be published then.
+            subscribe_qos=0,
             on_message=self._take_state,
             state=Retained(self._state_topic, OFFLINE),
             client_id=client_id,
