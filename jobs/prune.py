@@ -74,7 +74,7 @@ class Pruner:
                 rows, place = self._store.delete_readings(begin, until, ROWS_AT_ONCE, retention)
                 pruned += rows
                 if place is None:
-                    self._catalog.set_pruned(retention, until)
+                    self._catalog.set_pruned(retention, self._store.gone_until(until, retention))
                     waiting.pop()
                 return True
             if self._store.delete_rejected(now - REJECTED_RETENTION, REJECTED_AT_ONCE) == REJECTED_AT_ONCE:

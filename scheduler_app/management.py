@@ -20,6 +20,7 @@ from scheduler_app import commands
 from scheduler_app.errors import CommandError
 from scheduler_app.parser import (
     IN_THE_ENVIRONMENT,
+    NO_DATABASE_PASSWORD,
     NO_PASSWORD,
     PROGRAM,
     AskForPassword,
@@ -51,6 +52,9 @@ SUBSCRIBER_SETTINGS = (
     "max_series",
     "stats_topic",
     "db_file",
+    "db_url",
+    "members",
+    "share",
     "stats_interval",
     "retention",
     "windows",
@@ -66,7 +70,7 @@ _COMMON_SETTINGS = ("log_level",)
 # What a newcomer is told first, then the parts, and how to look at what they do; all others come last.
 _GROUPS = (
     ("Start with", ("demo", "runbroker-clients", "check", "try")),
-    ("The parts", ("subscriber", "publisher", "broker")),
+    ("The parts", ("subscriber", "averages", "publisher", "broker")),
     ("Look at it", ("stats", "status", "series", "history", "rejected")),
 )
 _OTHERS = "More"
@@ -166,10 +170,10 @@ def load_command(name: str) -> BaseCommand:
 def build_parser(name: str, command: BaseCommand) -> argparse.ArgumentParser:
     """Return the parser of one command: its own arguments, then a flag for each setting it uses."""
     with _uninterrupted():
-        from config.settings import Settings, default_text
+        from config.settings import SETTINGS, default_text
 
     parser = Parser(prog=f"{PROGRAM} {name}", description=command.help, allow_abbrev=False)
-    parser.settings = Settings.model_fields
+    parser.settings = SETTINGS
     command.add_arguments(parser)
     if command.is_role:
         parser.add_argument(
@@ -183,7 +187,7 @@ def build_parser(name: str, command: BaseCommand) -> argparse.ArgumentParser:
     names = _settings_of(command)
     short = {"broker": "-b", "mqtt_version": "-V", "topic" if "topic" in names else "stats_topic": "-t"}
     for setting in names:
-        text = f"{Settings.model_fields[setting].description} (default: {default_text(setting)})"
+        text = f"{SETTINGS[setting].description} (default: {default_text(setting)})"
         group.add_argument(
             *filter(None, (short.get(setting), f"--{setting.replace('_', '-')}")),
             dest=setting,
@@ -237,12 +241,15 @@ def _run_command(name: str, arguments: list[str]) -> None:
     command = load_command(name)
     options = build_parser(name, command).parse_args(_join_descending(arguments))
 
+    from config.database_url import has_password
     from config.settings import InvalidSettings, load_settings
     from scheduler_app.log import configure_log
 
     flags = {key: value for key, value in vars(options).items() if key in _settings_of(command)}
     if "@" in flags.get("broker", ""):
         raise CommandError(NO_PASSWORD.format("--broker"), status=2)
+    if has_password(flags.get("db_url", "")):
+        raise CommandError(NO_DATABASE_PASSWORD, status=2)
     try:
         settings = load_settings(flags)
         if "username" in options or "password" in options:
@@ -281,7 +288,7 @@ def _check_topic(command: BaseCommand, settings: "Settings", given: Collection[s
     from config.topic_setting import not_read
 
     uses_both = {"topic", "streams_file"} <= set(command.settings)
-    if not uses_both or settings.streams_file is None or "topic" not in settings.model_fields_set:
+    if not uses_both or settings.streams_file is None or "topic" not in settings.given:
         return
     why = f"STREAMS_FILE={settings.streams_file} takes the place of TOPIC"
     if missing := not_read(settings.topic.split(","), settings.streams):

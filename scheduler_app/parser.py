@@ -24,6 +24,10 @@ IN_THE_ENVIRONMENT = "set BROKER in the environment or in .env instead, to mqtt:
 NO_PASSWORD = (
     f"{{}} takes no password, since others could read it in the list of processes: {IN_THE_ENVIRONMENT}"
 )
+NO_DATABASE_PASSWORD = (
+    "--db-url takes no password, since others could read it in the list of processes: set DB_URL in the "
+    "environment or in .env instead, or leave the password to PGPASSWORD or to ~/.pgpass"
+)
 _ALONE = ". Without a value, {} asks for it"
 
 

@@ -122,13 +122,13 @@ class SeriesStatistics:
         age = at - self._known.since
         numbers: list[Number] = []
         for window, seconds in enumerate(plan.seconds):
-            covered = age / seconds
-            numbers += (counts[window], 1.0 if covered >= 1.0 else max(0.0, covered))
+            numbers += (counts[window], 1.0 if age >= seconds else max(0.0, age / seconds))
             if holds:
                 numbers += self._held(window, at)
             elif counts[window]:
                 content = self._content(window, at)
-                numbers += [compute(formula, content) for formula in plan.formulas]
+                for formula in plan.formulas:
+                    numbers.append(compute(formula, content))
             else:
                 numbers += plan.nothing
         return SeriesResult(self._known.name, self.newest, plan, tuple(numbers))

@@ -4,7 +4,7 @@ from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 
-from models.statistics.exact import ExactSum, expansion
+from models.statistics.exact import ExactSums, expansion
 from models.statistics.grid import Edges
 
 
@@ -26,7 +26,7 @@ class Sums:
         self._highs = array("d")
         self._lows = array("d")
         self.counts = [0] * windows
-        self.totals = [ExactSum() for _ in range(windows)]
+        self.totals = ExactSums(windows)
 
     def add(self, slot: int, count: int, values: Sequence[float], edges: Edges) -> Sequence[float]:
         """Add to a slot `count` readings with the same sum as `values`; `edges` are the present ones.
@@ -87,8 +87,8 @@ class Sums:
         for window, after in enumerate(edges.afters):
             start = bisect_right(self._slots, after)
             self.counts[window] = sum(self._counts[start:end])
-            for part in expansion([*self._highs[start:end], *self._lows[start:end]]):
-                self.totals[window].add_float(part)
+            numerator = self.totals.numerator(expansion([*self._highs[start:end], *self._lows[start:end]]))
+            self.totals.numerators[window] += numerator
         self._forget(bisect_right(self._slots, min(edges.afters)))
 
     def move(self, old: Edges, new: Edges) -> None:
@@ -97,22 +97,26 @@ class Sums:
         if slots and slots[-1] > old.until:  # readings that were ahead of the clock
             for row in range(bisect_right(slots, old.until), bisect_right(slots, new.until)):
                 self._add_to_windows(slots[row], self._counts[row], (self._highs[row], self._lows[row]), old)
-        for window, (before, after) in enumerate(zip(old.afters, new.afters, strict=True)):
+        highs, lows, totals = self._highs, self._lows, self.totals
+        kept_from = len(slots)
+        for window, after in enumerate(new.afters):
+            before = old.afters[window]
             row = bisect_right(slots, after)
+            kept_from = min(row, kept_from)
             while row and slots[row - 1] > before:
                 row -= 1
+                numerator = totals.numerator((highs[row], lows[row]))
+                totals.numerators[window] -= numerator
                 self.counts[window] -= self._counts[row]
-                self.totals[window].add_float(self._highs[row], -1)
-                self.totals[window].add_float(self._lows[row], -1)
-        self._forget(bisect_right(slots, min(new.afters)))
+        self._forget(kept_from)
 
     def _add_to_windows(self, slot: int, count: int, parts: Sequence[float], edges: Edges) -> None:
         """Add to each window that reaches back to a slot."""
+        numerator = self.totals.numerator(parts)
         for window, after in enumerate(edges.afters):
             if slot > after:
                 self.counts[window] += count
-                for part in parts:
-                    self.totals[window].add_float(part)
+                self.totals.numerators[window] += numerator
 
     def _forget(self, rows: int) -> None:
         """Forget the first rows, which no window needs any more."""

@@ -29,7 +29,7 @@ class Batch:
 
     readings: list[Reading] = field(default_factory=list)
     # By the places of readings among these: for how many seconds such a reading is none if it is repeated
-    # (models/storage/sqlite/repeats.py).
+    # (models/storage/repeats.py).
     unless_repeated: dict[int, float] = field(default_factory=dict)
     # Series that begin with one of the readings.
     series: NewSeries = field(default_factory=NewSeries)

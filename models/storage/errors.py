@@ -1,8 +1,12 @@
 """What goes wrong with a database, whichever it is, as the rest of the project knows it."""
 
+from collections.abc import Sequence
+
+from models.catalog import SeriesRow
+
 
 class LockedDatabase(Exception):
-    """Another program holds a lock on the database file; it can be used when that is over."""
+    """The database cannot be used now: another program holds a lock on it, or its server does not answer."""
 
 
 class UnusableDatabase(Exception):
@@ -11,6 +15,21 @@ class UnusableDatabase(Exception):
 
 class DatabaseGone(UnusableDatabase):
     """The file that is open is no longer the one at its path: what is committed now would be lost."""
+
+
+class TakenOver(DatabaseGone):
+    """Another process owns the database, or the slot in it, that we had: what it stores would be undone."""
+
+
+class SeriesBegun(Exception):
+    """Another member has begun series of these names otherwise than we would. Nothing was changed.
+
+    `rows` are theirs: what belongs to which series is to be found out anew.
+    """
+
+    def __init__(self, rows: Sequence[SeriesRow]) -> None:
+        super().__init__(", ".join(row.name for row in rows))
+        self.rows = rows
 
 
 class StoreUnavailable(Exception):

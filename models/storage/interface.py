@@ -1,11 +1,16 @@
-"""What the project needs of a database of readings. Another database is another class that offers this."""
+"""What the project needs of a database of readings. Another database is other classes that offer this."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Protocol
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from models.catalog import SeriesRow
 from models.storage.batch import Batch, Deleted, Place, Stored
 from models.storage.records import RejectedRow, SeriesSummary, Snapshot
+from models.storage.summing import SummingStore
+
+if TYPE_CHECKING:
+    from models.statistics.loading import Source
 
 
 class WritingStore(Protocol):
@@ -16,13 +21,16 @@ class WritingStore(Protocol):
     """
 
     def add(self, batch: Batch) -> Stored:
-        """Commit `batch`. The new series in it get their ids, which no series has had before."""
+        """Commit `batch`. The new series in it get their ids, which no series has had before.
+
+        Raises SeriesBegun if another member has begun one of them otherwise.
+        """
 
     def series(self) -> list[SeriesRow]:
         """Return all series, in the order in which they began."""
 
-    def set_retention(self, series: int, retention: float) -> None:
-        """Note for how many seconds the readings of a series are kept."""
+    def set_retentions(self, retentions: Mapping[int, float]) -> None:
+        """Note for how many seconds the readings of these series are kept, by their ids."""
 
     def delete_series(self, series: int) -> None:
         """Delete a series that has no readings any more."""
@@ -42,8 +50,19 @@ class WritingStore(Protocol):
     def delete_readings(self, after: Place, until: float, limit: int, retention: float) -> Deleted:
         """Delete the oldest readings behind `after` whose time is `until` (UTC epoch seconds) or earlier.
 
-        Only those of series that are kept for `retention` seconds. Looks at `limit` readings at most.
+        Those of series that are kept for `retention` seconds, and of others only what has expired as well.
+        Looks at `limit` readings at most, or deletes a part of them that lies by itself.
         """
+
+    def gone_until(self, until: float, retention: float) -> float:
+        """Return up to which time no such reading is left when there are no more to be deleted.
+
+        It is `until`, or earlier where readings are deleted together with later ones.
+        """
+
+    @property
+    def summing(self) -> SummingStore | None:
+        """Where it is noted what time that has ended holds; None where a restart reads all readings."""
 
     def delete_rejected(self, until: float, limit: int) -> int:
         """Delete the oldest rejected messages of too many, and those that arrived at or before `until`.
@@ -57,6 +76,16 @@ class WritingStore(Protocol):
 
     def check_file(self) -> bool:
         """Raise DatabaseGone if what is committed would be lost; a task with no more to do after it."""
+
+    def keep_alive(self, look: Callable[[], None]) -> None:
+        """Call `look` several times a second whenever a transaction takes longer.
+
+        What is raised in it is raised by the method that waits; what had been handed to it is then in doubt,
+        and so it is found out when it is handed in again.
+        """
+
+    def change_thread(self) -> None:
+        """Be used by another thread from now on."""
 
     def close(self) -> None:
         """Close the connection, if there is one."""
@@ -111,3 +140,55 @@ class ReadingStore(Protocol):
 
     def snapshot(self) -> Snapshot:
         """Return all that is stored at one moment."""
+
+
+class Durability(NamedTuple):
+    """How what is committed is kept, as the database itself says."""
+
+    text: str
+    survives_power_cut: bool
+
+
+class Database(Protocol):
+    """A database of readings, as the settings name it. Nothing is opened before a method is called."""
+
+    @property
+    def name(self) -> str:
+        """How errors name it: the setting, and what it is set to, without a password."""
+
+    @property
+    def place(self) -> str:
+        """Where it is, without a password."""
+
+    def prepare(self) -> None:
+        """Create what is missing of it, and bring it up to date.
+
+        Raises UnusableDatabase if that cannot be done, and LockedDatabase if it cannot be done now.
+        """
+
+    def sole_owner(self) -> AbstractContextManager[None]:
+        """Own it while inside. Raises UnusableDatabase if another process does, here or in the store."""
+
+    def writing_store(self, member: str) -> WritingStore:
+        """Return the one store that writes; `member` is the client id of its session."""
+
+    def reader(self) -> AbstractContextManager[ReadingStore]:
+        """Look into it while inside, when it is known to be prepared. Raises UnreadableDatabase."""
+
+    def reader_for_commands(self) -> AbstractContextManager[ReadingStore]:
+        """Do the same when it may not be there, or be of an earlier version. Raises UnreadableDatabase.
+
+        It is brought up to date if we may write it.
+        """
+
+    def reader_as_it_is(self) -> AbstractContextManager[ReadingStore]:
+        """Do the same, and change nothing. Raises UnreadableDatabase."""
+
+    def source(self) -> "Source":
+        """Return where the statistics find all readings."""
+
+    def size(self) -> int:
+        """Return how many bytes it takes. Raises UnreadableDatabase."""
+
+    def durability(self) -> Durability:
+        """Ask how what is committed is kept. Raises UnusableDatabase or UnreadableDatabase."""

@@ -2,6 +2,7 @@
 
 import base64
 from array import array
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -84,13 +85,37 @@ class Columns:
         self.values = array("d")
 
 
+class Batches:
+    """Which of several members has stored which sequences, as far as that is still known."""
+
+    def __init__(self) -> None:
+        self._firsts = array("q")
+        self._lasts = array("q")
+        self._members: list[str] = []
+        # The last sequence of each member.
+        self.latest: dict[str, int] = {}
+
+    def append(self, member: str, first: int, last: int) -> None:
+        """Add a batch, in the order of sequences."""
+        self._firsts.append(first)
+        self._lasts.append(last)
+        self._members.append(member)
+
+    def member_of(self, sequence: int) -> str | None:
+        """Return which member has stored it; None if that was so long ago that it is not known any more."""
+        place = bisect_right(self._firsts, sequence) - 1
+        return self._members[place] if place >= 0 and sequence <= self._lasts[place] else None
+
+
 @dataclass(frozen=True)
 class Snapshot:
     """All that is stored at one moment: the series by name, and their readings by id.
 
-    `sequence` is that of the newest reading there ever was.
+    `sequence` is that of the newest reading there ever was. `batches` tells the members apart, where there
+    can be several.
     """
 
     series: dict[str, SeriesRow]
     readings: defaultdict[int, Columns]
     sequence: int
+    batches: Batches | None = None

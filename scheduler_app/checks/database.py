@@ -4,9 +4,8 @@ from collections.abc import Iterator
 
 from config.settings import Settings
 from models.storage.errors import LockedDatabase, UnreadableDatabase, UnusableDatabase
-from models.storage.sqlite.opening import prepare, writing_settings
-from models.storage.sqlite.reader import open_reader
 from scheduler_app.checks.finding import Finding, Level
+from scheduler_app.runtime.chosen_database import chosen_database
 
 # Seconds that clocks may differ by without a word.
 _CLOCK_TOLERANCE = 1.0
@@ -15,21 +14,21 @@ _CLOCK_TOLERANCE = 1.0
 def check_database(settings: Settings) -> Finding:
     """Open the database as the subscriber does."""
     try:
-        prepare(settings.db_file)
-        pragmas = writing_settings(settings.db_file)
-        with open_reader(settings.db_file) as stored:
+        database = chosen_database(settings)
+        database.prepare()
+        durability = database.durability()
+        with database.reader() as stored:
             damage = stored.damage()
             readings = stored.reading_count()
     except (LockedDatabase, UnusableDatabase, UnreadableDatabase) as error:
         return Finding(Level.FAIL, "database", str(error))
     if damage is not None:
         return Finding(Level.FAIL, "database", damage)
-    text = (
-        f"{settings.db_file}: {readings} readings, SQLite {pragmas.version}, journal {pragmas.journal_mode}"
-    )
-    if pragmas.journal_mode != "wal" or not pragmas.synchronous_full:
+    where = settings.db_file if settings.db_url is None else database.place
+    text = f"{where}: {readings} readings, {durability.text}"
+    if not durability.survives_power_cut:
         return Finding(Level.WARN, "database", f"{text}: a power cut may lose acknowledged readings")
-    return Finding(Level.OK, "database", f"{text}, synchronous full")
+    return Finding(Level.OK, "database", text)
 
 
 def check_messages(settings: Settings, now: float) -> Iterator[Finding]:
@@ -38,7 +37,7 @@ def check_messages(settings: Settings, now: float) -> Iterator[Finding]:
     `now` is in UTC epoch seconds.
     """
     try:
-        with open_reader(settings.db_file) as stored:
+        with chosen_database(settings).reader() as stored:
             counts = stored.counters()
             newest = stored.newest_time()
     except UnreadableDatabase as error:

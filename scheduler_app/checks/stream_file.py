@@ -12,7 +12,7 @@ from config.topics import unshared
 from models.storage.records import SeriesSummary
 from scheduler_app.checks.finding import Finding, Level
 from scheduler_app.errors import CommandError
-from scheduler_app.runtime.stored_readings import stored_readings
+from scheduler_app.runtime.chosen_database import stored_readings
 
 # So many names stand in one line, and so many lines are there of one kind.
 _MOST_NAMES, _MOST_LINES = 5, 10
@@ -27,7 +27,7 @@ def check_streams(settings: Settings) -> Iterator[Finding]:
     yield from islice(_check_paths(settings), _MOST_LINES)
     yield from _check_units(settings)
     try:
-        with stored_readings(settings.db_file) as stored:
+        with stored_readings(settings) as stored:
             if not stored.counters().get("received", 0):
                 return
             summaries = stored.summaries()

@@ -14,12 +14,17 @@ if TYPE_CHECKING:
 
 class Command(BaseCommand):
     help = "Copy the database to a new file, also while the subscriber runs."
-    settings = ("db_file",)
+    settings = ("db_file", "db_url")
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("file", metavar="FILE", type=Path, help="the new file; it must not exist yet")
 
     def handle(self, options: argparse.Namespace, settings: "Settings") -> None:
+        if settings.db_url is not None:
+            raise CommandError(
+                f"DB_URL={settings.db_url} is a PostgreSQL database, which a program of its own copies while "
+                "it is in use: pg_dump --format=custom --file=FILE DB_URL"
+            )
         from models.storage.errors import UnreadableDatabase, UnusableDatabase
         from models.storage.sqlite.backup import BackupFailed, back_up
 

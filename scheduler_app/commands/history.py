@@ -21,7 +21,7 @@ _SUGGESTIONS = 3
 
 class Command(BaseCommand):
     help = "Plot the readings of a series and their rolling average in the terminal; export them as CSV."
-    settings = ("db_file",)
+    settings = ("db_file", "db_url")
 
     def __init__(self, now: Callable[[], float] = time.time) -> None:
         """`now` tells UTC epoch seconds."""
@@ -48,11 +48,11 @@ class Command(BaseCommand):
 
     def handle(self, options: argparse.Namespace, settings: "Settings") -> None:
         from models.statistics.rolling_average import rolling_averages
-        from scheduler_app.runtime.stored_readings import stored_readings
+        from scheduler_app.runtime.chosen_database import stored_readings
 
         name, window = options.series, options.window
         since = float("-inf") if options.since is None else self.now() - options.since
-        with stored_readings(settings.db_file) as stored:
+        with stored_readings(settings) as stored:
             series = {row.name: row.id for row in stored.series()}
             if name not in series:
                 raise CommandError(f"there is no series '{printable(name)}'. {suggestion(name, series)}")

@@ -18,7 +18,7 @@ _KEPT = ("kept", "reason", "topic")
 
 class Command(BaseCommand):
     help = "List and count the rejected messages, by reason and topic; export them as JSON."
-    settings = ("db_file",)
+    settings = ("db_file", "db_url")
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument(
@@ -36,9 +36,9 @@ class Command(BaseCommand):
     def handle(self, options: argparse.Namespace, settings: "Settings") -> None:
         from scheduler_app.console.table import render_table
         from scheduler_app.formatting import local_text, zone_text
-        from scheduler_app.runtime.stored_readings import stored_readings
+        from scheduler_app.runtime.chosen_database import stored_readings
 
-        with stored_readings(settings.db_file) as stored:
+        with stored_readings(settings) as stored:
             if options.json:
                 for row in stored.rejected_messages():
                     print(json.dumps(row.content()))

@@ -24,8 +24,10 @@ _VALUES: "dict[str, Callable[[SeriesSummary], object]]" = {
 
 
 class Command(BaseCommand):
-    help = "List the series in DB_FILE: how many readings of each are stored, how often, from when to when."
-    settings = ("db_file",)
+    help = (
+        "List the series that are stored: how many readings of each are stored, how often, from when to when."
+    )
+    settings = ("db_file", "db_url")
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument(
@@ -55,9 +57,9 @@ class Command(BaseCommand):
         from config.topics import matches
         from scheduler_app.console.table import render_columns
         from scheduler_app.formatting import zone_text
-        from scheduler_app.runtime.stored_readings import stored_readings
+        from scheduler_app.runtime.chosen_database import stored_readings
 
-        with stored_readings(settings.db_file) as stored:
+        with stored_readings(settings) as stored:
             found = [
                 summary
                 for summary in stored.summaries()

@@ -20,6 +20,7 @@ class Command(BaseCommand):
         "windows",
         "retention",
         "db_file",
+        "db_url",
         *WEB_SETTINGS,
         "health_file",
     )

@@ -1,5 +1,6 @@
 """The subscriber's loop: receive, store, acknowledge. One thread does all of it."""
 
+import math
 import threading
 import time
 from collections import deque
@@ -10,7 +11,7 @@ from typing import Protocol
 from loguru import logger
 
 from models.storage.batch import Batch
-from models.storage.errors import DamagedStore, DatabaseGone, NotStored, StoreUnavailable
+from models.storage.errors import DamagedStore, DatabaseGone, NotStored, SeriesBegun, StoreUnavailable
 from scheduler_app.formatting import moment_text
 from scheduler_app.intake.pace import SPACING, CommitPace
 from scheduler_app.intake.redelivery import MOST_UNPROVEN
@@ -29,6 +30,10 @@ _IDLE_WAIT = 1.0
 _STORE_BACKOFF = (0.05, 1.0)
 # So long a commit may take on a slow disk without anything being wrong.
 _LONGEST_COMMIT = 5.0
+# After so long without an answer the user is told; and after so long nobody waits who is told to stop.
+_TOLD_AFTER, _STOPS_AFTER = 2.0, 1.0
+# What waits is told so several times a second: after a longer pause it is something else that waits.
+_SAME_WAIT = 1.0
 
 # A piece of work for the writing thread. It does a bounded part; returns whether there is more to do.
 Task = Callable[[], bool]
@@ -102,6 +107,7 @@ class Ingest:
         pace: CommitPace | None = None,
         present_until: float | None = None,
         find_out_numbering: FindOutNumbering = lambda stopped: Numbering.IN_TURN,
+        check_right: Callable[[], None] = lambda: None,
         worth_a_proof: int = WORTH_A_PROOF,
         most_unproven: int = MOST_UNPROVEN,
         now: Callable[[], float] = time.time,
@@ -111,8 +117,10 @@ class Ingest:
 
         Proof is asked for when nothing comes, or when it would be of `worth_a_proof` messages.
         `present_until` (UTC epoch seconds): when an earlier run received, None if none has.
-        `find_out_numbering` is called when a broker can be reached, until it returns something. `now`
-        returns UTC epoch seconds, `monotonic` seconds by a clock that never jumps.
+        `find_out_numbering` is called when a broker can be reached, until it returns something.
+        `check_right` is called before each try to connect, and raises StoreUnavailable as long as the
+        session may be another process's. `now` returns UTC epoch seconds, `monotonic` seconds by a clock
+        that never jumps.
         """
         self._now = now
         self._monotonic = monotonic
@@ -122,6 +130,7 @@ class Ingest:
         self._new_at_renewal = -1
         self._renewals = Backoff()
         self._find_out_numbering: FindOutNumbering | None = find_out_numbering
+        self._check_right = check_right
         self._session = session
         self._writer = writer
         self._pace = pace or CommitPace()
@@ -142,6 +151,8 @@ class Ingest:
         # Whether the user was told so, and not yet that it is over.
         self._complained = False
         self._storing_since: float | None = None
+        # When the database began to let us wait, and when it last did.
+        self._waiting = (0.0, -math.inf)
 
     @property
     def stores(self) -> bool:
@@ -176,12 +187,31 @@ class Ingest:
         self._stopping.set()
         self._session.wake()
 
+    def wait_for_database(self) -> None:
+        """Keep the connection alive; to be called several times a second while the database does not answer.
+
+        On this loop's thread. Raises StoreUnavailable if we are told to stop: then it is not waited for.
+        """
+        now = self._monotonic()
+        since, last = self._waiting
+        if now - last > _SAME_WAIT:
+            since = now
+        self._waiting = since, now
+        self._session.hold()
+        if now - since >= _STOPS_AFTER and self._stopping.is_set():
+            raise StoreUnavailable("it has not answered by the time that we stop")
+        if now - since >= _TOLD_AFTER:
+            self._complain(StoreUnavailable(f"it has not answered for {_TOLD_AFTER:g} s"))
+
     def submit(self, task: Task) -> None:
         """Have `task` called on this loop's thread, between batches, until it returns False."""
         self._tasks.append(task)
         self._session.wake()
 
     def _connect(self) -> bool:
+        if not self._try(self._check_right):
+            self._session.sleep(_IDLE_WAIT)
+            return False
         pause = 0.0 if self._session.may_connect_at_once else self._backoff.next()
         if pause:
             self._session.sleep(pause)
@@ -239,6 +269,8 @@ class Ingest:
         batch = self._writer.sort(messages)
         try:
             return self._persist(lambda: self._writer.commit(batch))
+        except SeriesBegun:
+            return self._store(messages)
         except NotStored:
             half = len(messages) // 2
             if half:

@@ -12,7 +12,7 @@ from config.topics import is_at_or_below
 from models.catalog import LONGEST_NAME, Catalog, NoSuchSeries
 from models.reading import Reading
 from models.storage.batch import Batch, NewRejected
-from models.storage.errors import NotStored, StoreUnavailable, UnusableDatabase
+from models.storage.errors import NotStored, SeriesBegun, StoreUnavailable, UnusableDatabase
 from models.storage.interface import WritingStore
 from scheduler_app.intake.counting import as_it_counts
 from scheduler_app.intake.fields import Decoder, decoder_of
@@ -117,7 +117,8 @@ class Writer:
     def commit(self, batch: Batch) -> None:
         """Store `batch`, the latest that was sorted, in one transaction.
 
-        Or raise StoreUnavailable or NotStored and change nothing.
+        Or raise StoreUnavailable, NotStored or SeriesBegun and change nothing; after the last, the messages
+        are to be sorted anew.
         """
         if not batch.counts:
             self.forget_deliveries()
@@ -125,6 +126,9 @@ class Writer:
             return
         try:
             stored = self._store.add(batch)
+        except SeriesBegun as error:
+            self._catalog.add(error.rows)
+            raise
         except (StoreUnavailable, UnusableDatabase, MemoryError):
             raise
         except Exception as error:

@@ -3,14 +3,13 @@
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 
 from loguru import logger
 
 from config.settings import Settings
 from models.catalog import Catalog
 from models.storage.errors import UnreadableDatabase
-from models.storage.sqlite.reader import open_reader
+from models.storage.interface import Database
 from scheduler_app.intake.ingest import Ingest
 from scheduler_app.log import LogLimit
 from scheduler_app.mqtt.ingest_session import IngestSession
@@ -41,7 +40,7 @@ class Monitor:
 
     def __init__(
         self,
-        db_file: Path,
+        database: Database,
         ingest: Ingest,
         session: IngestSession,
         catalog: Catalog,
@@ -58,7 +57,7 @@ class Monitor:
         """
         self._unmatched = unmatched
         self._trouble = trouble
-        self._db_file = db_file
+        self._database = database
         self._ingest = ingest
         self._session = session
         self._catalog = catalog
@@ -72,7 +71,7 @@ class Monitor:
         return None
 
     def _counters(self) -> dict[str, int]:
-        with open_reader(self._db_file) as stored:
+        with self._database.reader() as stored:
             return stored.counters()
 
     def _metrics(self, tick: TickMark | None, counters: Mapping[str, int]) -> Metrics:
@@ -94,7 +93,7 @@ class Monitor:
             in_flight=held.count,
             oldest_unacknowledged=None if held.since is None else max(0.0, now - held.since),
             last_commit=self._ingest.last_commit,
-            database_bytes=sum(size(path) for path in database_files(self._db_file)),
+            database_bytes=self._database.size(),
             short_connections=self._session.short_connections,
             session_lost_at=self._ingest.session_lost_at,
             session_lost_since=self._ingest.session_lost_since,
@@ -103,13 +102,13 @@ class Monitor:
         )
 
 
-def last_presence(db_file: Path, now: Callable[[], float] = time.time) -> float | None:
+def last_presence(database: Database, now: Callable[[], float] = time.time) -> float | None:
     """Return the latest time (UTC epoch seconds) at which a message is known to have come; None if none has.
 
     It is that of the newest reading; where all have been pruned, when the counting began. Raises
     UnreadableDatabase.
     """
-    with open_reader(db_file) as stored:
+    with database.reader() as stored:
         counters = stored.counters()
         if not counters.get("received"):
             return None
@@ -117,13 +116,13 @@ def last_presence(db_file: Path, now: Callable[[], float] = time.time) -> float 
     return float(counters["since"]) if newest is None else min(newest, now())
 
 
-def tell_what_is_used(settings: Settings) -> None:
+def tell_what_is_used(settings: Settings, database: Database) -> None:
     """Log which database it is, how many readings are in it, and which topics go in and out.
 
     In another folder it would be another database, which is empty.
     """
     try:
-        with open_reader(settings.db_file) as stored:
+        with database.reader() as stored:
             count = f"{stored.reading_count():,} readings"
     except UnreadableDatabase:  # what needs them says why
         count = "readings that cannot be counted"
@@ -133,21 +132,8 @@ def tell_what_is_used(settings: Settings) -> None:
         named += f" and {len(topics) - _MOST_NAMED} more"
     logger.info(
         "the database is {}, with {}; readings come in on {}, statistics go out on {}",
-        settings.db_file.absolute(),
+        database.place,
         count,
         named,
         settings.stats_topic,
     )
-
-
-def database_files(db_file: Path) -> tuple[Path, Path]:
-    """Return the database file and its write-ahead log."""
-    return db_file, db_file.with_name(f"{db_file.name}-wal")
-
-
-def size(path: Path) -> int:
-    """Return the size of a file in bytes, 0 if there is none."""
-    try:
-        return path.stat().st_size
-    except FileNotFoundError:
-        return 0

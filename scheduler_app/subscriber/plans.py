@@ -11,25 +11,27 @@ from models.catalog import Catalog, SeriesRow
 from models.statistics.all_series import Layout
 from models.statistics.grid import Grid
 from models.statistics.hand_over import HandOver
+from models.statistics.loading import Source
 from models.statistics.plan import Plan
 from models.statistics.rolling import RollingStatistics
-from models.storage.sqlite.reader import ReadingSource
-from models.storage.sqlite.store import Store
+from models.storage.interface import WritingStore
 from scheduler_app.publishing.topics import unpublishable_name
 
 
-def open_catalog(settings: Settings, store: Store) -> Catalog:
+def open_catalog(settings: Settings, store: WritingStore) -> Catalog:
     """Return the series that are stored, kept as long as their streams say now. Raises StoreUnavailable.
 
     One that no stream names any more is kept as long as it was to be, until its readings age out.
     """
-    rows = []
+    rows, changed = [], {}
     for row in store.series():
         stream = stream_of_series(settings.streams, row.name, row.topic, row.field)
         retention = row.retention if stream is None else stream.retention
         if retention != row.retention:
-            store.set_retention(row.id, retention)
+            changed[row.id] = retention
         rows.append(row._replace(retention=retention))
+    if changed:
+        store.set_retentions(changed)
     # what all topics have in common sets none of them apart
     branch_levels = shared_levels(stream.topic for stream in settings.streams) + 1
     return Catalog(rows, settings.max_series, branch_levels, partial(unpublishable_name, settings))
@@ -37,6 +39,7 @@ def open_catalog(settings: Settings, store: Store) -> Catalog:
 
 def rolling_statistics(
     settings: Settings,
+    source: Source,
     catalog: Catalog,
     hand_over: HandOver,
     *,
@@ -64,7 +67,7 @@ def rolling_statistics(
 
     grid = Grid([length for _, length in overall] + [*lengths, ahead, every])
     return RollingStatistics(
-        ReadingSource(settings.db_file),
+        source,
         hand_over,
         Layout(grid, overall, ahead, look_up),
         when_loaded=when_loaded,

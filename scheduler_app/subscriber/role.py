@@ -5,39 +5,29 @@ import sys
 import time
 from contextlib import ExitStack, closing
 from functools import partial
-from typing import NamedTuple
 
 from config.settings import Settings
 from config.text import printable
 from jobs.prune import INTERVAL, Pruner
 from jobs.sum_up import SummingUp
 from jobs.tick import tick
-from models.catalog import Catalog
 from models.statistics.hand_over import HandOver
-from models.storage.errors import DatabaseGone, UnreadableDatabase, UnusableDatabase
-from models.storage.sqlite.connection import writing_database
-from models.storage.sqlite.opening import prepare
-from models.storage.sqlite.ownership import sole_owner
-from models.storage.sqlite.store import Store
+from models.storage.errors import DatabaseGone, TakenOver, UnreadableDatabase, UnusableDatabase
+from models.storage.interface import Database, WritingStore
 from scheduler_app.errors import CommandError
 from scheduler_app.intake.ingest import Ingest
-from scheduler_app.intake.pace import CommitPace
 from scheduler_app.intake.redelivery import Redeliveries
-from scheduler_app.intake.writer import Writer
 from scheduler_app.log import LogLimit, attempt, log_unexpected
-from scheduler_app.mqtt.ingest_session import IngestSession
-from scheduler_app.mqtt.numbering import find_out_numbering
-from scheduler_app.publishing.home_assistant.publisher import SEND_INTERVAL, HomeAssistantPublisher
-from scheduler_app.publishing.home_assistant.series import anything_wanted
+from scheduler_app.publishing.home_assistant.publisher import SEND_INTERVAL
 from scheduler_app.publishing.presence import Presence
-from scheduler_app.publishing.publisher import Publishers
-from scheduler_app.publishing.stats_publisher import StatsPublisher
-from scheduler_app.publishing.topics import check_topic
+from scheduler_app.runtime.chosen_database import chosen_database
 from scheduler_app.runtime.lifecycle import StopSignal, background, role, serve
 from scheduler_app.runtime.locked_database import when_unlocked
 from scheduler_app.runtime.scheduler import Every, Scheduler
 from scheduler_app.subscriber.monitor import Monitor, ReadErrors, last_presence, tell_what_is_used
+from scheduler_app.subscriber.outlets import Outlets
 from scheduler_app.subscriber.plans import open_catalog, rolling_statistics
+from scheduler_app.subscriber.reception import Opened, reception
 from scheduler_app.subscriber.retention import Retention
 from scheduler_app.subscriber.subscriptions import Subscriptions
 from scheduler_app.subscriber.troubles import LOOK_INTERVAL, Troubles
@@ -57,26 +47,17 @@ def run_subscriber(options: argparse.Namespace, settings: Settings) -> None:
     sys.setswitchinterval(SWITCH_INTERVAL)
     with ExitStack() as stack:
         stop = stack.enter_context(role(options))
-        store, redeliveries, catalog, subscriptions, present_until = _open(settings, stack, stop)
-        tell_what_is_used(settings)
+        database = chosen_database(settings)
+        opened = _open(database, settings, stack, stop)
+        store, catalog = opened.store, opened.catalog
+        tell_what_is_used(settings, database)
 
         hand_over = HandOver()
-        session = IngestSession(settings, subscriptions.wanted, unsubscribe=subscriptions.unwanted)
-        subscribed = (*subscriptions.wanted, *subscriptions.unwanted)
-        writer = Writer(settings, store, redeliveries, catalog, hand_over.feed, subscribed=subscribed)
-        ingest = Ingest(
-            session,
-            writer,
-            pace=CommitPace(settings.commit_interval),
-            present_until=present_until,
-            find_out_numbering=partial(
-                find_out_numbering, settings, check_topic(settings, f"{settings.client_id}-numbering")
-            ),
-        )
-        session.when_subscribed = partial(ingest.submit, subscriptions.settle)
+        session, writer, ingest = reception(settings, opened, hand_over.feed)
         errors = LogLimit()
         statistics = rolling_statistics(
             settings,
+            database.source(),
             catalog,
             hand_over,
             when_loaded=lambda newest: ingest.submit(partial(catalog.learn, newest)),
@@ -87,7 +68,7 @@ def run_subscriber(options: argparse.Namespace, settings: Settings) -> None:
         presence = Presence(settings)
         troubles = Troubles(session, presence)
         monitor = Monitor(
-            settings.db_file,
+            database,
             ingest,
             session,
             catalog,
@@ -95,22 +76,17 @@ def run_subscriber(options: argparse.Namespace, settings: Settings) -> None:
             trouble=lambda: troubles.text,
             read_errors=read_errors,
         )
-        stats_publisher = StatsPublisher(settings, presence, monitor.metrics)
-        home_assistant = (
-            HomeAssistantPublisher(settings, catalog.named) if anything_wanted(settings) else None
-        )
-        publishers = Publishers(
-            [stats_publisher, *([] if home_assistant is None else [home_assistant])], errors
-        )
+        outlets = Outlets(settings, presence, monitor.metrics, catalog.named, errors)
 
         retention = Retention(
             Pruner(store, catalog),
             max(stream.retention for stream in settings.streams) + 2 * INTERVAL,
-            take_back=publishers.series_gone,
+            take_back=outlets.publishers.series_gone,
             submit=ingest.submit,
             when_removed=hand_over.remove,
         )
-        summing_up = SummingUp(store, catalog, statistics.grid)
+        summing = store.summing
+        summing_up = None if summing is None else SummingUp(summing, catalog, statistics.grid)
         scheduler = Scheduler()
 
         def run_tick() -> None:
@@ -118,15 +94,16 @@ def run_subscriber(options: argparse.Namespace, settings: Settings) -> None:
                 ingest.submit(store.check_file)
                 return
             with read_errors.told():
-                take = partial(tick, statistics.tick, publishers.publish, time.time)
+                take = partial(tick, statistics.tick, outlets.publishers.publish, time.time)
                 if attempt(errors, "taking the statistics", take, but=(UnreadableDatabase,)):
-                    sum_up = partial(summing_up.begin, time.time(), statistics, ingest.submit)
-                    attempt(errors, "summing up what has ended", sum_up)
+                    if summing_up is not None:
+                        sum_up = partial(summing_up.begin, time.time(), statistics, ingest.submit)
+                        attempt(errors, "summing up what has ended", sum_up)
                     return
-            stats_publisher.publish_metrics()  # what has become of the messages is told all the same
+            outlets.stats.publish_metrics()  # what has become of the messages is told all the same
 
         def begin_publishing() -> None:
-            publishers.connected()
+            outlets.publishers.connected()
             scheduler.run_soon("statistics")
 
         scheduler.add("statistics", run_tick, Every(settings.stats_interval))
@@ -137,50 +114,41 @@ def run_subscriber(options: argparse.Namespace, settings: Settings) -> None:
         )
         scheduler.start()
         stack.callback(presence.stop)
-        if home_assistant is not None:
-            scheduler.add("home assistant", home_assistant.send, Every(SEND_INTERVAL), may_miss=True)
-            stack.callback(home_assistant.stop)
-            home_assistant.start()
+        if outlets.home_assistant is not None:
+            scheduler.add("home assistant", outlets.home_assistant.send, Every(SEND_INTERVAL), may_miss=True)
+            stack.callback(outlets.home_assistant.stop)
+            outlets.home_assistant.start()
         stack.callback(scheduler.shutdown)
         stack.callback(ingest.stop)  # at once, so that both connections end at the same time
         presence.start(on_connect=begin_publishing)
         serve(stop, lambda: thread.is_alive() and ingest.stores and not troubles.grave, settings.health_file)
 
 
-class _Opened(NamedTuple):
-    """The database, and what it knew when it was opened."""
-
-    store: Store
-    redeliveries: Redeliveries
-    catalog: Catalog
-    subscriptions: Subscriptions
-    # Until when the subscriber was last there, in UTC epoch seconds.
-    present_until: float | None
-
-
-def _open(settings: Settings, stack: ExitStack, stop: StopSignal) -> _Opened:
+def _open(database: Database, settings: Settings, stack: ExitStack, stop: StopSignal) -> Opened:
     """Open the database, which is ours alone from then on. Raises CommandError."""
-    store = Store(writing_database(settings.db_file), settings.client_id)
+    store = database.writing_store(settings.client_id)
     try:
-        when_unlocked(lambda: prepare(settings.db_file), stop)
-        stack.enter_context(sole_owner(settings.db_file))
-        opened = _Opened(
+        when_unlocked(database.prepare, stop)
+        stack.enter_context(database.sole_owner())
+        opened = Opened(
             store,
             Redeliveries(when_unlocked(store.deliveries, stop)),
             when_unlocked(lambda: open_catalog(settings, store), stop),
             when_unlocked(lambda: Subscriptions(settings.streams, store), stop),
-            when_unlocked(lambda: last_presence(settings.db_file), stop),
+            when_unlocked(lambda: last_presence(database), stop),
         )
-        store.close()
+        store.change_thread()
     except (UnusableDatabase, UnreadableDatabase) as error:
         raise CommandError(str(error)) from None
     return opened
 
 
-def _take_in(ingest: Ingest, store: Store, stop: StopSignal) -> None:
+def _take_in(ingest: Ingest, store: WritingStore, stop: StopSignal) -> None:
     """Run `ingest` in this thread. What it has in memory belongs to its file: without that it ends."""
     with closing(store):  # by the thread that opened it
         try:
             ingest.run()
+        except TakenOver as error:
+            stop.request(failure=str(error))
         except DatabaseGone as error:
             stop.request(failure=f"{error}. {_WHAT_THEN}")

@@ -100,9 +100,7 @@ class Health:
         with self._live.lock:
             state, metrics = self._live.state, self._live.metrics
         connected = self._broker().connected
-        return Facts(
-            connected, connected and state == ONLINE, metrics, disk_of(self._settings.db_file), dict(kept)
-        )
+        return Facts(connected, connected and state == ONLINE, metrics, self._disk(), dict(kept))
 
     def unready(self) -> list[Problem]:
         """Return what keeps the newest numbers from being here."""
@@ -124,7 +122,7 @@ class Health:
     def report(self) -> dict[str, object]:
         """Return all of it, as it is sent."""
         now, broker = self._now(), self._broker()
-        trouble, disk = self._database_trouble(), disk_of(self._settings.db_file)
+        trouble, disk = self._database_trouble(), self._disk()
         with self._live.lock:
             metrics, rates, state = self._live.metrics, self._live.rates(), self._live.state
             averages, arrived, number = (
@@ -157,7 +155,7 @@ class Health:
             "balance": None if metrics is None else balance_of(metrics),
             "rates": rates,
             "database": {
-                "file": str(self._settings.db_file),
+                "file": str(self._settings.db_url or self._settings.db_file),
                 "trouble": trouble,
                 "disk": None if disk is None else disk._asdict(),
             },
@@ -167,6 +165,10 @@ class Health:
             },
             "program": {"version": version(), "python": platform.python_version()},
         }
+
+    def _disk(self) -> Disk | None:
+        """Return how much room the database has; None also if it is on another machine."""
+        return None if self._settings.db_url is not None else disk_of(self._settings.db_file)
 
 
 def problems_of(metrics: Metrics | None, rates: dict[str, float] | None, now: float) -> list[Problem]:
@@ -196,6 +198,12 @@ def problems_of(metrics: Metrics | None, rates: dict[str, float] | None, now: fl
     if metrics.last_commit is not None and now - metrics.last_commit > SILENCE:
         text = f"no reading has come for {format_duration(round((now - metrics.last_commit) / 60) * 60.0)}"
         found.append(Problem("readings_stopped", Trust.LIMITED, text))
+    members = metrics.others.get("members")
+    if isinstance(members, dict) and (
+        empty := [number for number, holder in members.items() if holder is None]
+    ):
+        text = f"nobody has slot {', '.join(empty)}: what is to come to it waits at the broker"
+        found.append(Problem("slot_empty", Trust.LIMITED, text))
     lost = metrics.session_lost_at
     if lost is not None and now - lost < _TOLD_FOR:
         text = "the broker had forgotten our session: what came while we were away may be missing"

@@ -12,6 +12,7 @@ from uvicorn import Config, Server
 from config.settings import Settings
 from scheduler_app.console.inbox import Inbox
 from scheduler_app.mqtt.connection import Connection
+from scheduler_app.runtime.chosen_database import chosen_database
 from scheduler_app.runtime.lifecycle import background, role, serve
 from scheduler_app.web.api import Api
 from scheduler_app.web.app import make_app
@@ -37,7 +38,8 @@ def run_web(options: argparse.Namespace, settings: Settings) -> None:
         stop = stack.enter_context(role(options))
         listener = stack.enter_context(listen(settings.web_host, settings.web_port))
         os.nice(_NICENESS)
-        inbox, live, stored = Inbox(), LiveStatistics(settings), StoredReadings(settings.db_file)
+        inbox, live = Inbox(), LiveStatistics(settings)
+        stored = StoredReadings(chosen_database(settings))
         connection = Connection(settings, "web", subscribe=live.topics, on_message=inbox.put)
         health = Health(settings, live, partial(broker_state, settings, connection), stored.trouble)
         events = Events(health.state)

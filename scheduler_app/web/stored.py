@@ -1,13 +1,11 @@
-"""DB_FILE as this role sees it: it only reads, a few requests at a time, off the loop of the server."""
+"""The database as this role sees it: it only reads, a few requests at a time, off the loop of the server."""
 
 import asyncio
 from collections.abc import Callable
-from pathlib import Path
 from typing import TypeVar
 
 from models.storage.errors import UnreadableDatabase
-from models.storage.interface import ReadingStore
-from models.storage.sqlite.reader import open_as_it_is
+from models.storage.interface import Database, ReadingStore
 from scheduler_app.web.parameters import WrongRequest
 
 T = TypeVar("T")
@@ -18,17 +16,17 @@ _WAITING = 32
 
 
 class StoredReadings:
-    """Opens the file anew for each request, so that one that is replaced is seen."""
+    """Opens it anew for each request, so that a file that is replaced is seen."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, database: Database) -> None:
+        self._database = database
         self._asked = 0
         self._turns = asyncio.Semaphore(_AT_ONCE)
 
     def trouble(self) -> str | None:
         """Say why the database cannot be read, None if it can."""
         try:
-            with open_as_it_is(self.path):
+            with self._database.reader_as_it_is():
                 return None
         except UnreadableDatabase as error:
             return str(error)
@@ -37,7 +35,7 @@ class StoredReadings:
         """Return the answer to a question to the database. Raises WrongRequest if there can be none."""
 
         def read() -> T:
-            with open_as_it_is(self.path) as stored:
+            with self._database.reader_as_it_is() as stored:
                 return question(stored)
 
         try:

@@ -4,7 +4,8 @@ import asyncio
 import socket
 import struct
 import threading
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
+from contextlib import suppress
 from random import Random
 from types import TracebackType
 from typing import Any, Self
@@ -21,9 +22,12 @@ _NO_LINGER = struct.pack("ii", 1, 0)
 class Proxy:
     """Passes on connections to `port` of 127.0.0.1 while entered, in a thread of its own."""
 
-    def __init__(self, port: int, login: Login | None = None) -> None:
-        """`login`: by which clients are let in at the broker behind."""
-        self._port = port
+    def __init__(self, port: int, login: Login | None = None, *, others: Sequence[int] = ()) -> None:
+        """`login`: by which clients are let in at the broker behind.
+
+        `others`: more ports, tried in turn where nothing listens at those before, as a load balancer does.
+        """
+        self._ports = (port, *others)
         self._login = login
         self._random = Random(SEED)
         self._loop = asyncio.new_event_loop()
@@ -97,9 +101,11 @@ class Proxy:
         self._flowing.set()
 
     async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            broker_reader, broker_writer = await asyncio.open_connection(HOST, self._port)
-        except OSError:
+        for port in self._ports:
+            with suppress(OSError):
+                broker_reader, broker_writer = await asyncio.open_connection(HOST, port)
+                break
+        else:
             self._reset(writer)
             return
         self._writers |= {writer, broker_writer}

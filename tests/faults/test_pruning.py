@@ -11,9 +11,9 @@ from models.catalog import Catalog, SeriesRow
 from models.reading import Reading
 from models.storage.batch import Batch
 from models.storage.sqlite.connection import writing_database
+from models.storage.sqlite.database import SqliteDatabase
 from models.storage.sqlite.opening import prepare
 from models.storage.sqlite.store import Store
-from scheduler_app.subscriber.monitor import database_files, size
 from tests.faults.verdict import Report
 from tests.unit.stored import new_series
 
@@ -54,7 +54,7 @@ def test_a_day(tmp_path: Path, report: Report) -> None:
         if now % INTERVAL < COMMIT:
             run(pruner.task(now, lambda aged: None))
         if (second + COMMIT) % HOUR == 0:
-            sizes[(second + COMMIT) // HOUR] = sum(size(file) for file in database_files(path))
+            sizes[(second + COMMIT) // HOUR] = SqliteDatabase(path).size()
     store.close()
     report.add(
         f"a day at {RATE}/s: {sizes[1] / 1e6:.1f} MB after 1 h, {sizes[24] / 1e6:.1f} MB after 24 h; "

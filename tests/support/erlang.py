@@ -1,6 +1,7 @@
 """Brokers that are written in Erlang: what they have in common."""
 
 import os
+import threading
 from abc import abstractmethod
 from collections.abc import Mapping
 from functools import cached_property
@@ -21,10 +22,15 @@ class ErlangBroker(Broker):
 
     persistent = True
 
-    def __init__(self, folder: Path, login: Login | None = None) -> None:
+    def __init__(
+        self, folder: Path, login: Login | None = None, *, beside: "ErlangBroker | None" = None
+    ) -> None:
+        """Build it; `beside`: the first node of a cluster, whose port mapper and secret this one shares."""
         super().__init__(Access(free_port(), login=login))
         self._folder = folder
+        self._first = beside or self
         self._mapper_port = free_port()
+        self._starting_mapper = threading.Lock()
 
     @cached_property
     def _mapper(self) -> Process:
@@ -32,14 +38,20 @@ class ErlangBroker(Broker):
         return Process("epmd", command, self._folder)
 
     def start(self) -> Self:
-        if not self._mapper.running:
-            self._mapper.start()
-            wait_for(lambda: accepts_connections(self._mapper_port), "Erlang's port mapper")
+        self._first.start_mapper()
         return super().start()
+
+    def start_mapper(self) -> None:
+        """Start the port mapper, unless it runs. Safe in any thread: the nodes of a cluster start at once."""
+        with self._starting_mapper:
+            if not self._mapper.running:
+                self._mapper.start()
+                wait_for(lambda: accepts_connections(self._mapper_port), "Erlang's port mapper")
 
     def end(self) -> None:
         super().end()
-        self._mapper.end()
+        if self._first is self:
+            self._mapper.end()
 
     @property
     def log(self) -> str:
@@ -51,9 +63,9 @@ class ErlangBroker(Broker):
         }
         own = {
             # the secret that nodes share is made here
-            "HOME": str(self._folder),
+            "HOME": str(self._first._folder),
             "ERL_EPMD_ADDRESS": HOST,
-            "ERL_EPMD_PORT": str(self._mapper_port),
+            "ERL_EPMD_PORT": str(self._first._mapper_port),
             "ERL_CRASH_DUMP": str(self._folder / "erl_crash.dump"),
         }
         command, environment = self._program()

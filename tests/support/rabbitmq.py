@@ -1,6 +1,6 @@
 """RabbitMQ with its plugin for MQTT 3.1.1."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tests.support.erlang import ErlangBroker, first_of
@@ -18,21 +18,42 @@ log.console = true
 """
 
 
+# A queue is kept by a majority of the nodes, and what was acknowledged is in it while one of them is away.
+_CLUSTER = """\
+mqtt.durable_queue_type = quorum
+cluster_formation.peer_discovery_backend = classic_config
+"""
+
+
 class RabbitMQ(ErlangBroker):
     """`rabbitmq-server` with `rabbitmq_mqtt`."""
 
-    def __init__(self, folder: Path) -> None:
-        super().__init__(folder)
+    # The nodes of its cluster, itself among them.
+    cluster: Sequence["RabbitMQ"] = ()
+
+    def __init__(self, folder: Path, *, beside: "RabbitMQ | None" = None) -> None:
+        super().__init__(folder, beside=beside)
         self._amqp_port, self._distribution_port = free_port(), free_port()
+
+    @property
+    def node_name(self) -> str:
+        return f"test{self.port}@localhost"
 
     def _program(self) -> tuple[list[str], Mapping[str, str]]:
         program = first_of(_PROGRAMS, "rabbitmq-server")
         configuration = self._folder / "rabbitmq.conf"
-        configuration.write_text(_CONFIGURATION.format(host=HOST, amqp_port=self._amqp_port, port=self.port))
+        text = _CONFIGURATION.format(host=HOST, amqp_port=self._amqp_port, port=self.port)
+        if self.cluster:
+            nodes = enumerate(self.cluster, start=1)
+            text += _CLUSTER + "".join(
+                f"cluster_formation.classic_config.nodes.{number} = {node.node_name}\n"
+                for number, node in nodes
+            )
+        configuration.write_text(text)
         plugins = self._folder / "enabled_plugins"
         plugins.write_text("[rabbitmq_mqtt].\n")
         return [str(program)], {
-            "RABBITMQ_NODENAME": f"test{self.port}@localhost",
+            "RABBITMQ_NODENAME": self.node_name,
             "RABBITMQ_CONFIG_FILE": str(configuration),
             "RABBITMQ_ENABLED_PLUGINS_FILE": str(plugins),
             "RABBITMQ_MNESIA_BASE": str(self._folder / "data"),

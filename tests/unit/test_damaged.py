@@ -18,9 +18,9 @@ from models.storage.sqlite.transaction import reading
 from scheduler_app.checks.doctor import examine
 from scheduler_app.checks.finding import Level
 from scheduler_app.errors import CommandError
+from scheduler_app.runtime.chosen_database import stored_readings
 from scheduler_app.runtime.lifecycle import StopSignal
 from scheduler_app.runtime.locked_database import when_unlocked
-from scheduler_app.runtime.stored_readings import stored_readings
 from scheduler_app.subscriber.monitor import ReadErrors
 from tests.support.damage import damage
 from tests.unit.messages import message
@@ -77,7 +77,10 @@ def test_a_command_that_reads_it_ends_with_one_line(
     path: Path, table: str, ask: Callable[[Any], object], byte: bytes
 ) -> None:
     damage(path, table, byte)
-    with pytest.raises(CommandError) as caught, stored_readings(path) as stored:
+    with (
+        pytest.raises(CommandError) as caught,
+        stored_readings(load_settings({"db_file": str(path)})) as stored,
+    ):
         ask(stored)
     assert (str(caught.value), caught.value.status) == (LINE.format(path), 1)
 
@@ -88,7 +91,7 @@ def test_a_text_that_is_none_is_damage_too(path: Path) -> None:
     path.write_bytes(path.read_bytes().replace(b"DATADATA", b"DAT\xffDAT\xff"))
     with (
         pytest.raises(CommandError, match=r"is damaged \(Could not decode"),
-        stored_readings(path) as stored,
+        stored_readings(load_settings({"db_file": str(path)})) as stored,
     ):
         stored.series()
 

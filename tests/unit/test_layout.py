@@ -19,8 +19,10 @@ ROOMS: dict[str, set[str]] = {
     "config": {"models/statistics"},
     "models/statistics": set(),
     "models": set(),
-    "models/storage": {"models"},
+    # what the statistics ask of a database stands with them
+    "models/storage": {"models", "models/statistics"},
     "models/storage/sqlite": {"models", "models/storage"},
+    "models/storage/postgresql": {"models", "models/storage"},
     "jobs": {"config", "models", "models/storage", "models/statistics"},
     "scheduler_app/errors.py": set(),
     # what can be done about each reason for which a message is rejected
@@ -37,6 +39,7 @@ ROOMS: dict[str, set[str]] = {
         "config",
         "models/storage",
         "models/storage/sqlite",
+        "models/storage/postgresql",
         "scheduler_app/errors.py",
         "scheduler_app/log.py",
     },
@@ -50,8 +53,15 @@ ROOMS: dict[str, set[str]] = {
     },
     "scheduler_app/subscriber": {
         "scheduler_app/publishing/home_assistant",
-        *("config", "jobs", "models", "models/storage", "models/storage/sqlite", "models/statistics"),
+        *("config", "jobs", "models", "models/storage", "models/statistics"),
         *("scheduler_app/mqtt", "scheduler_app/intake", "scheduler_app/publishing", "scheduler_app/runtime"),
+        *("scheduler_app/errors.py", "scheduler_app/log.py"),
+    },
+    # what it shares with a subscriber that does everything stands there
+    "scheduler_app/averages": {
+        *("config", "jobs", "models", "models/storage", "models/statistics"),
+        *("scheduler_app/intake", "scheduler_app/publishing", "scheduler_app/publishing/home_assistant"),
+        *("scheduler_app/runtime", "scheduler_app/subscriber"),
         *("scheduler_app/errors.py", "scheduler_app/log.py"),
     },
     "scheduler_app/console": {
@@ -60,7 +70,7 @@ ROOMS: dict[str, set[str]] = {
         "scheduler_app/formatting.py",
     },
     "scheduler_app/web": {
-        *("config", "models", "models/storage", "models/storage/sqlite", "models/statistics"),
+        *("config", "models", "models/storage", "models/statistics"),
         *("scheduler_app/mqtt", "scheduler_app/publishing", "scheduler_app/console", "scheduler_app/runtime"),
         *("scheduler_app/errors.py", "scheduler_app/log.py", "scheduler_app", "scheduler_app/cures.py"),
     },
@@ -69,8 +79,9 @@ ROOMS: dict[str, set[str]] = {
         *("scheduler_app/cures.py", "scheduler_app/errors.py", "scheduler_app/formatting.py"),
     },
     "scheduler_app/checks": {
+        "scheduler_app/averages",
         "scheduler_app/publishing/home_assistant",
-        *("config", "models", "models/storage", "models/storage/sqlite"),
+        *("config", "models", "models/storage"),
         *("scheduler_app/mqtt", "scheduler_app/publishing"),
         *(
             "scheduler_app/console",
@@ -107,11 +118,12 @@ DOORS = {
     "starlette": "scheduler_app/web",
     "uvicorn": "scheduler_app/web",
     "prometheus_client": "scheduler_app/web",
-    "pydantic": "config",
-    "pydantic_settings": "config",
-    "peewee": "models/storage/sqlite",
+    "dotenv": "config",
     "sqlite3": "models/storage/sqlite",
+    "psycopg": "models/storage/postgresql",
 }
+# The rooms, one a database, that know the library by which tables and queries are written.
+KNOW_PEEWEE = {"models/storage/sqlite", "models/storage/postgresql"}
 # What only computes needs the standard library, and nothing that opens a file, a socket or a thread.
 COMPUTING = {
     *("abc", "array", "bisect", "collections", "collections.abc", "dataclasses", "datetime", "enum"),
@@ -194,16 +206,19 @@ def test_a_library_is_known_to_one_room(library: str) -> None:
     assert {room_of(path) for path in FILES if library in packages(path)} == {DOORS[library]}
 
 
+def test_only_the_rooms_of_databases_know_peewee() -> None:
+    assert {room_of(path) for path in FILES if "peewee" in packages(path)} == KNOW_PEEWEE
+
+
 def test_few_files_know_which_database_it_is() -> None:
     """The others know what every database offers: another one is chosen in these files, and nowhere else."""
-    common = {f"models.storage.{name}" for name in ("batch", "errors", "interface", "records", "summing")}
+    names = ("batch", "cluster", "errors", "interface", "records", "summing")
+    common = {f"models.storage.{name}" for name in names}
     common.add("models.storage.sqlite.outbox")
     chooses = {
-        *("scheduler_app/checks/database.py", "scheduler_app/commands/publisher.py"),
-        "scheduler_app/commands/backup.py",
-        *("scheduler_app/runtime/stored_readings.py", "scheduler_app/subscriber/monitor.py"),
-        *("scheduler_app/subscriber/plans.py", "scheduler_app/subscriber/role.py"),
-        "scheduler_app/web/stored.py",
+        "scheduler_app/runtime/chosen_database.py",
+        # which are about a database file, and nothing else
+        *("scheduler_app/commands/publisher.py", "scheduler_app/commands/backup.py"),
     }
     found = {
         path.relative_to(ROOT).as_posix()
@@ -265,7 +280,12 @@ def test_the_environment_is_read_in_one_file() -> None:
     }
     # NO_COLOR and the address of systemd are no settings of ours
     children = {f"scheduler_app/commands/{name}.py" for name in ("demo", "runbroker_clients")}
-    assert readers <= {"config/colors.py", "scheduler_app/runtime/service_manager.py", *children}
+    assert readers <= {
+        "config/setting_sources.py",
+        "config/colors.py",
+        "scheduler_app/runtime/service_manager.py",
+        *children,
+    }
 
 
 def test_manage_py_only_hands_over() -> None:

@@ -7,6 +7,7 @@ from models.catalog import Catalog, NoSuchSeries, SeriesRow
 from models.statistics.hand_over import HandOver
 from models.statistics.rules import Rules
 from models.storage.sqlite.connection import writing_database
+from models.storage.sqlite.database import SqliteDatabase
 from models.storage.sqlite.opening import prepare
 from models.storage.sqlite.store import Store
 from scheduler_app.subscriber.plans import open_catalog, rolling_statistics
@@ -68,7 +69,7 @@ def test_a_series_is_computed_by_what_its_stream_says(tmp_path: Path) -> None:
     settings = load_settings({"streams_file": str(path), "windows": "5min"})
     rows = [SeriesRow(number, name, name, "", NOW, 2100.0) for number, name in enumerate("abc", start=1)]
     statistics = rolling_statistics(
-        *(settings, Catalog(rows, 10), HandOver()),
+        *(settings, SqliteDatabase(path).source(), Catalog(rows, 10), HandOver()),
         when_loaded=lambda newest: None,
         when_failed=lambda name: None,
     )

@@ -6,10 +6,10 @@ import pytest
 
 from models.storage.batch import Batch, NewRejected
 from models.storage.errors import StoreUnavailable
+from models.storage.rejected_bounds import MORE_AT_ONCE, MOST_BYTES, MOST_ROWS
 from models.storage.sqlite import rejected as module
 from models.storage.sqlite.connection import writing_database
 from models.storage.sqlite.reader import open_reader
-from models.storage.sqlite.rejected import MORE_AT_ONCE, MOST_BYTES, MOST_ROWS
 from models.storage.sqlite.store import Store
 from tests.unit.rows import locked, rows
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-FILES = [f"requirements{of}.txt" for of in ("", "-dev", "-broker", "-formats", "-browser")]
+FILES = [f"requirements{of}.txt" for of in ("", "-dev", "-broker", "-formats", "-postgresql", "-browser")]
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 REQUIREMENT = re.compile(
     r"^([\w.-]+)==([\w.]+)( ; [^\\]+)? \\\n((?:    --hash=sha256:[0-9a-f]{64}(?: \\)?\n)+)"
@@ -32,7 +32,7 @@ def releases(name: str) -> dict[str, tuple[str, frozenset[str]]]:
 
 def packages(requirements: list[str]) -> set[str]:
     """Return the names in a list of pyproject.toml, written as installers compare them (PEP 503)."""
-    return {re.sub(r"[-_.]+", "-", re.split(r"[><=~! ]", text)[0]).lower() for text in requirements}
+    return {re.sub(r"[-_.]+", "-", re.split(r"[\[><=~! ]", text)[0]).lower() for text in requirements}
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -61,5 +61,6 @@ def test_everything_that_pyproject_toml_asks_for_is_installed() -> None:
     assert packages(groups["dev"]) <= releases("requirements-dev.txt").keys()
     assert packages(groups["broker"]) == releases("requirements-broker.txt").keys()
     assert packages(groups["formats"]) == releases("requirements-formats.txt").keys()
+    assert packages(groups["postgresql"]) <= releases("requirements-postgresql.txt").keys()
     assert packages(groups["browser"]) <= releases("requirements-browser.txt").keys()
     assert not packages(groups["dev"]) & releases("requirements.txt").keys()

@@ -184,7 +184,7 @@ def test_the_counters_of_all_members_are_added_up_and_sequences_go_on(store: Sto
 
 def test_how_long_a_series_is_kept_can_change(store: Store, path: Path) -> None:
     store.add(Batch(series=new_series(series_row(1, "a"), series_row(2, "b"))))
-    store.set_retention(2, 99.5)
+    store.set_retentions({2: 99.5})
     assert store.series() == [series_row(1, "a"), series_row(2, "b", retention=99.5)]
 
 

@@ -235,7 +235,7 @@ def test_sums_by_slots_of_another_length_are_not_read(service: Summing, counting
 def test_sums_are_forgotten_when_a_series_is_kept_for_another_time(service: Summing) -> None:
     fill(service)
     service.sum_up(NOW)
-    service.store.set_retention(1, 9000.0)
+    service.store.set_retentions({1: 9000.0})
     assert noted(service) == []
 
 

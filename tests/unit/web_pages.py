@@ -7,6 +7,7 @@ from starlette.testclient import TestClient
 from config.settings import Settings, load_settings
 from scheduler_app.publishing.messages import write_metrics
 from scheduler_app.publishing.records import Metrics, TickMark
+from scheduler_app.runtime.chosen_database import chosen_database
 from scheduler_app.web.api import Api
 from scheduler_app.web.app import make_app
 from scheduler_app.web.events import Events
@@ -30,7 +31,7 @@ class Pages:
         self.now = AT
         self.connected = True
         self.live = LiveStatistics(settings, now=lambda: self.now)
-        self.stored = StoredReadings(settings.db_file)
+        self.stored = StoredReadings(chosen_database(settings))
         self.health = Health(settings, self.live, self._broker, self.stored.trouble, now=lambda: self.now)
         self.events = Events(self.health.state, look=0.01)
         history = history or HistoryReader(now=lambda: self.now)

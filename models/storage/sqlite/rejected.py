@@ -2,30 +2,16 @@
 
 import sqlite3
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from peewee import ModelSelect, SqliteDatabase, fn
 
 from models.storage.batch import NewRejected
+from models.storage.rejected_bounds import MORE_AT_ONCE, MOST_BYTES, MOST_ROWS, Amount
 from models.storage.sqlite.tables import RejectedMessage
 from models.storage.sqlite.transaction import insert_sql, sql
 
-# They are for a person to look at, and must not fill the disk: so many rows are kept at most, and so
-# many bytes of topics and payloads in all.
-MOST_ROWS = 10_000
-MOST_BYTES = 20_000_000
-# A transaction deletes as many as it inserts, and at most so many more: it takes milliseconds.
-MORE_AT_ONCE = 100
-
 # What a row takes of MOST_BYTES. It can be told without reading what lies behind a long payload.
 _BYTES = fn.LENGTH(RejectedMessage.topic.cast("BLOB")) + fn.LENGTH(RejectedMessage.payload)
-
-
-class Amount(NamedTuple):
-    """How much is kept: messages, and the bytes of their topics and payloads."""
-
-    rows: int
-    bytes: int
 
 
 class RejectedMessages:

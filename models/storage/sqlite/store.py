@@ -1,7 +1,7 @@
 """What is written, all through one connection."""
 
 import sqlite3
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from peewee import Tuple, fn
 
@@ -9,17 +9,18 @@ from models.catalog import NewSeries, SeriesRow
 from models.reading import Reading
 from models.storage.batch import Batch, Deleted, Place, Stored
 from models.storage.reading_id import pack
+from models.storage.repeats import Row
 from models.storage.sqlite import tables
 from models.storage.sqlite.connection import WritingDatabase
 from models.storage.sqlite.members import Member
 from models.storage.sqlite.queries import latest_sequence
 from models.storage.sqlite.rejected import RejectedMessages
-from models.storage.sqlite.repeats import Repeats, Row
+from models.storage.sqlite.repeats import Repeats
 from models.storage.sqlite.series_queries import all_series
 from models.storage.sqlite.summed import SummedUp
 from models.storage.sqlite.tables import ReadingId, Series
 from models.storage.sqlite.transaction import close, insert_sql, sql, transaction
-from models.storage.summing import Piece, SlotSums, Whereabouts
+from models.storage.summing import Piece, SlotSums, SummingStore, Whereabouts
 
 # Behind all sequences of one event time.
 _LAST = 2**62
@@ -118,11 +119,12 @@ class Store:
         with transaction(self._database):
             return sorted(all_series(self._database))
 
-    def set_retention(self, series: int, retention: float) -> None:
-        """Note for how many seconds the readings of a series are kept."""
+    def set_retentions(self, retentions: Mapping[int, float]) -> None:
+        """Note for how many seconds the readings of these series are kept, by their ids."""
         with transaction(self._database) as connection:
             self._summed.forget_sums(connection)
-            Series.update(retention=retention).where(Series.id == series).execute(self._database)
+            for series, retention in retentions.items():
+                Series.update(retention=retention).where(Series.id == series).execute(self._database)
 
     def delete_series(self, series: int) -> None:
         """Delete a series that has no readings any more."""
@@ -171,6 +173,10 @@ class Store:
                 self._summed.note_deleted(connection, end[0], retention)
         return Deleted(deleted, last)
 
+    def gone_until(self, until: float, retention: float) -> float:
+        """Return `until`: each reading is deleted by itself."""
+        return until
+
     def delete_rejected(self, until: float, limit: int) -> int:
         """Delete the oldest rejected messages of too many, and those that arrived at or before `until`.
 
@@ -180,6 +186,11 @@ class Store:
             deleted, rejected = self._rejected.delete(connection, until, limit)
         self._rejected.amount = rejected
         return deleted
+
+    @property
+    def summing(self) -> SummingStore:
+        """It is noted here what time that has ended holds."""
+        return self
 
     def begin_summing(self, now: float) -> float:
         with transaction(self._database) as connection:
@@ -209,6 +220,13 @@ class Store:
         """
         with transaction(self._database):
             return False
+
+    def keep_alive(self, look: Callable[[], None]) -> None:
+        """Do nothing: no transaction waits longer than for a lock, which is a quarter of a second."""
+
+    def change_thread(self) -> None:
+        """Close the connection, which SQLite lets only the thread use that has opened it."""
+        self.close()
 
     def close(self) -> None:
         close(self._database)

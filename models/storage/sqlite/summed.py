@@ -13,9 +13,9 @@ from collections.abc import Iterable, Sequence
 
 from peewee import fn
 
+from models.storage.repeats import Row
 from models.storage.sqlite.columns import pack, pack_series
 from models.storage.sqlite.connection import WritingDatabase
-from models.storage.sqlite.repeats import Row
 from models.storage.sqlite.tables import Delayed, Reading, SlotSums, Stretch
 from models.storage.sqlite.transaction import insert_sql, sql
 from models.storage.summing import Piece, Whereabouts
