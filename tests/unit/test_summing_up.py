@@ -450,4 +450,4 @@ class AnyHistory(RuleBasedStateMachine):
 
 
 TestAnyHistory = AnyHistory.TestCase
-TestAnyHistory.settings = hypothesis.settings(max_examples=60, stateful_step_count=25, deadline=None)
+TestAnyHistory.settings = hypothesis.settings(max_examples=25, stateful_step_count=25, deadline=None)
