@@ -34,7 +34,7 @@ _TRIED_AGAIN = (
 )
 # Partitions are made for readings that come in so many seconds, however shortly these are kept.
 _AHEAD = (0.0, 60.0, 120.0, 180.0)
-# Minutes.
+# Seconds.
 _MINUTE = 60
 
 
@@ -239,7 +239,8 @@ class PostgresqlStore:
             raise TakenOver(f"{self._name}: another subscriber stores for our session")
         # What we see may not have reached the standby. A COMMIT that waits for that waits for all before it.
         connection.execute(
-            "UPDATE member SET number = %s WHERE id = %s", (attempt.number, self._session.member)
+            "UPDATE member SET number = greatest(number, %s) WHERE id = %s",
+            (attempt.number, self._session.member),
         )
         self._session.check_replicated()
         self._session.number = attempt.number
@@ -252,10 +253,13 @@ class PostgresqlStore:
     def _store(self, connection: PatientConnection, batch: Batch) -> _Outcome:
         copies_ids = True
         for _ in range(_TRIES):
-            if self._attempt is None or self._attempt.batch is not batch:
-                self._attempt = _Attempt(batch, self._session.number + 1, self._writer.next_mark())
+            number = self._session.number + 1
+            attempt = self._attempt
+            # its number may be too high by now, where a standby was promoted that was behind
+            if attempt is None or attempt.batch is not batch or attempt.number != number:
+                attempt = self._attempt = _Attempt(batch, number, self._writer.next_mark())
             try:
-                outcome = self._commit(connection, self._attempt, copies_ids=copies_ids)
+                outcome = self._commit(connection, attempt, copies_ids=copies_ids)
                 self._session.check_replicated()
             except (psycopg.DataError, UnicodeError, SeriesBegun) as error:
                 self._attempt = None
@@ -266,7 +270,7 @@ class PostgresqlStore:
                 connection.execute("ROLLBACK")
                 copies_ids = copies_ids and not isinstance(error, psycopg.errors.UniqueViolation)
             else:
-                self._session.number = self._attempt.number
+                self._session.number = attempt.number
                 return outcome
             # a batch of its number is there if it was under way when it was looked for
             if (settled := self._settle(connection, batch)) is not None:
