@@ -433,6 +433,18 @@ def test_a_commit_waits_for_the_disk_whatever_the_database_says(postgresql: Data
     assert found == ("on",)
 
 
+def test_a_standby_is_passed_by_where_something_is_to_be_written(replicated: PostgreSQL) -> None:
+    """Wherever it stands in the URL; and a name that the URL gives our connections does not hide them."""
+    [standby] = replicated._standbys
+    database = replicated.new_database()
+    url = standby.url(database.name, replicated, application_name="x")
+    PostgresqlDatabase(url, "shown").prepare()
+    with closing(store_at(url, alone=True)) as store:
+        begin(store)
+        names = "SELECT application_name FROM pg_stat_activity WHERE usename = 'averages'"
+        assert [name[:9] for [name] in database.sql(names)] == ["averages "]
+
+
 def test_several_that_come_at_once_make_the_tables_once(postgresql: Database) -> None:
     database = PostgresqlDatabase(postgresql.url, "shown")
     with ThreadPoolExecutor() as threads:

@@ -74,7 +74,7 @@ class PostgresqlStore:
         alone; by default the whole database is.
         """
         self._writer = Writer(member)
-        server = Server(url, shown, self._writer.name)
+        server = Server(url, shown, self._writer.name, writes=True)
         self._session = WritingSession(server, member, self._writer, claim or SoleSubscriber(server.name))
         self._session.when_opened(self._read)
         self._name = server.name
