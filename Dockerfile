@@ -11,8 +11,9 @@ RUN useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin averages \
 
 WORKDIR /app
 # Before the code, so that a change of the code does not install everything again.
-COPY requirements.txt ./
-RUN pip install --no-cache-dir --disable-pip-version-check --root-user-action=ignore -r requirements.txt
+COPY requirements.txt requirements-postgresql.txt ./
+RUN pip install --no-cache-dir --disable-pip-version-check --root-user-action=ignore -r requirements.txt \
+    -r requirements-postgresql.txt
 COPY . .
 # Compiled now, since the user cannot write here; readable, also after a clone under a strict umask.
 RUN chmod -R a+rX . && python -m compileall -q .

@@ -53,6 +53,8 @@ SUBSCRIBER_SETTINGS = (
     "stats_topic",
     "db_file",
     "db_url",
+    "members",
+    "share",
     "stats_interval",
     "retention",
     "windows",
@@ -68,7 +70,7 @@ _COMMON_SETTINGS = ("log_level",)
 # What a newcomer is told first, then the parts, and how to look at what they do; all others come last.
 _GROUPS = (
     ("Start with", ("demo", "runbroker-clients", "check", "try")),
-    ("The parts", ("subscriber", "publisher", "broker")),
+    ("The parts", ("subscriber", "averages", "publisher", "broker")),
     ("Look at it", ("stats", "status", "series", "history", "rejected")),
 )
 _OTHERS = "More"
@@ -168,10 +170,10 @@ def load_command(name: str) -> BaseCommand:
 def build_parser(name: str, command: BaseCommand) -> argparse.ArgumentParser:
     """Return the parser of one command: its own arguments, then a flag for each setting it uses."""
     with _uninterrupted():
-        from config.settings import Settings, default_text
+        from config.settings import SETTINGS, default_text
 
     parser = Parser(prog=f"{PROGRAM} {name}", description=command.help, allow_abbrev=False)
-    parser.settings = Settings.model_fields
+    parser.settings = SETTINGS
     command.add_arguments(parser)
     if command.is_role:
         parser.add_argument(
@@ -185,7 +187,7 @@ def build_parser(name: str, command: BaseCommand) -> argparse.ArgumentParser:
     names = _settings_of(command)
     short = {"broker": "-b", "mqtt_version": "-V", "topic" if "topic" in names else "stats_topic": "-t"}
     for setting in names:
-        text = f"{Settings.model_fields[setting].description} (default: {default_text(setting)})"
+        text = f"{SETTINGS[setting].description} (default: {default_text(setting)})"
         group.add_argument(
             *filter(None, (short.get(setting), f"--{setting.replace('_', '-')}")),
             dest=setting,
@@ -241,6 +243,7 @@ def _run_command(name: str, arguments: list[str]) -> None:
 
     from config.database_url import has_password
     from config.settings import InvalidSettings, load_settings
+    from models.storage.drivers import hidden_drivers
     from scheduler_app.log import configure_log
 
     flags = {key: value for key, value in vars(options).items() if key in _settings_of(command)}
@@ -261,7 +264,10 @@ def _run_command(name: str, arguments: list[str]) -> None:
     if not (command.is_role and options.stop_at_eof):
         _check_topic(command, settings, given=flags)
         _warn(command, settings, given=flags)
-    with _uninterrupted() if command.is_role else nullcontext():  # until it handles them by itself
+    with (
+        nullcontext() if "db_url" in settings.given else hidden_drivers(),
+        _uninterrupted() if command.is_role else nullcontext(),  # until it handles them by itself
+    ):
         command.handle(options, settings)
 
 
@@ -286,7 +292,7 @@ def _check_topic(command: BaseCommand, settings: "Settings", given: Collection[s
     from config.topic_setting import not_read
 
     uses_both = {"topic", "streams_file"} <= set(command.settings)
-    if not uses_both or settings.streams_file is None or "topic" not in settings.model_fields_set:
+    if not uses_both or settings.streams_file is None or "topic" not in settings.given:
         return
     why = f"STREAMS_FILE={settings.streams_file} takes the place of TOPIC"
     if missing := not_read(settings.topic.split(","), settings.streams):

@@ -2,7 +2,9 @@
 
 import base64
 from array import array
+from bisect import bisect_right
 from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -55,6 +57,23 @@ class SeriesSummary:
         return (self.count - 1) / (self.last - self.first) * 60
 
 
+# Columns with a row for each series, sometimes more: its id, how many readings, and two floats with the same
+# sum; and floats that have the same sum as the readings of all these series.
+SumsOfSeries = tuple["array[int]", "array[int]", "array[float]", "array[float]", "array[float]"]
+
+
+class SummedSlot(NamedTuple):
+    """What the readings with `after` < time <= `until` (UTC epoch seconds) add up to, as it was noted.
+
+    `rest`: the values that are not in the sums, by the ids of their series.
+    """
+
+    after: float
+    until: float
+    sums: Sequence[SumsOfSeries]
+    rest: Mapping[int, Sequence[float]]
+
+
 class Columns:
     """Readings in the order of time and, where that is equal, of sequence: 24 bytes each."""
 
@@ -66,13 +85,37 @@ class Columns:
         self.values = array("d")
 
 
+class Batches:
+    """Which of several members has stored which sequences, as far as that is still known."""
+
+    def __init__(self) -> None:
+        self._firsts = array("q")
+        self._lasts = array("q")
+        self._members: list[str] = []
+        # The last sequence of each member.
+        self.latest: dict[str, int] = {}
+
+    def append(self, member: str, first: int, last: int) -> None:
+        """Add a batch, in the order of sequences."""
+        self._firsts.append(first)
+        self._lasts.append(last)
+        self._members.append(member)
+
+    def member_of(self, sequence: int) -> str | None:
+        """Return which member has stored it; None if that was so long ago that it is not known any more."""
+        place = bisect_right(self._firsts, sequence) - 1
+        return self._members[place] if place >= 0 and sequence <= self._lasts[place] else None
+
+
 @dataclass(frozen=True)
 class Snapshot:
     """All that is stored at one moment: the series by name, and their readings by id.
 
-    `sequence` is that of the newest reading there ever was.
+    `sequence` is that of the newest reading there ever was. `batches` tells the members apart, where there
+    can be several.
     """
 
     series: dict[str, SeriesRow]
     readings: defaultdict[int, Columns]
     sequence: int
+    batches: Batches | None = None

@@ -3,7 +3,7 @@
 import math
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from config.quantities import Window
@@ -22,7 +22,7 @@ from scheduler_app.checks.recomputation import (
 )
 from scheduler_app.formatting import moment_text
 from scheduler_app.publishing.messages import AVERAGE_PREFIX, window_length
-from scheduler_app.publishing.records import SeriesMessage
+from scheduler_app.publishing.records import SeriesMessage, TickMark
 
 # What is audited beside the statistics.
 COVERAGE = "coverage"
@@ -32,7 +32,12 @@ _LATEST = "latest reading"
 # What is computed by the keys of the stream, and needs the reading before the window.
 _BY_THE_STREAM = frozenset(("rate", "time_weighted_avg"))
 _PRUNED = "windows that may have lost readings to pruning since then"
+_ELSEWHERE = "messages of series that are not in this database"
 _OTHER_STREAM = "values that need the subscriber's STREAMS_FILE, which is not this one"
+
+
+# Whether the reading of a sequence is in a tick.
+Known = Callable[[int], bool]
 
 
 @dataclass
@@ -66,6 +71,8 @@ class Audit:
             row.id: stream_of_series(streams, row.name, row.topic, row.field)
             for row in stored.series.values()
         }
+        # By the time and the sequence of a tick of several members: up to which sequence each of them counts.
+        self._marks: dict[tuple[float, int], Mapping[str, int]] = {}
         self._shortest_retention = min((row.retention for row in stored.series.values()), default=0.0)
 
     @property
@@ -77,24 +84,32 @@ class Audit:
         """How many statistics are not what they must be."""
         return sum(finding.off for finding in self.findings.values())
 
+    def note(self, tick: TickMark) -> None:
+        """Take note of a tick before anything of it is compared: of several members it says what is in it."""
+        if tick.members is not None:
+            self._marks[tick.at, tick.sequence] = tick.members
+
     def check_series(self, message: SeriesMessage) -> None:
         """Compare everything in the message of a series."""
         row = self._stored.series.get(message.series)
-        if row is None or message.sequence > self._stored.sequence:
-            self.skipped["messages of series that are not in DB_FILE"] += 1
+        if row is None:
+            self.skipped[_ELSEWHERE] += 1
+            return
+        known = self._known(message.at, message.sequence, _ELSEWHERE)
+        if known is None:
             return
         readings = self._stored.readings[row.id]
         horizon = self._read_at - row.retention
-        self._check_latest(message, readings, horizon)
+        self._check_latest(message, readings, horizon, known)
         for name, published in message.windows.items():
-            given = self._given(message, name, readings, horizon)
+            given = self._given(message, name, (readings, known), horizon)
             if given is not None:
                 self._check_window(message, name, published, row, given)
 
     def check_overall(self, averages: Mapping[str, float | None], at: float, sequence: int) -> None:
         """Compare the averages of all readings at the tick `at`, up to `sequence`."""
-        if sequence > self._stored.sequence:
-            self.skipped["overall averages that belong to another DB_FILE"] += 1
+        known = self._known(at, sequence, "overall averages that belong to another database")
+        if known is None:
             return
         horizon = self._read_at - self._shortest_retention
         together = [
@@ -113,7 +128,7 @@ class Audit:
                 continue
             values: list[float] = []
             for readings in together:
-                values += _inside(readings, begin, end, sequence)[1]
+                values += _inside(readings, begin, end, known)[1]
             self._compare(OVERALL, value, recompute("avg", Given(at, (), values)), key, at)
 
     def _check_window(
@@ -146,18 +161,46 @@ class Audit:
                     continue
             self._compare(statistic, value, result, f"{message.series} {name}", message.at)
 
-    def _given(self, message: SeriesMessage, window: str, readings: Columns, horizon: float) -> Given | None:
+    def _known(self, at: float, sequence: int, elsewhere: str) -> Known | None:
+        """Return which readings are in a tick; None if that cannot be told, which is counted.
+
+        `elsewhere` is the reason where the tick is newer than all that is stored.
+        """
+        batches = self._stored.batches
+        if batches is None or not self._marks:
+            if sequence <= self._stored.sequence:
+                return lambda each: each <= sequence
+            self.skipped[elsewhere] += 1
+            return None
+        members = self._marks.get((at, sequence))
+        if members is None:
+            self.skipped["messages of ticks whose metrics did not come"] += 1
+            return None
+        if any(number > batches.latest.get(member, 0) for member, number in members.items()):
+            self.skipped[elsewhere] += 1
+            return None
+
+        def known(each: int) -> bool:
+            member = batches.member_of(each)
+            return member is None or each <= members.get(member, 0)
+
+        return known
+
+    def _given(
+        self, message: SeriesMessage, window: str, stored: tuple[Columns, Known], horizon: float
+    ) -> Given | None:
         """Return what is known of a window, None if some of it may be pruned by now."""
+        readings, known = stored
         begin, end = self._edges(message.at, window)
         if begin < horizon:
             self.skipped[_PRUNED] += 1
             return None
-        given = Given(message.at, *_inside(readings, begin, end, message.sequence), begin)
+        given = Given(message.at, *_inside(readings, begin, end, known), begin)
         stream = self._streams[self._stored.series[message.series].id]
         if stream is None:
             return given
         earliest = message.at - (stream.retention - RETENTION_MARGIN)
-        before = _last_until(readings, begin, message.sequence)
+        before = _last_until(readings, begin, known)
         if before is not None and before[0] <= earliest:
             before = None
         if before is None and earliest < horizon and (stream.hold or _BY_THE_STREAM & set(stream.statistics)):
@@ -171,11 +214,11 @@ class Audit:
         begin = milliseconds - Window.parse(window).milliseconds
         return begin / 1000, (milliseconds + self._ahead) / 1000
 
-    def _check_latest(self, message: SeriesMessage, readings: Columns, horizon: float) -> None:
+    def _check_latest(self, message: SeriesMessage, readings: Columns, horizon: float, known: Known) -> None:
         if message.last_time < horizon:
             self.skipped["latest readings that may have been pruned since then"] += 1
             return
-        time, value = _last_until(readings, math.inf, message.sequence) or (None, None)
+        time, value = _last_until(readings, math.inf, known) or (None, None)
         where = f"{message.series} latest"
         self._compare(_LATEST, message.last, Result(value), where, message.at)
         self._compare(_LATEST, message.last_time, Result(time), where, message.at)
@@ -194,16 +237,16 @@ class Audit:
         finding.off += is_off(rule, distance)
 
 
-def _inside(readings: Columns, begin: float, end: float, sequence: int) -> tuple[list[float], list[float]]:
-    """Return times and values of the readings up to `sequence` with `begin` < time <= `end`."""
+def _inside(readings: Columns, begin: float, end: float, known: Known) -> tuple[list[float], list[float]]:
+    """Return times and values of the `known` readings with `begin` < time <= `end`."""
     places = range(bisect_right(readings.times, begin), bisect_right(readings.times, end))
-    known = [place for place in places if readings.sequences[place] <= sequence]
-    return [readings.times[place] for place in known], [readings.values[place] for place in known]
+    inside = [place for place in places if known(readings.sequences[place])]
+    return [readings.times[place] for place in inside], [readings.values[place] for place in inside]
 
 
-def _last_until(readings: Columns, end: float, sequence: int) -> tuple[float, float] | None:
-    """Return time and value of the last reading up to `sequence` with time <= `end`, None without one."""
+def _last_until(readings: Columns, end: float, known: Known) -> tuple[float, float] | None:
+    """Return time and value of the last `known` reading with time <= `end`, None without one."""
     for place in reversed(range(bisect_right(readings.times, end))):
-        if readings.sequences[place] <= sequence:
+        if known(readings.sequences[place]):
             return readings.times[place], readings.values[place]
     return None

@@ -3,6 +3,7 @@
 import secrets
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import NamedTuple
 
 from config.settings import Settings
@@ -80,7 +81,7 @@ def check_broker(settings: Settings) -> Answer:
     if came_back.is_set():
         text = f"{settings.broker}: a message at QoS 1 went out and came back, with MQTT {version}"
         findings.insert(0, Finding(Level.OK, "broker", text))
-        settings = settings.model_copy(update={"mqtt_version": version})
+        settings = replace(settings, mqtt_version=version)
         usable = not any(grave for _, grave in missing)
         return Answer(findings, usable, settings, answers.get(metrics_topic(settings)))
     if findings:  # they say why

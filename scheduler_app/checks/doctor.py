@@ -5,14 +5,24 @@ from collections.abc import Callable, Iterator
 
 from config.broker_address import CLEAR_PASSWORD
 from config.settings import Settings
+from models.storage.errors import UnreadableDatabase
+from scheduler_app.checks.ack_wait import check_ack_wait
 from scheduler_app.checks.broker import check_broker, check_dropped, check_topics, dropped
 from scheduler_app.checks.database import check_database, check_messages
 from scheduler_app.checks.disk import check_disk
 from scheduler_app.checks.finding import Finding, Level
 from scheduler_app.checks.home_assistant import check_home_assistant
+from scheduler_app.checks.numbering import numbering_of
+from scheduler_app.checks.pooler import check_pooler
+from scheduler_app.checks.queues import warn_of_classic_queues
 from scheduler_app.checks.running import check_metrics, rate, read_metrics
 from scheduler_app.checks.session import check_session
+from scheduler_app.checks.sharing import check_sharing, is_sharing
+from scheduler_app.checks.slots import check_slots
+from scheduler_app.checks.standby import check_standby
 from scheduler_app.checks.stream_file import check_streams
+from scheduler_app.mqtt.numbering import Numbering
+from scheduler_app.runtime.chosen_database import chosen_cluster
 
 
 def examine(
@@ -35,10 +45,7 @@ def examine(
     database = check_database(settings)
     yield database
     if database.level != Level.FAIL:
-        if settings.db_url is None:  # else the disk is another machine's
-            yield check_disk(settings.db_file)
-        yield from check_messages(settings, now())
-        yield from check_streams(settings)
+        yield from _check_stored(settings, now())
     if settings.broker.reveals_password:
         yield Finding(Level.WARN, "broker", CLEAR_PASSWORD.format(settings.broker))
     progress(f"broker: waiting for {settings.broker}")
@@ -54,6 +61,8 @@ def examine(
     if isinstance(metrics, Finding):
         yield metrics
         metrics = None
+    progress("broker: sharing messages, and leaving one unacknowledged")
+    yield from _check_delivery(settings)
     progress("broker: asking what it has dropped")
     before = dropped(settings)
     session = check_session(settings, rate(metrics), downtime, progress, elapsed)
@@ -65,3 +74,41 @@ def examine(
         yield from check_metrics(settings, metrics)
     if (found := check_home_assistant(settings)) is not None:
         yield found
+
+
+def _check_stored(settings: Settings, now: float) -> Iterator[Finding]:
+    """Look at what there is in the database, and what that promises; `now` in UTC epoch seconds."""
+    if settings.db_url is None:  # else the disk is another machine's
+        yield check_disk(settings.db_file)
+    else:
+        yield from _check_server(settings)
+    yield from check_messages(settings, now)
+    yield from check_streams(settings)
+
+
+def _check_server(settings: Settings) -> Iterator[Finding]:
+    """Look at a database that several may share."""
+    cluster = chosen_cluster(settings)
+    try:
+        found = cluster.examine()
+        yield from check_standby(found)
+        yield from check_pooler(found)
+        if settings.members is not None:
+            yield from check_slots(cluster.overview().slots, settings.members)
+    except UnreadableDatabase as error:
+        yield Finding(Level.FAIL, "database", str(error))
+    finally:
+        cluster.close()
+
+
+def _check_delivery(settings: Settings) -> Iterator[Finding]:
+    """Look at how the broker shares messages, and beyond one machine, where it has reason to, sends again."""
+    if is_sharing(settings):
+        yield check_sharing(settings)
+    if settings.db_url is None:
+        return
+    numbering = numbering_of(settings)
+    if numbering is Numbering.REUSED and (found := check_ack_wait(settings)) is not None:
+        yield found
+    elif numbering is Numbering.RENUMBERED:
+        yield warn_of_classic_queues()

@@ -3,6 +3,7 @@
 import argparse
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from config.text import printable
@@ -101,6 +102,8 @@ def check(audit: "Audit", messages: "Iterable[Message]", settings: "Settings") -
     from scheduler_app.publishing.messages import InvalidMessage, parse_averages, parse_metrics, parse_series
     from scheduler_app.publishing.topics import check_topic, metrics_topic, state_topic
 
+    messages = list(messages)
+    _note_ticks(audit, messages, settings)
     ignored = (state_topic(settings), check_topic(settings, ""))
     averages: dict[str, float | int | None] | None = None
     for message in messages:
@@ -119,7 +122,7 @@ def check(audit: "Audit", messages: "Iterable[Message]", settings: "Settings") -
                 tick = None
                 audit.skipped["messages that hold no metrics"] += 1
             if averages is not None and tick is not None:
-                audit.check_overall(averages, *tick)
+                audit.check_overall(averages, tick.at, tick.sequence)
             averages = None
         else:
             try:
@@ -128,6 +131,18 @@ def check(audit: "Audit", messages: "Iterable[Message]", settings: "Settings") -
                 audit.skipped["messages that hold no statistics of a series"] += 1
             else:
                 audit.check_series(series)
+
+
+def _note_ticks(audit: "Audit", messages: "Iterable[Message]", settings: "Settings") -> None:
+    """Have all ticks noted that the metrics tell of: of several members they say what is in each."""
+    from scheduler_app.publishing.messages import InvalidMessage, parse_metrics
+    from scheduler_app.publishing.topics import metrics_topic
+
+    for message in messages:
+        if message.topic == metrics_topic(settings):
+            with suppress(InvalidMessage):  # it is counted with all others
+                if (tick := parse_metrics(message.payload).tick) is not None:
+                    audit.note(tick)
 
 
 def report(audit: "Audit") -> None:

@@ -133,11 +133,9 @@ def demo_values(options: argparse.Namespace, given: str | None, folder: Path) ->
 
 def environment_of(values: dict[str, str]) -> dict[str, str]:
     """Return the environment for the roles: these settings, and no others."""
-    from config.settings import Settings
+    from config.settings import SETTINGS
 
-    surroundings = {
-        name: value for name, value in os.environ.items() if name.lower() not in Settings.model_fields
-    }
+    surroundings = {name: value for name, value in os.environ.items() if name.lower() not in SETTINGS}
     return surroundings | {name.upper(): value for name, value in values.items()}
 
 

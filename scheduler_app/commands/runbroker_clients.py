@@ -27,6 +27,7 @@ class Command(BaseCommand):
     def handle(self, options: argparse.Namespace, settings: "Settings") -> None:
         from loguru import logger
 
+        from config.settings import SETTINGS
         from scheduler_app.runtime.chosen_database import chosen_database
         from scheduler_app.runtime.lifecycle import role
         from scheduler_app.runtime.supervisor import Supervisor
@@ -35,11 +36,9 @@ class Command(BaseCommand):
         if not options.no_web:
             check_reach(settings)
         environment = os.environ | {
-            name.upper(): str(value)
-            for name, value in vars(options).items()
-            if name in type(settings).model_fields
+            name.upper(): str(value) for name, value in vars(options).items() if name in SETTINGS
         }
-        if "log_level" not in settings.model_fields_set:
+        if "log_level" not in settings.given:
             environment["LOG_LEVEL"] = "WARNING"  # the lines below say what a person wants to know
 
         with ExitStack() as stack:
@@ -69,7 +68,7 @@ def _find_broker(supervisor: "Supervisor", settings: "Settings") -> None:
 
     from scheduler_app.mqtt.embedded_broker import accepts_connections, check_installed
 
-    if "broker" in settings.model_fields_set:
+    if "broker" in settings.given:
         logger.info("using the broker at {}", settings.broker)
     elif accepts_connections(_BROKER_HOST, _BROKER_PORT):
         logger.info("using the broker that answers at localhost:{}", _BROKER_PORT)

@@ -119,9 +119,18 @@ def _text(name: str, value: object, seconds: float) -> object:
         return "-"
     if name == "tick" and isinstance(value, dict):
         return _text("at", value.get("at"), seconds)
+    if name == "members" and isinstance(value, dict):
+        return "; ".join(f"{number}: {_member_text(value[number])}" for number in value)
     if name in _TIMES and is_time(value):
         return moment_text(value)
     return _number_text(name, value, seconds) if is_number(value) else value
+
+
+def _member_text(member: object) -> str:
+    """Return who has a slot, as the metrics tell it."""
+    if isinstance(member, dict):
+        return f"process {member.get('process')} on {member.get('host')}"
+    return "nobody"
 
 
 def _number_text(name: str, value: float, seconds: float) -> object:

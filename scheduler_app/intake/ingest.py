@@ -107,6 +107,7 @@ class Ingest:
         pace: CommitPace | None = None,
         present_until: float | None = None,
         find_out_numbering: FindOutNumbering = lambda stopped: Numbering.IN_TURN,
+        check_right: Callable[[], None] = lambda: None,
         worth_a_proof: int = WORTH_A_PROOF,
         most_unproven: int = MOST_UNPROVEN,
         now: Callable[[], float] = time.time,
@@ -116,8 +117,10 @@ class Ingest:
 
         Proof is asked for when nothing comes, or when it would be of `worth_a_proof` messages.
         `present_until` (UTC epoch seconds): when an earlier run received, None if none has.
-        `find_out_numbering` is called when a broker can be reached, until it returns something. `now`
-        returns UTC epoch seconds, `monotonic` seconds by a clock that never jumps.
+        `find_out_numbering` is called when a broker can be reached, until it returns something.
+        `check_right` is called before each try to connect, and raises StoreUnavailable as long as the
+        session may be another process's. `now` returns UTC epoch seconds, `monotonic` seconds by a clock
+        that never jumps.
         """
         self._now = now
         self._monotonic = monotonic
@@ -127,6 +130,7 @@ class Ingest:
         self._new_at_renewal = -1
         self._renewals = Backoff()
         self._find_out_numbering: FindOutNumbering | None = find_out_numbering
+        self._check_right = check_right
         self._session = session
         self._writer = writer
         self._pace = pace or CommitPace()
@@ -205,6 +209,9 @@ class Ingest:
         self._session.wake()
 
     def _connect(self) -> bool:
+        if not self._try(self._check_right):
+            self._session.sleep(_IDLE_WAIT)
+            return False
         pause = 0.0 if self._session.may_connect_at_once else self._backoff.next()
         if pause:
             self._session.sleep(pause)

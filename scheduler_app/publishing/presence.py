@@ -31,22 +31,42 @@ class Presence:
     the will of an older connection of ours late, another subscriber with the same STATS_TOPIC may stop,
     and anybody may write `offline`. Two subscribers agree, since both say the same.
 
+    Where only one at a time may publish, each connection has the same client id: the broker then ends the
+    connection of whoever published before.
+
     We hear what we say there, and so we know whether what we publish arrives: a broker of MQTT 3.1.1 may
     throw it away, and acknowledge it.
     """
 
-    def __init__(self, settings: Settings, now: Callable[[], float] = time.monotonic) -> None:
-        """`now` returns seconds, by a clock that never jumps. Nothing is opened before `start`."""
+    def __init__(
+        self,
+        settings: Settings,
+        now: Callable[[], float] = time.monotonic,
+        *,
+        topic: str | None = None,
+        client_id: str | None = None,
+        may_connect: Callable[[], bool] = lambda: True,
+    ) -> None:
+        """`now` returns seconds, by a clock that never jumps. Nothing is opened before `start`.
+
+        `topic` takes the place of `$state` for who is one of several. `client_id` and `may_connect` are
+        described at Connection.
+        """
         self._now = now
         self._warnings = LogLimit()
         self._stats_topic = settings.stats_topic
-        self._state_topic = state_topic(settings)
+        self._state_topic = topic or state_topic(settings)
         self._connection = Connection(
             settings,
             "averages",
             subscribe=(self._state_topic,),
+            # For QoS 1 a cluster of RabbitMQ keeps a queue on one node, and hangs up at our SUBSCRIBE for as
+            # long as that node is away: nothing would be published then.
+            subscribe_qos=0,
             on_message=self._take_state,
             state=Retained(self._state_topic, OFFLINE),
+            client_id=client_id,
+            may_connect=may_connect,
             quiet=True,
         )
         # Held while the state is published: nothing may say `online` once we are about to go.
@@ -76,6 +96,11 @@ class Presence:
         """Whether what we publish is known to arrive; a single series may be refused all the same."""
         refused = self._stats_topic in self._refused or self._state_topic in self._refused
         return self._connection.connected and self._heard and not refused
+
+    @property
+    def behind(self) -> bool:
+        """Whether some of what was published still waits, since the broker took no more."""
+        return self._connection.behind
 
     def start(self, on_connect: Callable[[], object]) -> None:
         """Begin to connect; `on_connect` is called, on another thread, whenever that has worked."""

@@ -25,10 +25,15 @@ class SeriesMessage(NamedTuple):
 
 
 class TickMark(NamedTuple):
-    """Which tick is meant: when it was taken (UTC epoch seconds), and up to which sequence it counts."""
+    """Which tick is meant: when it was taken (UTC epoch seconds), and up to which sequence it counts.
+
+    With several subscribers on one database each has sequences of its own, and `members` says by their
+    numbers in the database up to which one each of them counts; `sequence` is the sum of these.
+    """
 
     at: float
     sequence: int
+    members: Mapping[str, int] | None = None
 
 
 class Metrics(NamedTuple):

@@ -18,6 +18,11 @@ def state_topic(settings: Settings) -> str:
     return f"{settings.stats_topic}/$state"
 
 
+def member_state_topic(settings: Settings, slot: int) -> str:
+    """Return the topic on which the member in a slot says whether it is there."""
+    return f"{state_topic(settings)}/{slot}"
+
+
 def check_topic(settings: Settings, name: str) -> str:
     """Return a topic for `check` to try the broker with; below STATS_TOPIC, since that is never input."""
     return f"{settings.stats_topic}/$check/{name}"

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 
 from config.settings import Settings
+from models.storage.cluster import Cluster
 from models.storage.errors import UnreadableDatabase
 from models.storage.interface import Database, ReadingStore
 from scheduler_app.errors import CommandError
@@ -28,6 +29,18 @@ def chosen_database(settings: Settings) -> Database:
     from models.storage.postgresql.database import PostgresqlDatabase
 
     return PostgresqlDatabase(settings.db_url.full, settings.db_url.shown)
+
+
+def chosen_cluster(settings: Settings) -> Cluster:
+    """Return the database at DB_URL, which several processes can share; nothing of it is opened yet.
+
+    Raises CommandError if what it takes is not installed.
+    """
+    chosen_database(settings)
+    assert settings.db_url is not None, "MEMBERS needs DB_URL, and so does what asks for this"
+    from models.storage.postgresql.cluster import PostgresqlCluster
+
+    return PostgresqlCluster(settings.db_url.full, settings.db_url.shown)
 
 
 @contextmanager

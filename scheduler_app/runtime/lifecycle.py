@@ -75,14 +75,48 @@ class StopSignal:
     def wait(self, timeout: float | None = None) -> bool:
         """Wait up to `timeout` seconds for a request to stop; return whether one has come."""
         if not self.requested:
-            try:
+            with suppress(Empty):
                 self._requests.get(timeout=timeout)
-            except Empty:
-                return self.requested
-        return True
+        return self.requested
+
+    def wake(self) -> None:
+        """End a wait, though nothing was asked for."""
+        self._requests.put(None)
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         self.request()
+
+
+class Stint(StopSignal):
+    """A part of a role's life: it ends when the role is told to stop, or before that by `end`.
+
+    A failure in it is one of the role. It has no signal handlers of its own.
+    """
+
+    def __init__(self, whole: StopSignal) -> None:
+        self._whole = whole
+        self._ended = threading.Event()
+
+    @property
+    def requested(self) -> bool:  # type: ignore[override]
+        return self._ended.is_set() or self._whole.requested
+
+    def request(self, failure: str | None = None) -> None:
+        self._whole.request(failure)
+
+    def end(self) -> None:
+        """End it. Safe in any thread."""
+        self._ended.set()
+        self._whole.wake()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        if not self.requested:
+            self._whole.wait(timeout)
+        return self.requested
+
+    def rest(self, timeout: float) -> None:
+        """Wait up to `timeout` seconds for `end`: in a thread beside the one that waits for signals."""
+        self._ended.wait(timeout)
 
 
 def stop_at_end_of_input(stop: StopSignal) -> None:
@@ -104,7 +138,8 @@ def serve(stop: StopSignal, healthy: Callable[[], bool], health_file: Path | Non
     """
     manager = ServiceManager()
     if health_file is None and not manager:
-        stop.wait()
+        while not stop.wait():
+            pass
         return
     if health_file is not None:
         with suppress(OSError):  # touching it below will fail in the same way, and say so

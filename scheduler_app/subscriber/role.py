@@ -5,36 +5,29 @@ import sys
 import time
 from contextlib import ExitStack, closing
 from functools import partial
-from typing import NamedTuple
 
 from config.settings import Settings
 from config.text import printable
 from jobs.prune import INTERVAL, Pruner
+from jobs.sum_up import SummingUp
 from jobs.tick import tick
-from models.catalog import Catalog
 from models.statistics.hand_over import HandOver
 from models.storage.errors import DatabaseGone, TakenOver, UnreadableDatabase, UnusableDatabase
 from models.storage.interface import Database, WritingStore
 from scheduler_app.errors import CommandError
 from scheduler_app.intake.ingest import Ingest
-from scheduler_app.intake.pace import CommitPace
 from scheduler_app.intake.redelivery import Redeliveries
-from scheduler_app.intake.writer import Writer
 from scheduler_app.log import LogLimit, attempt, log_unexpected
-from scheduler_app.mqtt.ingest_session import IngestSession
-from scheduler_app.mqtt.numbering import find_out_numbering
-from scheduler_app.publishing.home_assistant.publisher import SEND_INTERVAL, HomeAssistantPublisher
-from scheduler_app.publishing.home_assistant.series import anything_wanted
+from scheduler_app.publishing.home_assistant.publisher import SEND_INTERVAL
 from scheduler_app.publishing.presence import Presence
-from scheduler_app.publishing.publisher import Publishers
-from scheduler_app.publishing.stats_publisher import StatsPublisher
-from scheduler_app.publishing.topics import check_topic
 from scheduler_app.runtime.chosen_database import chosen_database
 from scheduler_app.runtime.lifecycle import StopSignal, background, role, serve
 from scheduler_app.runtime.locked_database import when_unlocked
 from scheduler_app.runtime.scheduler import Every, Scheduler
 from scheduler_app.subscriber.monitor import Monitor, ReadErrors, last_presence, tell_what_is_used
+from scheduler_app.subscriber.outlets import Outlets
 from scheduler_app.subscriber.plans import open_catalog, rolling_statistics
+from scheduler_app.subscriber.reception import Opened, reception
 from scheduler_app.subscriber.retention import Retention
 from scheduler_app.subscriber.subscriptions import Subscriptions
 from scheduler_app.subscriber.troubles import LOOK_INTERVAL, Troubles
@@ -55,24 +48,12 @@ def run_subscriber(options: argparse.Namespace, settings: Settings) -> None:
     with ExitStack() as stack:
         stop = stack.enter_context(role(options))
         database = chosen_database(settings)
-        store, redeliveries, catalog, subscriptions, present_until = _open(database, settings, stack, stop)
+        opened = _open(database, settings, stack, stop)
+        store, catalog = opened.store, opened.catalog
         tell_what_is_used(settings, database)
 
         hand_over = HandOver()
-        session = IngestSession(settings, subscriptions.wanted, unsubscribe=subscriptions.unwanted)
-        subscribed = (*subscriptions.wanted, *subscriptions.unwanted)
-        writer = Writer(settings, store, redeliveries, catalog, hand_over.feed, subscribed=subscribed)
-        ingest = Ingest(
-            session,
-            writer,
-            pace=CommitPace(settings.commit_interval),
-            present_until=present_until,
-            find_out_numbering=partial(
-                find_out_numbering, settings, check_topic(settings, f"{settings.client_id}-numbering")
-            ),
-        )
-        store.keep_alive(ingest.wait_for_database)
-        session.when_subscribed = partial(ingest.submit, subscriptions.settle)
+        session, writer, ingest = reception(settings, opened, hand_over.feed)
         errors = LogLimit()
         statistics = rolling_statistics(
             settings,
@@ -95,21 +76,17 @@ def run_subscriber(options: argparse.Namespace, settings: Settings) -> None:
             trouble=lambda: troubles.text,
             read_errors=read_errors,
         )
-        stats_publisher = StatsPublisher(settings, presence, monitor.metrics)
-        home_assistant = (
-            HomeAssistantPublisher(settings, catalog.named) if anything_wanted(settings) else None
-        )
-        publishers = Publishers(
-            [stats_publisher, *([] if home_assistant is None else [home_assistant])], errors
-        )
+        outlets = Outlets(settings, presence, monitor.metrics, catalog.named, errors)
 
         retention = Retention(
             Pruner(store, catalog),
             max(stream.retention for stream in settings.streams) + 2 * INTERVAL,
-            take_back=publishers.series_gone,
+            take_back=outlets.publishers.series_gone,
             submit=ingest.submit,
             when_removed=hand_over.remove,
         )
+        summing = store.summing
+        summing_up = None if summing is None else SummingUp(summing, catalog, statistics.grid)
         scheduler = Scheduler()
 
         def run_tick() -> None:
@@ -117,13 +94,16 @@ def run_subscriber(options: argparse.Namespace, settings: Settings) -> None:
                 ingest.submit(store.check_file)
                 return
             with read_errors.told():
-                take = partial(tick, statistics.tick, publishers.publish, time.time)
+                take = partial(tick, statistics.tick, outlets.publishers.publish, time.time)
                 if attempt(errors, "taking the statistics", take, but=(UnreadableDatabase,)):
+                    if summing_up is not None:
+                        sum_up = partial(summing_up.begin, time.time(), statistics, ingest.submit)
+                        attempt(errors, "summing up what has ended", sum_up)
                     return
-            stats_publisher.publish_metrics()  # what has become of the messages is told all the same
+            outlets.stats.publish_metrics()  # what has become of the messages is told all the same
 
         def begin_publishing() -> None:
-            publishers.connected()
+            outlets.publishers.connected()
             scheduler.run_soon("statistics")
 
         scheduler.add("statistics", run_tick, Every(settings.stats_interval))
@@ -134,34 +114,23 @@ def run_subscriber(options: argparse.Namespace, settings: Settings) -> None:
         )
         scheduler.start()
         stack.callback(presence.stop)
-        if home_assistant is not None:
-            scheduler.add("home assistant", home_assistant.send, Every(SEND_INTERVAL), may_miss=True)
-            stack.callback(home_assistant.stop)
-            home_assistant.start()
+        if outlets.home_assistant is not None:
+            scheduler.add("home assistant", outlets.home_assistant.send, Every(SEND_INTERVAL), may_miss=True)
+            stack.callback(outlets.home_assistant.stop)
+            outlets.home_assistant.start()
         stack.callback(scheduler.shutdown)
         stack.callback(ingest.stop)  # at once, so that both connections end at the same time
         presence.start(on_connect=begin_publishing)
         serve(stop, lambda: thread.is_alive() and ingest.stores and not troubles.grave, settings.health_file)
 
 
-class _Opened(NamedTuple):
-    """The database, and what it knew when it was opened."""
-
-    store: WritingStore
-    redeliveries: Redeliveries
-    catalog: Catalog
-    subscriptions: Subscriptions
-    # Until when the subscriber was last there, in UTC epoch seconds.
-    present_until: float | None
-
-
-def _open(database: Database, settings: Settings, stack: ExitStack, stop: StopSignal) -> _Opened:
+def _open(database: Database, settings: Settings, stack: ExitStack, stop: StopSignal) -> Opened:
     """Open the database, which is ours alone from then on. Raises CommandError."""
     store = database.writing_store(settings.client_id)
     try:
         when_unlocked(database.prepare, stop)
         stack.enter_context(database.sole_owner())
-        opened = _Opened(
+        opened = Opened(
             store,
             Redeliveries(when_unlocked(store.deliveries, stop)),
             when_unlocked(lambda: open_catalog(settings, store), stop),

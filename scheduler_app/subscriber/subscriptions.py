@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from loguru import logger
 
 from config.streams import Stream
-from config.topics import disjoint
+from config.topics import disjoint, is_shared
 from models.storage.interface import WritingStore
 
 
@@ -15,10 +15,13 @@ class Subscriptions:
     A broker keeps the subscriptions of a session, so those that are not wanted have to be ended.
     """
 
-    def __init__(self, streams: Iterable[Stream], store: WritingStore) -> None:
-        """Note in the store what is going to be subscribed to. Raises StoreUnavailable."""
+    def __init__(self, streams: Iterable[Stream], store: WritingStore, share: str | None = None) -> None:
+        """Note in the store what is going to be subscribed to. Raises StoreUnavailable.
+
+        `share` names the group that shares all messages, where a filter names none itself.
+        """
         self._store = store
-        asked = [stream.topic for stream in streams]
+        asked = [shared(stream.topic, share) for stream in streams]
         self.wanted = disjoint(asked)
         if not set(self.wanted) <= set(asked):
             logger.info(
@@ -35,3 +38,8 @@ class Subscriptions:
             self._store.set_subscriptions(self.wanted)
             self.unwanted = ()
         return False
+
+
+def shared(topic_filter: str, group: str | None) -> str:
+    """Return the filter by which the members of a group share what matches it; as it is without a group."""
+    return topic_filter if group is None or is_shared(topic_filter) else f"$share/{group}/{topic_filter}"

@@ -4,12 +4,13 @@ from loguru import logger
 
 from config.text import printable, shortened
 from scheduler_app.mqtt.ingest_session import IngestSession
+from scheduler_app.mqtt.shortcomings import Shortcoming
 from scheduler_app.publishing.presence import Presence
 
 # Seconds between two looks. What is there at two of them in a row is told.
 LOOK_INTERVAL = 5.0
 # Characters. Topics may be long, and whoever reads the metrics takes no longer text for ours.
-_LONGEST = 1000
+LONGEST = 1000
 
 
 class Troubles:
@@ -19,7 +20,11 @@ class Troubles:
     told only if they last, and if the session has none: one outage of the broker is one line.
     """
 
-    def __init__(self, session: IngestSession, presence: Presence) -> None:
+    def __init__(
+        self, session: IngestSession | None, presence: Presence, what: str = "statistics are"
+    ) -> None:
+        """`session`: None where no readings come in. `what` is published, as the log says it."""
+        self._what = what
         self._session = session
         self._presence = presence
         self._seen = False
@@ -28,30 +33,38 @@ class Troubles:
     @property
     def text(self) -> str | None:
         """What is wrong now, in one line; None if nothing is known to be. Safe in any thread."""
-        lines = [self._session.trouble]
+        lines = [None if self._session is None else self._session.trouble]
         if not lines[0]:
-            lines += [shortcoming.text for shortcoming in self._session.lacking.found]
+            lines += [shortcoming.text for shortcoming in self._lacking]
             lines += [self._presence.trouble]
         text = printable("; ".join(line for line in lines if line))
-        return shortened(text, _LONGEST) or None
+        return shortened(text, LONGEST) or None
 
     @property
     def grave(self) -> bool:
         """Whether readings do not come in, or statistics do not go out. Safe in any thread."""
-        if not self._session.subscribed or not self._presence.works:
+        if not self._subscribed or not self._presence.works:
             return True
-        return any(shortcoming.grave for shortcoming in self._session.lacking.found)
+        return any(shortcoming.grave for shortcoming in self._lacking)
 
     def look(self) -> None:
         """Tell that nothing can be published, if that was so at the last look too; or that it is over."""
         self._presence.look()
-        trouble = self._presence.outage if self._session.subscribed else None
+        trouble = self._presence.outage if self._subscribed else None
         if trouble is None:
             if self._told:
-                logger.info("statistics are published again")
+                logger.info("{} published again", self._what)
             self._seen = self._told = False
         elif not self._seen:
             self._seen = True
         elif not self._told:
             self._told = True
-            logger.error("no statistics are published: {}", trouble)
+            logger.error("no {} published: {}", self._what, trouble)
+
+    @property
+    def _subscribed(self) -> bool:
+        return self._session is None or self._session.subscribed
+
+    @property
+    def _lacking(self) -> list[Shortcoming]:
+        return [] if self._session is None else self._session.lacking.found

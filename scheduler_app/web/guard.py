@@ -11,7 +11,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from config.broker_address import is_loopback
-from config.settings import ANY_HOST
+from config.setting_values import ANY_HOST
 from config.text import printable, shortened
 from scheduler_app.web.answers import as_text
 

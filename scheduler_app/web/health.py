@@ -198,6 +198,12 @@ def problems_of(metrics: Metrics | None, rates: dict[str, float] | None, now: fl
     if metrics.last_commit is not None and now - metrics.last_commit > SILENCE:
         text = f"no reading has come for {format_duration(round((now - metrics.last_commit) / 60) * 60.0)}"
         found.append(Problem("readings_stopped", Trust.LIMITED, text))
+    members = metrics.others.get("members")
+    if isinstance(members, dict) and (
+        empty := [number for number, holder in members.items() if holder is None]
+    ):
+        text = f"nobody has slot {', '.join(empty)}: what is to come to it waits at the broker"
+        found.append(Problem("slot_empty", Trust.LIMITED, text))
     lost = metrics.session_lost_at
     if lost is not None and now - lost < _TOLD_FOR:
         text = "the broker had forgotten our session: what came while we were away may be missing"

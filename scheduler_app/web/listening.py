@@ -53,7 +53,7 @@ def address_of(host: str, port: int) -> str:
 def port_to_serve_on(settings: Settings) -> int | None:
     """Return WEB_PORT; if it is in use and nobody has set it, the next that is free. None if none is."""
     first = settings.web_port
-    last = first if "web_port" in settings.model_fields_set else min(first + _TRIED, 65535)
+    last = first if "web_port" in settings.given else min(first + _TRIED, 65535)
     for port in range(first, last + 1):
         with suppress(CommandError):
             listen(settings.web_host, port).close()

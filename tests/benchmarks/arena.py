@@ -37,6 +37,9 @@ class Size:
     # While the page is at rest; a few of the intervals in which the averages are published.
     rest_seconds: float
     stats_interval: str = "10s"
+    # Of what is measured with PostgreSQL: so many series are ticked, and so often another takes over.
+    tick_series: tuple[int, ...] = (10_000,)
+    takeovers: int = 2
     # Of the growth.
     growth_series: tuple[int, ...] = (1, 10, 100, 1000, 10_000)
     growth_rates: tuple[float, ...] = (100, 1000, 10_000)
@@ -73,16 +76,22 @@ FULL = Size(
     history_rows=3_000_000,
     rest_seconds=30.0,
     growth_seconds=20.0,
+    tick_series=(10_000, 100_000),
+    takeovers=5,
 )
 
 
 class Arena:
     """Everything is in folders of its own, which are gone afterwards."""
 
-    def __init__(self, size: Size, *, embedded: bool) -> None:
-        """`embedded`: with the embedded broker in place of Mosquitto."""
+    def __init__(self, size: Size, *, embedded: bool, small_board: bool = False) -> None:
+        """`embedded`: with the embedded broker in place of Mosquitto.
+
+        `small_board`: while growth is measured, the subscriber gets only what small_board.py says.
+        """
         self.size = size
         self.embedded = embedded
+        self.small_board = small_board
 
     @contextmanager
     def folder(self) -> Iterator[Path]:

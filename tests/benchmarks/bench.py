@@ -12,16 +12,34 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from scheduler_app.errors import CommandError
-from tests.benchmarks import devices, figure, growth, keeping, page, receiving, starting, tls
+from tests.benchmarks import (
+    averages,
+    devices,
+    figure,
+    growth,
+    keeping,
+    page,
+    postgresql,
+    publishing,
+    receiving,
+    starting,
+    takeover,
+    tls,
+)
 from tests.benchmarks.arena import FULL, QUICK, Arena
 from tests.benchmarks.figure import Figure
+from tests.benchmarks.small_board import BOUNDS
 from tests.support.brokers import program_path
+from tests.support.postgresql import find as find_postgresql
 
 Tell = Callable[[float, str], object]
 
-STEPS: Mapping[str, Callable[[Arena], list[Figure]]] = {
+Steps = Mapping[str, Callable[[Arena], list[Figure]]]
+
+STEPS: Steps = {
     "ingest, 1 topic": receiving.one_topic,
     "ingest, many topics": receiving.many_topics,
+    "ingest, many senders": receiving.many_senders,
     "ingest, devices": devices.zigbee2mqtt,
     "ingest over TLS": tls.one_topic,
     "latency": receiving.latency,
@@ -30,6 +48,7 @@ STEPS: Mapping[str, Callable[[Arena], list[Figure]]] = {
     "tick and restart, 1 series": keeping.one_series,
     "tick and restart, many series": keeping.many_series,
     "growth of the tick": keeping.growth,
+    "publishing, many series": publishing.many_series,
     "start": starting.start,
     "page at rest": page.at_rest,
     "page, list": page.listing,
@@ -37,30 +56,52 @@ STEPS: Mapping[str, Callable[[Arena], list[Figure]]] = {
 }
 
 
-def run(*, quick: bool, grow: bool, embedded: bool, as_json: bool) -> None:
+# Of `--postgresql`.
+POSTGRESQL_STEPS: Steps = {
+    "PostgreSQL: ingest": postgresql.one_member,
+    "PostgreSQL: two members": postgresql.two_members,
+    "PostgreSQL: tick": averages.ticks,
+    "PostgreSQL: takeover of a slot": takeover.slot,
+    "PostgreSQL: takeover of the lead": takeover.lead,
+}
+
+
+def run(
+    *,
+    quick: bool,
+    grow: bool,
+    small_board: bool = False,
+    postgresql: bool = False,
+    embedded: bool,
+    as_json: bool,
+) -> None:
     """Measure, and print what was found; how far it is goes to standard error. Raises CommandError."""
     _check(embedded=embedded)
-    arena = Arena(QUICK if quick else FULL, embedded=embedded)
+    if small_board and not grow:
+        raise CommandError("--small-board is for --growth")
+    if postgresql:
+        _check_postgresql(embedded=embedded)
+    arena = Arena(QUICK if quick else FULL, embedded=embedded, small_board=small_board)
     try:
         if grow:
             rows = growth.measure(arena, tell)
             text, found = growth.render(rows), [row.as_dict() for row in rows]
         else:
-            figures = measure(arena, tell)
+            figures = measure(arena, tell, POSTGRESQL_STEPS if postgresql else STEPS)
             text, found = figure.render(figures), [each.as_dict() for each in figures]
     except KeyboardInterrupt:
         raise CommandError("stopped before the end") from None
     except AssertionError as error:
         raise CommandError(f"the benchmark has failed: {error}") from None
-    machine = describe_machine(embedded=embedded)
+    machine = describe_machine(embedded=embedded) + (f"; a subscriber with {BOUNDS}" if small_board else "")
     print(json.dumps({"machine": machine, "found": found}) if as_json else f"{text}\n\n{machine}")
 
 
-def measure(arena: Arena, tell: Tell) -> list[Figure]:
+def measure(arena: Arena, tell: Tell, steps: Steps) -> list[Figure]:
     """Take all figures; `tell` gets the share that is done, and what comes next."""
     figures: list[Figure] = []
-    for number, (name, step) in enumerate(STEPS.items()):
-        tell(number / len(STEPS), name)
+    for number, (name, step) in enumerate(steps.items()):
+        tell(number / len(steps), name)
         figures += step(arena)
     tell(1.0, "")
     return figures
@@ -91,6 +132,17 @@ def _check(*, embedded: bool) -> None:
         raise CommandError(
             "Mosquitto is not installed: 'sudo apt install mosquitto mosquitto-clients', or --broker embedded"
         )
+
+
+def _check_postgresql(*, embedded: bool) -> None:
+    if embedded:
+        raise CommandError(
+            "--postgresql needs --broker mosquitto, whose topics several subscribers can share"
+        )
+    if find_spec("psycopg") is None:
+        raise CommandError("psycopg is not installed: requirements-postgresql.txt")
+    if find_postgresql("postgres") is None:
+        raise CommandError("PostgreSQL is not installed: 'sudo apt install postgresql'")
 
 
 def _mosquitto_version() -> str:

@@ -4,7 +4,7 @@ import math
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -15,7 +15,7 @@ from tests.support.ports import HOST
 from tests.support.processes import MANAGE, ROOT, Role, cpu_seconds, peak_memory
 from tests.support.waiting import wait_for
 
-_FILTER = "bench/#"
+FILTER = "bench/#"
 _PRUNING = Path(__file__).with_name("pruning.py")
 # How the messages of devices are read, and how many readings each of them is.
 STREAM_FILE = Path(__file__).with_name("zigbee2mqtt.toml")
@@ -35,6 +35,8 @@ class Load:
     rate: float | None = None
     # Whether they are those of devices, with several readings each, as STREAM_FILE says.
     devices: bool = False
+    # Whether each topic has a sender of its own, whose ids say nothing of the others'.
+    ids_by_sender: bool = False
 
     @property
     def readings(self) -> int:
@@ -47,6 +49,8 @@ class Load:
             arguments += ["--rate", self.rate]
         if self.devices:
             arguments += ["--devices"]
+        if self.ids_by_sender:
+            arguments += ["--ids-by-sender"]
         return Child.module("load", *arguments)
 
     @property
@@ -81,7 +85,7 @@ def subscriber(
     broker: Broker | Access, folder: Path, *, pruning: bool = False, **settings: str
 ) -> Iterator[Role]:
     """Run our subscriber in `folder`, on all topics of the load; `pruning`: every second."""
-    environment = {**broker.environment, "TOPIC": _FILTER, "PYTHONPATH": str(ROOT), **settings}
+    environment = {**broker.environment, "TOPIC": FILTER, "PYTHONPATH": str(ROOT), **settings}
     program = _PRUNING if pruning else MANAGE
     role = Role(folder, "subscriber", environment=environment, program=program)
     try:
@@ -90,9 +94,21 @@ def subscriber(
         role.end()
 
 
-def ours(broker: Broker, folder: Path, load: Load, role: Role) -> Run:
-    """Have a running subscriber take in a load: until all of it is stored and acknowledged."""
-    with load.child(broker.port) as publisher, stored_in(folder / "tmp" / "test.db") as stored:
+def ours(
+    broker: Broker,
+    folder: Path,
+    load: Load,
+    role: Role,
+    database: AbstractContextManager[Callable[[], int]] | None = None,
+) -> Run:
+    """Have a running subscriber take in a load: until all of it is stored and acknowledged.
+
+    `database` tells how many readings are stored; by default it is the file in `folder`.
+    """
+    with (
+        load.child(broker.port) as publisher,
+        database or stored_in(folder / "tmp" / "test.db") as stored,
+    ):
         publisher.expect("ready")
         before, cpu = stored(), cpu_seconds(role.pid)
         begin = time.monotonic()
@@ -153,10 +169,10 @@ def mosquitto_sub(broker: Broker, load: Load) -> Run:
     assert isinstance(broker, Mosquitto), "its log must tell who has subscribed"
     client_id = f"bench-{next(_numbers)}"
     command = [find_program("mosquitto_sub"), "-h", HOST, "-p", str(broker.port), "-i", client_id]
-    command += ["-q", "1", "-t", _FILTER, "-C", str(load.count)]
+    command += ["-q", "1", "-t", FILTER, "-C", str(load.count)]
     with load.child(broker.port) as publisher, Child("mosquitto_sub", command, silent=True) as receiver:
         publisher.expect("ready")
-        wait_for(lambda: broker.packets(f"{client_id} 1 {_FILTER}"), "mosquitto_sub has subscribed")
+        wait_for(lambda: broker.packets(f"{client_id} 1 {FILTER}"), "mosquitto_sub has subscribed")
         begin = time.monotonic()
         publisher.go()
         receiver.wait(load.timeout)

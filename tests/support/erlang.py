@@ -1,6 +1,7 @@
 """Brokers that are written in Erlang: what they have in common."""
 
 import os
+import threading
 from abc import abstractmethod
 from collections.abc import Mapping
 from functools import cached_property
@@ -29,6 +30,7 @@ class ErlangBroker(Broker):
         self._folder = folder
         self._first = beside or self
         self._mapper_port = free_port()
+        self._starting_mapper = threading.Lock()
 
     @cached_property
     def _mapper(self) -> Process:
@@ -40,9 +42,11 @@ class ErlangBroker(Broker):
         return super().start()
 
     def start_mapper(self) -> None:
-        if not self._mapper.running:
-            self._mapper.start()
-            wait_for(lambda: accepts_connections(self._mapper_port), "Erlang's port mapper")
+        """Start the port mapper, unless it runs. Safe in any thread: the nodes of a cluster start at once."""
+        with self._starting_mapper:
+            if not self._mapper.running:
+                self._mapper.start()
+                wait_for(lambda: accepts_connections(self._mapper_port), "Erlang's port mapper")
 
     def end(self) -> None:
         super().end()

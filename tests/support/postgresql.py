@@ -54,21 +54,22 @@ class PostgreSQL:
         *,
         settings: Mapping[str, str] | None = None,
         password: str | None = None,
-        folder: Path | None = None,
+        port: int | None = None,
+        wal_segment_megabytes: int = 16,
     ) -> None:
         """Take `settings` as those of postgresql.conf; without a `password` everybody is let in.
 
-        `folder`: an empty one in which the server keeps all it has, in place of one in the system's folder
-        for temporary files. The way to it must be open to every user.
+        `wal_segment_megabytes`: the size of each file of the log; a power of two.
         """
         self.name = name
         self.password = password
-        self.port = free_port()
+        self.port = port or free_port()
         # No folder of pytest's: another user could not get there, and the path of a socket must be short.
-        self.folder = folder or Path(tempfile.mkdtemp(prefix="pg-"))
+        self.folder = Path(tempfile.mkdtemp(prefix="pg-"))
+        self._wal_segment_megabytes = wal_segment_megabytes
         self._settings = {**_SETTINGS, **(settings or {})}
         self._standbys: list[PostgreSQL] = []
-        _hand_over(self.folder)
+        hand_over(self.folder)
 
     @property
     def data(self) -> Path:
@@ -83,7 +84,7 @@ class PostgreSQL:
         """The first process of the server, which starts all others."""
         settings = {"port": str(self.port), "unix_socket_directories": str(self.folder), **self._settings}
         options = [text for name, value in settings.items() for text in ("-c", f"{name}={value}")]
-        command = [*_as_other_user(), program("postgres"), "-D", str(self.data), *options]
+        command = [*as_server_user(), program("postgres"), "-D", str(self.data), *options]
         return Process(self.name, command, self.folder, environment=_environment())
 
     def start(self) -> Self:
@@ -162,10 +163,10 @@ class PostgreSQL:
                     f"{name} is {value}",
                 )
 
-    def new_database(self) -> "Database":
+    def new_database(self, *, tablespace: str = "pg_default") -> "Database":
         """Make an empty database, which USER owns."""
         name = f"test{next(_names)}"
-        self.sql(f"CREATE DATABASE {name} OWNER {USER}")
+        self.sql(f"CREATE DATABASE {name} OWNER {USER} TABLESPACE {tablespace}")
         return Database(self, name)
 
     def url(self, database: str, *others: "PostgreSQL", **parameters: str) -> str:
@@ -176,15 +177,23 @@ class PostgreSQL:
         tail = "&".join(f"{name}={quote(value, safe='')}" for name, value in parameters.items())
         return f"postgresql://{login}@{hosts}/{database}{question}{tail}"
 
-    def add_standby(self, *, synchronous: bool = True, name: str = "standby") -> "PostgreSQL":
-        """Start a standby of this running server, and wait until it follows.
+    def add_standby(
+        self,
+        *,
+        synchronous: bool = True,
+        name: str = "standby",
+        port: int | None = None,
+        by_port: int | None = None,
+    ) -> "PostgreSQL":
+        """Start a standby of this running server at a `port`, and wait until it follows.
 
-        Of one that is `synchronous`, each COMMIT here waits until it has written down what is committed.
+        If it is `synchronous`, each COMMIT here waits until it has written down what is committed. `by_port`:
+        where it reaches this server, if there is something in between.
         """
-        standby = PostgreSQL(name, settings=self._settings, password=self.password)
+        standby = PostgreSQL(name, settings=self._settings, password=self.password, port=port)
         self._standbys.append(standby)
-        follow = f"host={HOST} port={self.port} user={SUPERUSER} application_name={name}"
-        command = [*_as_other_user(), program("pg_basebackup"), "-D", str(standby.data), "-d", follow, "-R"]
+        follow = f"host={HOST} port={by_port or self.port} user={SUPERUSER} application_name={name}"
+        command = [*as_server_user(), program("pg_basebackup"), "-D", str(standby.data), "-d", follow, "-R"]
         command += ["--checkpoint=fast", "--no-sync"]
         _run(command, _environment() | {"PGPASSWORD": self.password or ""}, self.folder)
         standby.start()
@@ -216,12 +225,13 @@ class PostgreSQL:
         return int(pid)
 
     def _make(self) -> None:
-        command = [*_as_other_user(), program("initdb"), "-D", str(self.data), "-U", SUPERUSER, "-E", "UTF8"]
-        command += ["--locale=C", "--no-sync", "-A", "trust" if self.password is None else "scram-sha-256"]
+        command = [*as_server_user(), program("initdb"), "-D", str(self.data), "-U", SUPERUSER, "-E", "UTF8"]
+        command += ["--locale=C", "--no-sync", f"--wal-segsize={self._wal_segment_megabytes}"]
+        command += ["-A", "trust" if self.password is None else "scram-sha-256"]
         if self.password is not None:
             path = self.folder / "password"
             path.write_text(self.password)
-            _hand_over(path)
+            hand_over(path)
             command += ["--pwfile", str(path)]
         _run(command, _environment(), self.folder)
         self.process.start()
@@ -271,9 +281,14 @@ class Database(NamedTuple):
         self.server.sql(f"DROP DATABASE IF EXISTS {self.name} WITH (FORCE)")
 
 
-@cache
 def program(name: str) -> str:
-    """Return the path of a program of PostgreSQL's, of the newest version; without it a test cannot run.
+    """Return the path of a program of PostgreSQL's; without it a test cannot run."""
+    return find(name) or missing(f"PostgreSQL is not installed: there is no {name}")
+
+
+@cache
+def find(name: str) -> str | None:
+    """Return the path of a program of PostgreSQL's, of the newest version that is installed.
 
     Debian has them in a folder for each version, and Homebrew too; neither is on the PATH.
     """
@@ -281,9 +296,7 @@ def program(name: str) -> str:
     folders = [folder for home, pattern in homes for folder in Path(home).glob(pattern)]
     folders.sort(key=lambda folder: int("0" + re.sub(r"\D", "", folder.parent.name)), reverse=True)
     found = next((folder / name for folder in folders if (folder / name).exists()), None)
-    if found:
-        return str(found)
-    return program_path(name) or missing(f"PostgreSQL is not installed: there is no {name}")
+    return program_path(name) if found is None else str(found)
 
 
 def _other_user() -> pwd.struct_passwd | None:
@@ -295,7 +308,7 @@ def _other_user() -> pwd.struct_passwd | None:
     return found or missing("PostgreSQL does not run as root, and there is no other user")
 
 
-def _as_other_user() -> list[str]:
+def as_server_user() -> list[str]:
     """Return what stands before a command that another user is to run."""
     user = _other_user()
     if user is None:
@@ -304,7 +317,7 @@ def _as_other_user() -> list[str]:
     return [find_program("setpriv"), *ids, "--clear-groups"]
 
 
-def _hand_over(path: Path) -> None:
+def hand_over(path: Path) -> None:
     """Give a file or folder to the user as whom a server runs."""
     if user := _other_user():
         os.chown(path, user.pw_uid, user.pw_gid)

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
-from config.settings import Settings
+from config.settings import SETTINGS
 from tests.support.waiting import TIMEOUT, on_this_machine, wait_for
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -211,7 +211,7 @@ def manage(
 
 def settings_only(settings: Mapping[str, str]) -> dict[str, str]:
     """Return our environment with `settings` in place of all settings that it may hold."""
-    ours = {name: value for name, value in os.environ.items() if name.lower() not in Settings.model_fields}
+    ours = {name: value for name, value in os.environ.items() if name.lower() not in SETTINGS}
     return ours | dict(settings)
 
 

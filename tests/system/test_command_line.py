@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from config.settings import Settings
+from config.settings import SETTINGS
 from tests.conftest import MakeRole
 from tests.support.brokers import Mosquitto
 from tests.support.processes import ROOT, manage
@@ -34,7 +34,7 @@ def test_help_of_a_command(command: str, tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     assert f"manage.py {command}" in done.stdout
     words = done.stdout.split()
-    settings = [name for name in Settings.model_fields if f"--{name.replace('_', '-')}" in words]
+    settings = [name for name in SETTINGS if f"--{name.replace('_', '-')}" in words]
     assert "log_level" in settings
     assert " ".join(words).count("(default: ") >= len(settings)
     assert list(tmp_path.iterdir()) == []

@@ -23,6 +23,11 @@ DEBUG = ("docker-compose.yml", "docker-compose-debug.yml")
 MOSQUITTO_CONF = ROOT / "config" / "mosquitto" / "mosquitto.conf"
 
 
+# A service with all that is said of it, as compose writes it.
+_SERVICE = re.compile(r"^  ([a-z_0-9]+):\n(?:    .*\n)+", re.MULTILINE)
+_PROFILES = "    profiles:\n"
+
+
 class Compose:
     """The compose command that is installed, in a folder with our files and no .env. No engine is needed."""
 
@@ -39,9 +44,24 @@ class Compose:
         return missing("neither docker compose nor docker-compose is installed")
 
     def config(self, *arguments: str, files: tuple[str, ...] = NORMAL, **settings: str) -> str:
-        """Return all that compose says of the files, with `settings` in the user's environment."""
+        """Return what compose says of the services that run by default, and of their volumes.
+
+        With `settings` in the user's environment. Some versions tell of the services of all profiles.
+        """
+        text = self._config(*arguments, files=files, settings=settings)
+        return _SERVICE.sub(lambda found: "" if _PROFILES in found[0] else found[0], text)
+
+    def cluster(self, **settings: str) -> dict[str, str]:
+        """Return what compose says of the services of the cluster, by their names."""
+        text = self._config("--profile", "cluster", settings=settings)
+        return {found[1]: found[0] for found in _SERVICE.finditer(text) if _PROFILES in found[0]}
+
+    def _config(
+        self, *arguments: str, files: tuple[str, ...] = NORMAL, settings: Mapping[str, str] | None = None
+    ) -> str:
         named = [argument for file in files for argument in ("-f", file)]
-        done = self._run([*self._command, *named, "config", *arguments], settings)
+        profile = arguments if arguments[:1] == ("--profile",) else ()
+        done = self._run([*self._command, *named, *profile, "config", *arguments[len(profile) :]], settings)
         assert done.returncode == 0, done.stderr
         return done.stdout + done.stderr
 
@@ -151,6 +171,45 @@ def test_the_publisher_ends_by_itself_where_there_is_nothing_to_publish_to(compo
     [publisher] = re.findall(r"^  publisher:\n((?:    .*\n)+)", text, re.MULTILINE)
     assert "    restart: on-failure\n" in publisher
     assert "--if-one-topic" in publisher
+
+
+def test_the_cluster_runs_by_its_profile_alone(compose: Compose) -> None:
+    """PostgreSQL, two members of two that share the topics, two that take averages, and a page of theirs."""
+    services = compose.cluster()
+    roles = {"member_1", "member_2", "averages_1", "averages_2", "web_cluster"}
+    assert set(services) == roles | {"postgres"}
+    for name in roles:
+        assert "DB_URL: postgresql://averages:averages@postgres/averages" in services[name]
+        assert "STATS_TOPIC: CLUSTER\n" in services[name]  # STATS is the single subscriber's
+        assert "DB_FILE" not in services[name]
+    for name in ("member_1", "member_2"):
+        assert re.search(r"MEMBERS: '?2'?\n", services[name])
+        assert "SHARE: averages\n" in services[name]
+
+
+def test_what_a_container_of_the_cluster_may_do(compose: Compose) -> None:
+    """No more than one of the others; and nobody reaches the database from outside."""
+    for name, text in compose.cluster().items():
+        for line in (
+            "read_only: true",
+            "cap_drop:\n    - ALL",
+            "security_opt:\n    - no-new-privileges:true",
+        ):
+            pattern = line.replace("\n    ", "\n *")
+            assert re.search(rf"^    {pattern}$", text, re.MULTILINE), (name, line)
+        assert ("ports:" in text) == (name == "web_cluster")
+
+
+def test_the_password_of_the_database_is_the_users_to_choose(compose: Compose) -> None:
+    services = compose.cluster(POSTGRES_PASSWORD="secret")
+    assert "POSTGRES_PASSWORD: secret\n" in services["postgres"]
+    assert "postgresql://averages:secret@postgres/averages" in services["member_1"]
+
+
+def test_the_image_has_what_the_cluster_needs() -> None:
+    """The driver of the database, by a file that is not kept out of the image."""
+    assert "-r requirements-postgresql.txt" in (ROOT / "Dockerfile").read_text()
+    assert "!requirements-postgresql.txt\n" in (ROOT / ".dockerignore").read_text()
 
 
 def test_published_port() -> None:

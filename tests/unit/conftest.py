@@ -12,7 +12,7 @@ import hypothesis
 import pytest
 from loguru import logger
 
-from config.settings import Settings
+from config.settings import SETTINGS
 from models.storage.sqlite.connection import writing_database
 from models.storage.sqlite.opening import prepare
 from models.storage.sqlite.store import Store
@@ -28,7 +28,7 @@ def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
     monkeypatch.setenv("TZ", "UTC")
     time.tzset()
     for name in list(os.environ):
-        if name.lower() in Settings.model_fields:
+        if name.lower() in SETTINGS:
             monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
 

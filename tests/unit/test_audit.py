@@ -10,6 +10,7 @@ import pytest
 from config.quantities import Window
 from config.settings import load_settings
 from config.streams import Stream
+from models.storage.records import Batches
 from models.storage.sqlite.connection import reading_database
 from models.storage.sqlite.series_queries import snapshot
 from scheduler_app.checks.audit import COVERAGE, OVERALL, Audit
@@ -17,7 +18,7 @@ from scheduler_app.commands.audit import Kept, check, report
 from scheduler_app.errors import CommandError
 from scheduler_app.mqtt.message import Message
 from scheduler_app.publishing.messages import SERIES_BYTES, write_series
-from scheduler_app.publishing.records import SeriesMessage
+from scheduler_app.publishing.records import SeriesMessage, TickMark
 from tests.unit.database_file import store_readings
 from tests.unit.messages import message
 
@@ -286,3 +287,49 @@ def test_what_is_larger_than_any_message_of_a_subscriber_is_not_kept() -> None:
     kept.put(message(b"x" * SERIES_BYTES, "STATS/a"))
     kept.put(message(b"x" * (SERIES_BYTES + 1), "STATS/a"))
     assert (len(kept.messages), kept.left_out) == (1, 1)
+
+
+def members_of(sequences: dict[int, str]) -> Batches:
+    """Return which member has stored which sequence, each in a batch of its own."""
+    batches = Batches()
+    for sequence, member in sequences.items():
+        batches.append(member, sequence, sequence)
+        batches.latest[member] = sequence
+    return batches
+
+
+@pytest.fixture
+def of_members(make_audit: Callable[..., Audit]) -> Audit:
+    """Return an audit of what two members have stored: the last reading of `a`, of sequence 6, is one's.
+
+    The other's last is that of sequence 5. Those before are so old that it is not known whose they are.
+    """
+    audit = make_audit()
+    audit._stored = replace(audit._stored, batches=members_of({4: "1", 5: "2", 6: "1"}))
+    return audit
+
+
+@pytest.mark.parametrize(("of_one", "off"), [(4, 0), (6, 3)])
+def test_what_is_in_a_tick_of_several_members_is_told_for_each(
+    of_members: Audit, of_one: int, off: int
+) -> None:
+    """The sum alone does not say it: the metrics do, which are published with it."""
+    of_members.note(TickMark(NOW, 9, {"1": of_one, "2": 5}))
+    of_members.check_series(of_a()._replace(sequence=9))
+    assert (of_members.compared, of_members.skipped) == (8, {})
+    assert (of_members.off > 0) == (off > 0)
+
+
+def test_a_tick_of_several_members_without_its_metrics_is_skipped_and_counted(of_members: Audit) -> None:
+    of_members.note(TickMark(NOW - 1, 9, {"1": 4, "2": 5}))
+    of_members.check_series(of_a()._replace(sequence=9))
+    assert (of_members.compared, of_members.skipped) == (
+        0,
+        {"messages of ticks whose metrics did not come": 1},
+    )
+
+
+def test_a_tick_beyond_what_is_stored_of_a_member_is_of_another_database(of_members: Audit) -> None:
+    of_members.note(TickMark(NOW, 12, {"1": 7, "2": 5}))
+    of_members.check_series(of_a()._replace(sequence=12))
+    assert of_members.skipped == {"messages of series that are not in this database": 1}

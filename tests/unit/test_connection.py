@@ -1,31 +1,47 @@
 """How the connection for publishing keeps to what the broker grants. The rest is in the integration tests."""
 
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from paho.mqtt.enums import MQTTProtocolVersion
 
 from config.settings import load_settings
 from scheduler_app.mqtt.connection import Connection
 from scheduler_app.mqtt.granted import UNTOLD, Granted
 from scheduler_app.mqtt.message import Retained
+from scheduler_app.mqtt.packets import read_publishes
+from scheduler_app.mqtt.turns import Turns
 
 STATE = Retained("STATS/$state", "offline")
 
 
 class Client:
-    """Is connected, and notes what it is given."""
+    """Is connected, takes what it is given, and notes its will."""
+
+    protocol = MQTTProtocolVersion.MQTTv5
+    wants_write = False
 
     def __init__(self) -> None:
-        self.published: list[tuple[str, int, bool]] = []
+        self.sent = b""
         self.will: tuple[int, bool] | None = None
+
+    @property
+    def buffered_socket(self) -> "Client":
+        return self
+
+    @property
+    def published(self) -> list[tuple[bytes, int, bool]]:
+        messages, _ = read_publishes(self.sent, 10, 0.0, version_5=True)
+        return [(each.payload, each.qos, each.retained) for each in messages]
 
     def is_connected(self) -> bool:
         return True
 
-    def publish(self, topic: str, payload: str, *, qos: int, retain: bool) -> SimpleNamespace:
-        self.published.append((payload, qos, retain))
-        return SimpleNamespace(mid=len(self.published))
+    def next_packet_id(self) -> int:
+        return len(self.sent) + 1
+
+    def send(self, data: bytes) -> None:
+        self.sent += data
 
     def will_set(self, topic: str, payload: str, *, qos: int, retain: bool) -> None:
         self.will = qos, retain
@@ -36,9 +52,17 @@ def connected(granted: Granted, *, quiet: bool = False) -> tuple[Connection, Cli
     connection = Connection(load_settings(), "test", state=STATE, quiet=quiet)
     client: Any = Client()
     connection._client, connection._ready = client, True
+    waker: Any = None
+    connection._turns = Turns(client, waker)
     connection._dialer.granted = granted
     connection._prepare(client)
+    connection._begin_publishing()
     return connection, client
+
+
+def send(connection: Connection) -> None:
+    assert connection._publications is not None
+    connection._publications.send()
 
 
 @pytest.mark.parametrize(
@@ -55,7 +79,8 @@ def test_what_is_published_is_what_the_broker_allows(granted: Granted, qos: int,
     connection, client = connected(granted)
     assert connection.publish("a", "x", retain=True)
     assert connection.publish("a", "y")
-    assert client.published == [("x", qos, retain), ("y", qos, False)]
+    send(connection)
+    assert client.published == [(b"x", qos, retain), (b"y", qos, False)]
     assert client.will == (qos, retain)
 
 
@@ -79,6 +104,7 @@ def test_what_is_larger_than_the_broker_takes_is_left_out_and_told(
     """It would end the connection, and each of the next ones."""
     connection, client = connected(Granted(packet_size=100))
     assert connection.publish("a", payload) is fits
+    send(connection)
     assert len(client.published) == fits
     size = 11 + len(payload.encode())
     line = (
@@ -94,3 +120,26 @@ def test_a_quiet_connection_leaves_it_to_others_to_tell(log_lines: list[str]) ->
     assert not connection.publish("a", "x" * 100)
     assert connection.too_large is not None
     assert log_lines == []
+
+
+def test_a_connection_has_an_id_of_its_own_unless_only_one_may_be() -> None:
+    ids = {Connection(load_settings(), "test")._dialer._client_id for _ in range(2)}
+    assert len(ids) == 2
+    assert all(each.startswith("averages-test-") for each in ids)
+    assert Connection(load_settings(), "test", client_id="one")._dialer._client_id == "one"
+
+
+def test_nobody_connects_who_may_not() -> None:
+    """It is asked anew before each try; nothing is sent before that."""
+    answers = [False, True]
+    connection = Connection(load_settings(), "test", client_id="one", may_connect=lambda: answers.pop(0))
+    dialled: list[int] = []
+
+    def dial(prepare: object) -> None:
+        dialled.append(len(answers))
+        connection._stopping.set()
+
+    connection._dialer.dial = dial  # type: ignore[method-assign]
+    connection._dialer.at_once = True  # no pause between the tries
+    connection._run()
+    assert dialled == [0]

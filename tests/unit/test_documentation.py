@@ -13,7 +13,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from config.settings import Settings, default_text, load_settings
+from config.settings import SETTINGS, default_text, load_settings
 from config.streams import load_streams
 from models.statistics.registry import STATISTICS, Percentiles, find_statistic, is_statistic
 from scheduler_app.checks.recomputation import Given, recompute, recompute_age
@@ -128,9 +128,9 @@ def test_each_command_line_of_the_documents_is_understood(where: str, call: Call
                 rest = ["SERIES"]  # where a command is only named
             joined = re.sub(r"--sort -", "--sort=-", shlex.join(rest))
             options = vars(parser.parse_args(shlex.split(joined)))
-            flags = {key: value for key, value in options.items() if key in Settings.model_fields}
+            flags = {key: value for key, value in options.items() if key in SETTINGS}
             load_settings({key.lower(): value for key, value in call.environment.items()} | flags)
-    assert {key.lower() for key in call.environment} <= Settings.model_fields.keys()
+    assert {key.lower() for key in call.environment} <= SETTINGS.keys()
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=name_of)
@@ -201,7 +201,7 @@ def test_the_arrows_between_rooms_are_allowed() -> None:
 def test_the_table_of_settings_has_each_setting_with_its_default() -> None:
     rows = table(README, "setting", "default", "meaning")
     assert {name.strip("`").lower(): default.strip("`") for name, default, _ in rows} == {
-        name: default_text(name) for name in Settings.model_fields
+        name: default_text(name) for name in SETTINGS
     }
 
 
@@ -221,7 +221,7 @@ def test_the_stream_files_of_the_documents_can_be_loaded(tmp_path: Path) -> None
             continue  # its library is needed by nobody else
         path = tmp_path / "streams.toml"
         path.write_text(block)
-        assert load_streams(path, Settings().windows, 2100.0, "STATS")
+        assert load_streams(path, load_settings().windows, 2100.0, "STATS")
 
 
 def test_the_json_of_the_documents_is_json() -> None:

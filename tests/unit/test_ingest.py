@@ -4,7 +4,14 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from models.storage.batch import Batch
-from models.storage.errors import DamagedStore, DatabaseGone, NotStored, SeriesBegun, StoreUnavailable
+from models.storage.errors import (
+    DamagedStore,
+    DatabaseGone,
+    NotStored,
+    SeriesBegun,
+    StoreUnavailable,
+    TakenOver,
+)
 from scheduler_app.intake.ingest import MAX_BATCH, Held, Ingest
 from scheduler_app.intake.pace import IN_A_ROW, SPACING, CommitPace
 from scheduler_app.mqtt.message import Message
@@ -1050,3 +1057,39 @@ def test_messages_are_sorted_anew_when_another_member_has_begun_their_series() -
     session.when_empty = ingest.stop
     ingest.run()
     assert session.events == ["sort a", "sort a again", "store a", "acknowledge a", "disconnect"]
+
+
+def test_nobody_connects_whose_session_may_be_anothers() -> None:
+    """Two clients with one id would throw each other out; it is asked again until it is known."""
+    session = FakeSession()
+    session.connected = False
+    answers = [StoreUnavailable("no answer"), StoreUnavailable("no answer"), None]
+
+    def check_right() -> None:
+        if (answer := answers.pop(0)) is not None:
+            assert "connect" not in session.events
+            raise answer
+
+    ingest = Ingest(session, FakeWriter(session), check_right=check_right)
+
+    def give_up() -> bool:
+        ingest.stop()
+        return False
+
+    session.when_connecting = give_up
+    ingest.run()
+    assert answers == []
+    assert "connect" in session.events
+    assert len(session.sleeps) == 2
+
+
+def test_who_has_lost_the_session_to_another_ends() -> None:
+    session = FakeSession()
+    session.connected = False
+
+    def check_right() -> None:
+        raise TakenOver("slot 1 is another's")
+
+    with pytest.raises(TakenOver):
+        Ingest(session, FakeWriter(session), check_right=check_right).run()
+    assert "connect" not in session.events

@@ -57,6 +57,13 @@ ROOMS: dict[str, set[str]] = {
         *("scheduler_app/mqtt", "scheduler_app/intake", "scheduler_app/publishing", "scheduler_app/runtime"),
         *("scheduler_app/errors.py", "scheduler_app/log.py"),
     },
+    # what it shares with a subscriber that does everything stands there
+    "scheduler_app/averages": {
+        *("config", "jobs", "models", "models/storage", "models/statistics"),
+        *("scheduler_app/intake", "scheduler_app/publishing", "scheduler_app/publishing/home_assistant"),
+        *("scheduler_app/runtime", "scheduler_app/subscriber"),
+        *("scheduler_app/errors.py", "scheduler_app/log.py"),
+    },
     "scheduler_app/console": {
         *("config", "scheduler_app/mqtt", "scheduler_app/publishing"),
         *("scheduler_app/errors.py", "scheduler_app/log.py"),
@@ -72,6 +79,7 @@ ROOMS: dict[str, set[str]] = {
         *("scheduler_app/cures.py", "scheduler_app/errors.py", "scheduler_app/formatting.py"),
     },
     "scheduler_app/checks": {
+        "scheduler_app/averages",
         "scheduler_app/publishing/home_assistant",
         *("config", "models", "models/storage"),
         *("scheduler_app/mqtt", "scheduler_app/publishing"),
@@ -87,6 +95,7 @@ ROOMS: dict[str, set[str]] = {
     "scheduler_app/parser.py": {"scheduler_app/errors.py"},
     "scheduler_app/management.py": {
         "config",
+        "models/storage",
         "scheduler_app/parser.py",
         "scheduler_app/errors.py",
         "scheduler_app/log.py",
@@ -110,8 +119,7 @@ DOORS = {
     "starlette": "scheduler_app/web",
     "uvicorn": "scheduler_app/web",
     "prometheus_client": "scheduler_app/web",
-    "pydantic": "config",
-    "pydantic_settings": "config",
+    "dotenv": "config",
     "sqlite3": "models/storage/sqlite",
     "psycopg": "models/storage/postgresql",
 }
@@ -205,7 +213,8 @@ def test_only_the_rooms_of_databases_know_peewee() -> None:
 
 def test_few_files_know_which_database_it_is() -> None:
     """The others know what every database offers: another one is chosen in these files, and nowhere else."""
-    common = {f"models.storage.{name}" for name in ("batch", "errors", "interface", "records")}
+    names = ("batch", "cluster", "drivers", "errors", "interface", "records", "summing")
+    common = {f"models.storage.{name}" for name in names}
     common.add("models.storage.sqlite.outbox")
     chooses = {
         "scheduler_app/runtime/chosen_database.py",
@@ -272,7 +281,12 @@ def test_the_environment_is_read_in_one_file() -> None:
     }
     # NO_COLOR and the address of systemd are no settings of ours
     children = {f"scheduler_app/commands/{name}.py" for name in ("demo", "runbroker_clients")}
-    assert readers <= {"config/colors.py", "scheduler_app/runtime/service_manager.py", *children}
+    assert readers <= {
+        "config/setting_sources.py",
+        "config/colors.py",
+        "scheduler_app/runtime/service_manager.py",
+        *children,
+    }
 
 
 def test_manage_py_only_hands_over() -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from scheduler_app.errors import CommandError
 from scheduler_app.runtime.lifecycle import (
+    Stint,
     StopSignal,
     background,
     role,
@@ -292,3 +293,44 @@ def test_a_role_leaves_no_core_file_with_the_password_in_it() -> None:
             assert resource.getrlimit(resource.RLIMIT_CORE) == (0, before[1])
     finally:
         resource.setrlimit(resource.RLIMIT_CORE, before)
+
+
+def test_a_stint_ends_before_the_role_does() -> None:
+    """Whoever waits for either hears of it; the role goes on."""
+    with StopSignal() as stop:
+        stint = Stint(stop)
+        assert not stint.wait(0)
+        sender = threading.Timer(0.02, stint.end)
+        sender.start()
+        assert stint.wait(PATIENCE)
+        sender.join()
+        assert not stop.requested
+        assert not stop.wait(0)
+        assert not Stint(stop).requested
+
+
+def test_a_stint_ends_with_the_role() -> None:
+    with StopSignal() as stop:
+        stint = Stint(stop)
+        stop.request(failure="so it is")
+        assert stint.requested
+        assert stint.wait(PATIENCE)
+
+
+def test_a_failure_in_a_stint_is_one_of_the_role() -> None:
+    with StopSignal() as stop:
+        Stint(stop).request(failure="so it is")
+        assert stop.requested
+        assert stop.failure == "so it is"
+
+
+def test_a_role_is_served_until_its_stint_ends() -> None:
+    """A wait that ended for nothing, since an earlier stint has ended, is no end of this one."""
+    with StopSignal() as stop:
+        Stint(stop).end()
+        stint = Stint(stop)
+        sender = threading.Timer(0.02, stint.end)
+        sender.start()
+        serve(stint, lambda: True, None)
+        assert stint.requested
+        sender.join()

@@ -113,6 +113,8 @@ def test_what_an_older_subscriber_does_not_tell_is_as_if_nothing_had_happened() 
         (payload(tick=[1]), "its tick has no time"),
         (payload(tick={"at": NOW, "sequence": 1.5}), "its tick has no time, or no sequence"),
         (payload(tick={"at": 1e300, "sequence": 1}), "its tick has no time"),
+        (payload(tick={"at": NOW, "sequence": 1, "members": [1]}), "its tick has no time"),
+        (payload(tick={"at": NOW, "sequence": 1, "members": {"1": -1}}), "its tick has no time"),
         (payload(other=10**400), "no number"),
         (payload(**{"\x1b[2J": 1}), "is no name of a metric"),
         (payload(other={"\u202e": 1}), "is no name of a metric"),

@@ -1,9 +1,9 @@
 import pytest
 
 from config.near_names import distance, nearest
-from config.settings import Settings
+from config.settings import SETTINGS
 
-SETTINGS = [name.upper() for name in Settings.model_fields]
+NAMES = [name.upper() for name in SETTINGS]
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,7 @@ def test_distance(one: str, other: str, apart: int) -> None:
     ],
 )
 def test_a_name_that_is_nearly_one_of_ours_is_found(name: str, meant: str) -> None:
-    assert nearest(name, SETTINGS) == meant
+    assert nearest(name, NAMES) == meant
 
 
 @pytest.mark.parametrize(
@@ -47,11 +47,11 @@ def test_a_name_that_is_nearly_one_of_ours_is_found(name: str, meant: str) -> No
     [
         *("BROWSER", "WINDOWID", "PATH", "HOME", "SHELL", "PROFILE", "TERM", "TZ", "USER", "LOGNAME", "LANG"),
         *("DB_NAME", "DB_USER", "DB_HOST", "DOCKER", "PYTHONPATH", "SSH_CLIENT", "NO_COLOR", "TOP", "WIN"),
-        *SETTINGS,
+        *NAMES,
     ],
 )
 def test_what_others_set_and_what_is_one_of_ours_is_not(name: str) -> None:
-    assert nearest(name, SETTINGS) is None
+    assert nearest(name, NAMES) is None
 
 
 def test_nothing_is_near_where_nothing_is_known() -> None:

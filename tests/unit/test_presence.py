@@ -8,6 +8,7 @@ from scheduler_app.mqtt.granted import UNTOLD, Granted
 from scheduler_app.mqtt.message import Puback
 from scheduler_app.publishing import presence as module
 from scheduler_app.publishing.presence import Presence
+from scheduler_app.publishing.topics import member_state_topic
 from tests.unit.messages import message
 
 
@@ -235,3 +236,17 @@ def test_who_is_not_connected_has_the_trouble_of_its_connection(service: Service
     assert service.published == [ONLINE]
     assert service.presence.outage == service.presence.trouble == "no broker answers"
     assert not service.presence.works
+
+
+def test_a_member_says_on_a_topic_of_its_own_that_it_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And hears there that it does; what others say of themselves is nothing to it."""
+    monkeypatch.setattr(module, "Connection", FakeConnection)
+    settings = load_settings()
+    presence = Presence(settings, topic=member_state_topic(settings, 2))
+    presence.start(lambda: None)
+    connection: Any = presence._connection
+    assert connection.published == [("STATS/$state/2", "online", True)]
+    connection.take(message(b"online", "STATS/$state"))
+    assert not presence.works
+    connection.take(message(b"online", "STATS/$state/2"))
+    assert presence.works

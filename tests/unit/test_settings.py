@@ -1,3 +1,4 @@
+from dataclasses import FrozenInstanceError
 from pathlib import Path
 
 import pytest
@@ -5,8 +6,8 @@ import pytest
 from config.broker_address import BrokerAddress
 from config.quantities import Window
 from config.settings import (
+    SETTINGS,
     InvalidSettings,
-    Settings,
     default_text,
     load_settings,
     misspelt_settings,
@@ -134,7 +135,7 @@ def test_each_setting_is_taken_from_the_environment(monkeypatch: pytest.MonkeyPa
 
 def test_an_empty_environment_variable_is_one_that_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
     """Compose files pass `${TOPIC:-}` on as an empty one."""
-    for name in Settings.model_fields:
+    for name in SETTINGS:
         monkeypatch.setenv(name.upper(), "")
     assert load_settings() == load_settings({"topic": "DATA"})
 
@@ -345,17 +346,38 @@ def test_a_file_of_settings_that_is_no_text_is_told_in_one_line() -> None:
 
 def test_settings_do_not_change_once_they_are_read() -> None:
     settings = load_settings()
-    with pytest.raises(ValueError, match="frozen"):
-        settings.topic = "other"
+    with pytest.raises(FrozenInstanceError):
+        settings.topic = "other"  # type: ignore[misc]
 
 
 def test_settings_show_no_password() -> None:
-    settings = load_settings({"broker": "mqtt://user:geheim@host"})
-    assert settings.broker.password == "geheim"
+    token = "geheim" * 3
+    settings = load_settings({"broker": "mqtt://user:geheim@host", "web_token": token})
+    assert (settings.broker.password, settings.web_token) == ("geheim", token)
     assert "geheim" not in f"{settings} {settings!r}"
 
 
-@pytest.mark.parametrize("name", Settings.model_fields)
+def test_it_is_known_which_settings_somebody_has_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path(".env").write_text("TOPIC=a\nBROKER=\nPASSWORD=x\n")
+    monkeypatch.setenv("web_port", "1")
+    assert load_settings({"windows": "1min"}).given == {"topic", "web_port", "windows"}
+    assert settings_from({"windows": "1min"}).given == {"windows"}
+    assert load_settings().retention == 35 * 60
+
+
+def test_a_name_without_a_value_in_the_file_sets_nothing() -> None:
+    Path(".env").write_text("TOPIC\nWINDOW\n")
+    assert load_settings().topic == "DATA"
+    assert load_settings().given == frozenset()
+    assert misspelt_settings() == ["WINDOW in .env is no setting and is ignored; did you mean WINDOWS?"]
+
+
+def test_a_value_that_has_been_read_before_is_taken_as_it_is() -> None:
+    windows = load_settings({"windows": "2s,1min"}).windows
+    assert settings_from({"windows": windows, "retention": 100.0}).windows == windows
+
+
+@pytest.mark.parametrize("name", SETTINGS)
 def test_the_default_that_the_help_shows_is_the_default(name: str) -> None:
     shown = default_text(name)
     if name == "retention":
@@ -366,6 +388,35 @@ def test_the_default_that_the_help_shows_is_the_default(name: str) -> None:
         assert getattr(load_settings({name: shown}), name) == getattr(load_settings(), name)
 
 
-@pytest.mark.parametrize("name", Settings.model_fields)
+@pytest.mark.parametrize("name", SETTINGS)
 def test_each_setting_is_described(name: str) -> None:
-    assert Settings.model_fields[name].description
+    assert SETTINGS[name].description
+
+
+DB_URL = "postgresql://u@host/averages"
+
+
+@pytest.mark.parametrize("number", ["1", "64"])
+def test_so_many_members_there_may_be(number: str) -> None:
+    settings = load_settings({"members": number, "share": "averages", "db_url": DB_URL})
+    assert (settings.members, settings.share) == (int(number), "averages")
+    assert (load_settings().members, load_settings().share) == (None, None)
+
+
+@pytest.mark.parametrize("number", ["0", "65", "-1", "2.0", "two", "1e1"])
+def test_another_number_of_members_is_refused(number: str) -> None:
+    assert refusal(members=number, db_url=DB_URL) == f"MEMBERS={number} must be a whole number from 1 to 64"
+
+
+@pytest.mark.parametrize("group", ["a/b", "a+", "#", "a#b"])
+def test_a_group_has_a_name_that_a_broker_takes(group: str) -> None:
+    line = refusal(share=group, members="2", db_url=DB_URL)
+    assert line == f"SHARE={group} must be the name of a group, without / + and #, for example averages"
+
+
+@pytest.mark.parametrize(("name", "value"), [("members", "2"), ("share", "averages")])
+def test_several_subscribers_need_a_database_that_they_can_share(name: str, value: str) -> None:
+    assert refusal(**{name: value}) == (
+        f"{name.upper()}={value} needs DB_URL, a PostgreSQL database that several subscribers store in: "
+        f"set it, or leave {name.upper()} out"
+    )

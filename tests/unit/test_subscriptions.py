@@ -6,7 +6,7 @@ from config.settings import load_settings
 from models.storage.errors import StoreUnavailable
 from models.storage.sqlite.connection import writing_database
 from models.storage.sqlite.store import Store
-from scheduler_app.subscriber.subscriptions import Subscriptions
+from scheduler_app.subscriber.subscriptions import Subscriptions, shared
 from tests.unit.rows import locked
 
 
@@ -106,3 +106,24 @@ def test_a_filter_that_covers_an_old_one_ends_it(store: Store) -> None:
     start(store, "a/b").settle()
     subscriptions = start(store, "a/+")
     assert (subscriptions.wanted, subscriptions.unwanted) == (("a/+",), ("a/b",))
+
+
+def test_members_share_what_is_on_all_topics(store: Store) -> None:
+    """But for a filter that names a group already; what overlaps is covered within the group."""
+    streams = load_settings({"topic": "a,b/#,b/c,$share/h/d"}).streams
+    subscriptions = Subscriptions(streams, store, "g")
+    assert subscriptions.wanted == ("$share/g/a", "$share/g/b/#", "$share/h/d")
+    assert store.subscriptions() == set(subscriptions.wanted)
+
+
+def test_who_shares_no_more_is_unsubscribed_from_what_was_shared(store: Store) -> None:
+    """And the other way round: nothing comes by both."""
+    streams = load_settings({"topic": "a"}).streams
+    Subscriptions(streams, store, "g").settle()
+    assert Subscriptions(streams, store).unwanted == ("$share/g/a",)
+    Subscriptions(streams, store).settle()
+    assert Subscriptions(streams, store, "g").wanted == ("$share/g/a",)
+
+
+def test_without_a_group_a_filter_is_as_it_is() -> None:
+    assert shared("a/#", None) == "a/#"

@@ -101,6 +101,8 @@ def test_old_statistics(interval: str, timeout: int) -> None:
         ({"oldest_unacknowledged": 10.0}, None),
         ({"last_commit": AT - 601}, "readings_stopped"),
         ({"last_commit": AT - 600}, None),
+        ({"others": {"members": {"1": {"process": 1}, "2": None}}}, "slot_empty"),
+        ({"others": {"members": {"1": {"process": 1}}}}, None),
         ({"session_lost_at": AT - 86399}, "session_lost"),
         ({"session_lost_at": AT - 86400}, None),
     ],

@@ -1,5 +1,6 @@
 import socket
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -51,9 +52,7 @@ def test_a_host_that_there_is_not_is_told_in_one_line() -> None:
 
 def settings_of(port: int) -> Settings:
     """Return settings in which `port` is the usual one, as 8080 is, and nobody has set it."""
-    settings = load_settings({"web_port": str(port)})
-    settings.model_fields_set.discard("web_port")
-    return settings
+    return replace(load_settings({"web_port": str(port)}), given=frozenset())
 
 
 def test_the_next_free_port_takes_the_place_of_one_that_nobody_has_set(taken: int) -> None:

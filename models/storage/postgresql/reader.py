@@ -11,8 +11,16 @@ from models.catalog import SeriesRow
 from models.storage.interface import Durability
 from models.storage.postgresql.connection import ERRORS, Server, reading
 from models.storage.postgresql.snapshot import StoredReadings, one_moment, rows_of
-from models.storage.postgresql.tables import COUNTERS, About, Member, Reading, RejectedMessage, Series
-from models.storage.records import Columns, RejectedRow, SeriesSummary, Snapshot
+from models.storage.postgresql.tables import (
+    COUNTERS,
+    About,
+    Member,
+    Reading,
+    RejectedMessage,
+    Series,
+    StoredBatch,
+)
+from models.storage.records import Batches, Columns, RejectedRow, SeriesSummary, Snapshot
 
 
 class StoreReader:
@@ -109,13 +117,23 @@ class StoreReader:
         with one_moment(self._server) as connection:
             rows = {row.name: row for row in self.series()}
             [(sequence,)] = self._rows(Member.select(fn.COALESCE(fn.MAX(Member.sequence), 0)))
-            taken = Snapshot(rows, defaultdict(Columns), sequence)
+            taken = Snapshot(rows, defaultdict(Columns), sequence, self._batches())
             for series, time, number, value in rows_of(connection, *self._sql(query)):
                 columns = taken.readings[series]
                 columns.times.append(time)
                 columns.sequences.append(number)
                 columns.values.append(value)
         return taken
+
+    def _batches(self) -> Batches:
+        batches = Batches()
+        members = self._rows(Member.select(Member.id, Member.sequence))
+        batches.latest = {str(member): sequence for member, sequence in members}
+        query = StoredBatch.select(StoredBatch.member, StoredBatch.sequence, StoredBatch.readings)
+        in_order = query.where(StoredBatch.readings > 0).order_by(StoredBatch.sequence)
+        for member, first, count in self._rows(in_order):
+            batches.append(str(member), first, first + count - 1)
+        return batches
 
     def size(self) -> int:
         """Return the bytes that the database takes on the server."""
@@ -141,7 +159,8 @@ class StoreReader:
 
 
 def _series() -> "ModelSelect[Series]":
-    return Series.select(*(getattr(Series, name) for name in SeriesRow._fields))
+    columns = (getattr(Series, name) for name in SeriesRow._fields)
+    return Series.select(*columns).where(Series.gone.is_null())
 
 
 def _rejected() -> "ModelSelect[RejectedMessage]":

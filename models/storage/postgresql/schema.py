@@ -24,7 +24,7 @@ _STATEMENTS = (
     f"""CREATE TABLE series (
         id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
         name {_TEXT} UNIQUE, topic {_TEXT}, field {_TEXT},
-        since double precision NOT NULL, retention double precision NOT NULL)""",
+        since double precision NOT NULL, retention double precision NOT NULL, gone double precision)""",
     # One row for each, changed with every transaction: the room in its page lets that be in place.
     f"""CREATE TABLE member (
         id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY, client_id {_TEXT} UNIQUE,
@@ -56,6 +56,14 @@ _STATEMENTS = (
         PRIMARY KEY (member, number))""",
     f"""CREATE TABLE subscription (
         member integer NOT NULL, topic_filter {_TEXT}, PRIMARY KEY (member, topic_filter))""",
+    # One row for each, changed every second.
+    f"""CREATE TABLE slot (
+        number integer PRIMARY KEY, holder bigint NOT NULL, host {_TEXT}, process integer NOT NULL,
+        taken double precision NOT NULL, seen double precision NOT NULL,
+        in_flight integer NOT NULL DEFAULT 0, waiting_since double precision, last_commit double precision,
+        short_connections integer NOT NULL DEFAULT 0, session_lost_at double precision,
+        session_lost_since double precision, unmatched bigint NOT NULL DEFAULT 0,
+        shared boolean NOT NULL DEFAULT false, trouble text) WITH (fillfactor = 20)""",
     """CREATE TABLE about (
         version integer NOT NULL, since double precision NOT NULL,
         kept_longer double precision NOT NULL DEFAULT 0, kept_until double precision NOT NULL DEFAULT 0)""",
@@ -64,7 +72,7 @@ _STATEMENTS = (
 TABLES = frozenset(
     {
         *("series", "member", "batch", "reading", "message_id", "rejected_message", "delivery"),
-        *("subscription", "about"),
+        *("subscription", "slot", "about"),
     }
 )
 CREATE = ";\n".join(_STATEMENTS)

@@ -12,12 +12,12 @@ _COLUMNS = ", ".join(SeriesRow._fields)
 _INSERT = """INSERT INTO series (name, topic, field, since, retention)
     SELECT * FROM unnest(%s::text[], %s::text[], %s::text[], %b::float8[], %b::float8[])
         AS given (name, topic, field, since, retention) ORDER BY name COLLATE "C"
-    ON CONFLICT (name) DO NOTHING"""
+    ON CONFLICT (name) DO UPDATE SET gone = NULL WHERE series.gone IS NOT NULL"""
 
 
 def all_series(connection: PatientConnection) -> list[SeriesRow]:
     """Return all series, in the order in which they began."""
-    return _rows(connection, "ORDER BY id")
+    return _rows(connection, "WHERE gone IS NULL ORDER BY id")
 
 
 def retentions_of(connection: PatientConnection) -> dict[int, float]:

@@ -42,6 +42,8 @@ class Series(Model):
     since = DoubleField()
     # Seconds that its readings are kept.
     retention = DoubleField()
+    # Since when it has no readings any more, UTC epoch seconds, where members may not know that yet.
+    gone = DoubleField(null=True)
 
     class Meta:
         table_name = "series"

@@ -1,0 +1,46 @@
+"""The series that other members begin, and those that are removed."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from models.catalog import Catalog, SeriesRow
+from models.storage.interface import Database
+from scheduler_app.intake.ingest import Task
+from scheduler_app.subscriber.monitor import ReadErrors
+
+# Seconds between two looks.
+SERIES_INTERVAL = 10.0
+
+
+class OtherSeries:
+    """Brings the catalog up to date with what is stored, by a task for the thread that changes it.
+
+    Nothing goes wrong before that: a series that another member has begun is found when it is to be begun
+    again, and one that was removed is taken back when a reading of it is stored.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        catalog: Catalog,
+        submit: Callable[[Task], object],
+        read_errors: ReadErrors,
+    ) -> None:
+        self._database = database
+        self._catalog = catalog
+        self._submit = submit
+        self._read_errors = read_errors
+
+    def look(self) -> None:
+        """Read which series there are, and have the catalog follow."""
+        with self._read_errors.told(), self._database.reader() as stored:
+            self._submit(partial(self._follow, stored.series()))
+
+    def _follow(self, rows: Sequence[SeriesRow]) -> bool:
+        """Follow, as a task that is done in one go."""
+        there = {row.id for row in rows}
+        for row in self._catalog:
+            if row.id not in there:
+                self._catalog.remove(row)
+        self._catalog.add([row for row in rows if self._catalog.row(row.id) is None])
+        return False

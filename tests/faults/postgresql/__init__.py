@@ -1,0 +1,1 @@
+"""What PostgreSQL, several members and broker clusters must bear: real servers, real kills."""

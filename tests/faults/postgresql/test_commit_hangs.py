@@ -1,0 +1,83 @@
+"""A COMMIT waits for a standby that is away, for longer than a broker waits; or somebody cancels it."""
+
+import time
+
+import pytest
+
+from tests.faults.load import Kind, Load
+from tests.faults.postgresql.conftest import MEMBERS, MakeMember
+from tests.faults.postgresql.oracle import Oracle, judge, settle, storing
+from tests.faults.postgresql.pair import Pair
+from tests.faults.sizes import sizes
+from tests.faults.verdict import Report
+from tests.support.brokers import Mosquitto
+from tests.support.waiting import stays, wait_for
+
+pytestmark = pytest.mark.postgresql
+
+RATE = 200.0
+ACKNOWLEDGED = "Received PUBACK from averages"
+CONNECTED = "as averages-subscriber"
+_CANCEL = "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
+
+
+def acknowledged(broker: Mosquitto) -> int:
+    return len([line for line in broker.packets(ACKNOWLEDGED) if "subscriber" in line])
+
+
+@sizes("seconds", quick=4.0, full=100.0)
+def test_standby_away(
+    *, mosquitto: Mosquitto, make_member: MakeMember, report: Report, seconds: float
+) -> None:
+    """Nothing is acknowledged meanwhile, and no connection to the broker ends for it."""
+    with Pair() as pair, Oracle(pair.url) as oracle:
+        members = [make_member(mosquitto, pair.url).start_and_wait() for _ in range(MEMBERS)]
+        connections = len(mosquitto.packets(CONNECTED))
+        count = int(RATE * (seconds + 5))
+        with Load(mosquitto.access, count, RATE, Kind.NUMBERS) as load:
+            storing(oracle)
+            pair.standby.stop()
+            wait_for(lambda: pair.waiting_commits() == MEMBERS, "each member waits")
+            before = acknowledged(mosquitto)
+            stays(lambda: acknowledged(mosquitto) == before, "nothing is acknowledged", seconds)
+            pair.standby.start()
+            load.wait()
+            settle(mosquitto.access, oracle, load, members=MEMBERS)
+            verdict = judge(oracle, load)
+        more = len(mosquitto.packets(CONNECTED)) - connections
+        report.add(f"COMMIT hangs for {seconds:g} s; {more} new connections", f"{count} no ids", verdict)
+        verdict.assert_exactly_once()
+        assert more == 0
+        assert all(member.running for member in members)
+
+
+@sizes("times", quick=3, full=20)
+def test_wait_for_the_standby_cancelled(
+    *, mosquitto: Mosquitto, make_member: MakeMember, report: Report, times: int
+) -> None:
+    """A COMMIT that no longer waits says that it has worked, and is not durable: then the primary dies.
+
+    The server has committed by itself what the standby never gets. Whoever takes that for success, or
+    finds on looking it up that it has happened, has acknowledged what is then lost.
+    """
+    with Pair() as pair, Oracle(pair.url) as oracle:
+        for _ in range(MEMBERS):
+            make_member(mosquitto, pair.url).start_and_wait()
+        count = int(RATE * (times + 10))
+        with Load(mosquitto.access, count, RATE, Kind.IDS) as load:
+            storing(oracle)
+            pair.primary.hold_back_standby()
+            pair.wait_until_in_doubt()
+            time.sleep(0.2)  # what was acknowledged at that moment has arrived
+            before = acknowledged(mosquitto)
+            for _ in range(times):
+                pair.wait_until_in_doubt()
+                pair.primary.sql(_CANCEL)
+                stays(lambda: acknowledged(mosquitto) == before, "nothing is acknowledged", 0.5)
+            pair.fail_over()
+            pair.add_standby()
+            load.wait()
+            settle(mosquitto.access, oracle, load, members=MEMBERS)
+            verdict = judge(oracle, load)
+        report.add(f"waiting COMMIT cancelled, {times} times, then failover", f"{count} ids", verdict)
+        verdict.assert_exactly_once()
