@@ -136,7 +136,7 @@ class Membership:
         self._shown = shown
         self._members = members
         # The connection of who waits for a slot.
-        self._server = Server(url, shown, "averages waiting for a slot")
+        self._server = Server(url, shown, "averages waiting for a slot", writes=True)
 
     def free(self) -> FreeSlot | None:
         with asking(self._server) as connection:
