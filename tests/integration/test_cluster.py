@@ -8,13 +8,14 @@ import pytest
 from config.database_url import DatabaseUrl
 from models.catalog import Catalog
 from models.reading import Reading
-from models.storage.batch import Batch, Stored
+from models.storage.batch import Batch, Place, Stored
 from models.storage.cluster import Rewound, Standing
 from models.storage.errors import StoreUnavailable, TakenOver, UnusableDatabase
 from models.storage.postgresql.cluster import PostgresqlCluster
 from models.storage.postgresql.connection import Server
 from models.storage.postgresql.database import PostgresqlDatabase
 from models.storage.postgresql.following import Following
+from models.storage.postgresql.keeping import KeeperStore
 from models.storage.postgresql.lead import LIFE, Lead
 from models.storage.postgresql.slots import Membership, MemberStore
 from tests.support.postgresql import Database
@@ -286,3 +287,22 @@ def test_the_server_is_examined(site: Site) -> None:
     assert found.fsync
     assert found.standby_names == ""
     assert found.keeps_sessions
+
+
+def test_the_leader_deletes_what_others_have_stored_since_it_came(site: Site) -> None:
+    """It knew of no series then, and of no partition."""
+    now = NOW
+    keeper = KeeperStore(site.url, site.shown, "averages-averages", lambda: now)
+    assert keeper.deliveries() == []
+    store(site.member(1), "a", 1.0, 2.0)
+    assert keeper.delete_readings((0.0, 0), now - 3600.0, 1000, 3600.0).rows == 0
+    now = NOW + 3 * 3600.0
+    place: Place | None = (0.0, 0)
+    deleted = 0
+    while place is not None:
+        rows, place = keeper.delete_readings(place, now - 3600.0, 1000, 3600.0)
+        deleted += rows
+    keeper.close()
+    assert deleted == 2
+    assert site.database.sql("SELECT count(*) FROM reading") == [["0"]]
+    assert site.database.sql("SELECT sum(pruned) FROM member") == [["2"]]
