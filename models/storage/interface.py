@@ -49,8 +49,8 @@ class WritingStore(Protocol):
     def delete_readings(self, after: Place, until: float, limit: int, retention: float) -> Deleted:
         """Delete the oldest readings behind `after` whose time is `until` (UTC epoch seconds) or earlier.
 
-        Only those of series that are kept for `retention` seconds. Looks at `limit` readings at most, or
-        deletes a part of them that lies by itself.
+        Those of series that are kept for `retention` seconds, and of others only what has expired as well.
+        Looks at `limit` readings at most, or deletes a part of them that lies by itself.
         """
 
     def gone_until(self, until: float, retention: float) -> float:

@@ -87,7 +87,7 @@ class Postgresql:
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         with psycopg.connect(self._url, autocommit=True) as connection:
-            return connection.execute(sql.format(series="series")).fetchall()  # type: ignore[call-overload, no-any-return]
+            return connection.execute(sql.format(series="series")).fetchall()
 
     @contextmanager
     def breaking(self, table: str) -> Iterator[None]:

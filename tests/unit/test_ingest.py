@@ -4,7 +4,14 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from models.storage.batch import Batch
-from models.storage.errors import DamagedStore, DatabaseGone, NotStored, StoreUnavailable, TakenOver
+from models.storage.errors import (
+    DamagedStore,
+    DatabaseGone,
+    NotStored,
+    SeriesBegun,
+    StoreUnavailable,
+    TakenOver,
+)
 from scheduler_app.intake.ingest import MAX_BATCH, Held, Ingest
 from scheduler_app.intake.pace import IN_A_ROW, SPACING, CommitPace
 from scheduler_app.mqtt.message import Message
@@ -1002,3 +1009,82 @@ def test_who_has_lost_the_session_to_another_ends() -> None:
     with pytest.raises(TakenOver):
         Ingest(session, FakeWriter(session), check_right=check_right).run()
     assert "connect" not in session.events
+
+
+class WaitingWriter(FakeWriter):
+    """Waits for a database that does not answer; what waits is told so ten times a second."""
+
+    def __init__(self, session: FakeSession, clock: FakeClock, looks: int) -> None:
+        super().__init__(session)
+        self._clock = clock
+        self._looks = looks
+        self.look: Callable[[], None] = lambda: None
+
+    def commit(self, batch: Batch) -> None:
+        looks, self._looks = self._looks, 0
+        for _ in range(looks):
+            self._clock.wait(0.1)
+            self.look()
+        super().commit(batch)
+
+
+def waiting(session: FakeSession, looks: int) -> Ingest:
+    """Return an ingest loop whose first commit takes `looks` tenths of a second."""
+    clock = FakeClock(session)
+    writer = WaitingWriter(session, clock, looks)
+    ingest = Ingest(session, writer, monotonic=clock.now)
+    session.when_empty, writer.look = ingest.stop, ingest.wait_for_database
+    return ingest
+
+
+def test_while_the_database_does_not_answer_the_connection_is_kept_up_and_nothing_acknowledged() -> None:
+    session = FakeSession([A])
+    waiting(session, looks=5).run()
+    assert session.events == [*["hold"] * 5, "store a", "acknowledge a", "disconnect"]
+
+
+@pytest.mark.parametrize(("looks", "told"), [(20, False), (22, True)])
+def test_a_database_that_does_not_answer_for_long_is_told_once(
+    log_lines: list[str], looks: int, told: bool
+) -> None:
+    waiting(FakeSession([A]), looks).run()
+    errors = [line for line in log_lines if line.startswith("ERROR")]
+    why = "it has not answered for 2 s"
+    line = f"ERROR: the database cannot be written ({why}); holding what arrives, trying again"
+    assert errors == told * [line]
+    assert ("INFO: the database can be written again; what was held is stored" in log_lines) == told
+
+
+def test_whoever_is_told_to_stop_waits_no_longer_for_the_database() -> None:
+    """Then nothing is acknowledged, and the broker sends it again."""
+    session = FakeSession([A])
+    ingest = waiting(session, looks=100)
+    holds: list[str] = []
+
+    def hold() -> None:
+        holds.append("hold")
+        if len(holds) == 3:
+            ingest.stop()
+
+    session.hold = hold  # type: ignore[method-assign]
+    ingest.run()
+    assert len(holds) == 11
+    assert session.events == ["disconnect"]
+
+
+def test_messages_are_sorted_anew_when_another_member_has_begun_their_series() -> None:
+    session = FakeSession([A])
+
+    class Begun(FakeWriter):
+        def commit(self, batch: Batch) -> None:
+            if "sort a" in self.events:
+                self.events.append("sort a again")
+                super().commit(batch)
+            else:
+                self.events.append("sort a")
+                raise SeriesBegun([])
+
+    ingest = Ingest(session, Begun(session))
+    session.when_empty = ingest.stop
+    ingest.run()
+    assert session.events == ["sort a", "sort a again", "store a", "acknowledge a", "disconnect"]

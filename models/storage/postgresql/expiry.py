@@ -4,11 +4,14 @@ It is told in minutes since 1970, UTC: a number of four bytes.
 """
 
 import math
+from functools import lru_cache
 
 # How many such moments there are in the time that readings are kept: so many, and fewer than twice as many.
 _PARTS = 8
 
 
+# Few retentions, and asked for each reading.
+@lru_cache(maxsize=1000)
 def granule(retention: float) -> int:
     """Return the minutes from one such moment to the next, for readings that are kept so many seconds.
 
