@@ -243,6 +243,7 @@ def _run_command(name: str, arguments: list[str]) -> None:
 
     from config.database_url import has_password
     from config.settings import InvalidSettings, load_settings
+    from models.storage.drivers import hidden_drivers
     from scheduler_app.log import configure_log
 
     flags = {key: value for key, value in vars(options).items() if key in _settings_of(command)}
@@ -263,7 +264,10 @@ def _run_command(name: str, arguments: list[str]) -> None:
     if not (command.is_role and options.stop_at_eof):
         _check_topic(command, settings, given=flags)
         _warn(command, settings, given=flags)
-    with _uninterrupted() if command.is_role else nullcontext():  # until it handles them by itself
+    with (
+        nullcontext() if "db_url" in settings.given else hidden_drivers(),
+        _uninterrupted() if command.is_role else nullcontext(),  # until it handles them by itself
+    ):
         command.handle(options, settings)
 
 

@@ -1,5 +1,6 @@
 """Fixtures with real brokers and real roles. A test that asks for none of them pays for none."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -13,7 +14,27 @@ from tests.support.processes import Role
 
 AnyBroker = TypeVar("AnyBroker", bound=Broker)
 
+# What is left out where nobody says otherwise; `pyproject.toml` has all of it.
+_USUAL = "not slow"
+
 BROKER_KINDS = ("mosquitto", "mosquitto_password", "mosquitto_tls", "mosquitto_websockets", "embedded")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> None:
+    """Share the whole suite among two processes or more, by files, since most of it waits.
+
+    What is named, by a path or a marker, runs in this process; and so does all with `-n 0`, or where
+    pytest-xdist is not installed.
+    """
+    all_of_it = config.args_source is pytest.Config.ArgsSource.TESTPATHS
+    usual = config.getoption("markexpr").startswith(_USUAL)
+    if all_of_it and usual and not hasattr(config, "workerinput") and not config.getoption("usepdb"):
+        option = config.option
+        if getattr(option, "numprocesses", 0) is None:  # xdist is there, and nobody has said how many
+            option.numprocesses = max(2, min(4, os.cpu_count() or 1))
+            option.dist = "loadfile"
+            option.loadscopereorder = False  # what is quick first
 
 
 @pytest.fixture

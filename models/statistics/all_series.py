@@ -33,6 +33,8 @@ class AllSeries:
         names = [name for name, _ in layout.overall]
         lengths = [length for _, length in layout.overall]
         self.overall = Overall(names, Frame(self.grid, lengths, layout.ahead, slot))
+        # The times between which the slot behind it lies.
+        self._present = self.grid.edge(slot), self.grid.edge(slot + 1)
         # By the lengths of the windows.
         self._frames: dict[tuple[int, ...], Frame] = {}
 
@@ -56,7 +58,8 @@ class AllSeries:
         """Add readings to a series; then `overall.add_gathered`."""
         in_order = sorted(times)  # quicker than min and max, as nearly always they are in order
         present = self.slot + 1  # the slot that ends with this tick, in which nearly all lie
-        if self.grid.edge(self.slot) < in_order[0] and in_order[-1] <= self.grid.edge(present):
+        begin, end = self._present
+        if begin < in_order[0] and in_order[-1] <= end:
             parts = series.add(present, values)
             if series.plan.overall:
                 self.overall.gather(present, len(values), parts)
@@ -76,6 +79,7 @@ class AllSeries:
             series.move(*old[series.frame])
         self.overall.move(old[self.overall.frame][0])
         self.slot = slot
+        self._present = self.grid.edge(slot), self.grid.edge(slot + 1)
 
     def _frame(self, lengths: tuple[int, ...]) -> Frame:
         frame = self._frames.get(lengths)

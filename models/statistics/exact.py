@@ -16,18 +16,18 @@ class ExactSum:
 
     __slots__ = ("_bits", "_numerator", "_scale")
 
-    def __init__(self) -> None:
-        self._numerator = 0
-        self._bits = 0
-        # 2**bits as a float; nan where it is too large for one.
-        self._scale = _SCALES[0]
+    def __init__(self, numerator: int = 0, bits: int = 0) -> None:
+        """Begin with `numerator / 2**bits`."""
+        self._numerator = numerator
+        self._bits = bits
+        self._scale = _scale(bits)
 
     def add(self, numerator: int, bits: int) -> None:
         """Add `numerator / 2**bits`; to take away, add the negative."""
         if bits > self._bits:
             self._numerator <<= bits - self._bits
             self._bits = bits
-            self._scale = _SCALES[bits] if bits < 1024 else math.nan
+            self._scale = _scale(bits)
         self._numerator += numerator << (self._bits - bits)
 
     def add_float(self, value: float, sign: int = 1) -> None:
@@ -45,6 +45,12 @@ class ExactSum:
 
     def rounded(self) -> float:
         """Return the float nearest to the sum, as `math.fsum` does. Raises OverflowError."""
+        if self._bits < len(_SCALES):
+            try:
+                # rounded once: to divide by a power of two is exact, and no result is too small for that
+                return self._numerator / self._scale
+            except OverflowError:  # the numerator is no float, but the sum may be one
+                pass
         return self._numerator / (1 << self._bits)
 
     def mean(self, count: int) -> float:
@@ -53,6 +59,48 @@ class ExactSum:
             return self.rounded() / count
         except OverflowError:  # the sum is no float, but the mean is
             return self._numerator / (count << self._bits)
+
+
+class ExactSums:
+    """Several exact sums that share their denominator: what is added to more than one is taken apart once."""
+
+    __slots__ = ("_bits", "_scale", "numerators")
+
+    def __init__(self, number: int) -> None:
+        # To add to a sum, add to its numerator what `numerator` gives.
+        self.numerators = [0] * number
+        self._bits = 0
+        self._scale = _scale(0)
+
+    def numerator(self, parts: Sequence[float]) -> int:
+        """Return the sum of finite floats as a numerator, over a denominator that may grow for it."""
+        numerator = 0
+        for part in parts:
+            scaled = part * self._scale  # exact, or infinite: the scale is a power of two
+            if not scaled.is_integer():
+                return self._over_larger_denominator(parts)
+            numerator += int(scaled)
+        return numerator
+
+    def _over_larger_denominator(self, parts: Sequence[float]) -> int:
+        total = ExactSum()
+        for part in parts:
+            total.add_float(part)
+        numerator, bits = total.ratio()
+        if bits > self._bits:
+            self.numerators[:] = [each << (bits - self._bits) for each in self.numerators]
+            self._bits = bits
+            self._scale = _scale(bits)
+        return numerator << (self._bits - bits)
+
+    def __getitem__(self, place: int) -> ExactSum:
+        """Return one of the sums as it is now."""
+        return ExactSum(self.numerators[place], self._bits)
+
+
+def _scale(bits: int) -> float:
+    """Return 2**bits, nan where it is too large for a float."""
+    return _SCALES[bits] if bits < len(_SCALES) else math.nan
 
 
 def ratio(value: float) -> tuple[int, int]:

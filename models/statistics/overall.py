@@ -47,7 +47,8 @@ class Overall:
 
     def averages(self) -> tuple[WindowAverage, ...]:
         """Return the average of all readings in each window, in order."""
-        windows = zip(self._names, self._sums.totals, self._sums.counts, strict=True)
+        totals = self._sums.totals
         return tuple(
-            WindowAverage(name, total.mean(count) if count else None, count) for name, total, count in windows
+            WindowAverage(name, totals[window].mean(count) if count else None, count)
+            for window, (name, count) in enumerate(zip(self._names, self._sums.counts, strict=True))
         )

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Mapping
 
 from models.statistics.all_series import AllSeries, Layout
+from models.statistics.ended import EndedSlots, columns_of
+from models.statistics.grid import Grid
 from models.statistics.hand_over import HandOver
 from models.statistics.loading import Source, UnknownSeries, load
 from models.statistics.tick import SeriesResult, Tick
@@ -44,6 +46,11 @@ class RollingStatistics:
         self._everything = AllSeries(layout, 0)
         self._sequence = 0
 
+    @property
+    def grid(self) -> Grid:
+        """The slots of time by which it goes."""
+        return self._layout.grid
+
     def tick(self, now: float) -> Tick:
         """Return all statistics at the latest edge of the grid before `now` (UTC epoch seconds).
 
@@ -61,6 +68,18 @@ class RollingStatistics:
             raise
         at = self._layout.grid.edge(slot)
         return Tick(at, self._sequence, self._everything.overall.averages(), self._results(at))
+
+    def ended(self, after: float, until: float) -> EndedSlots | None:
+        """Return the sums of the slots that have ended in a span (UTC epoch seconds), by the latest tick.
+
+        None if that failed. For the thread that ticks, between two ticks.
+        """
+        if not self._hand_over.loaded:
+            return None
+        grid, everything = self._layout.grid, self._everything
+        slots = range(grid.last_slot(after) + 1, grid.last_slot(until) + 1)
+        at = grid.edge(everything.slot)
+        return EndedSlots(at, columns_of(everything.by_id.items(), slots))
 
     def _results(self, at: float) -> tuple[SeriesResult, ...]:
         results = []

@@ -1,6 +1,6 @@
 """The statistics of one series, carried from tick to tick."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from models.statistics.content import Content, Number, compute
@@ -81,6 +81,16 @@ class SeriesStatistics:
             self._sums.remember(slot, len(values), parts)
         return parts
 
+    def extend(
+        self, slots: Sequence[int], counts: Sequence[int], highs: Sequence[float], lows: Sequence[float]
+    ) -> None:
+        """Take the counts and sums of later slots into no window: that is for `fill`."""
+        self._sums.extend(slots, counts, highs, lows)
+
+    def sums_of(self, slots: range) -> Iterable[tuple[int, int, float, float]]:
+        """Return rows of slots that windows reach back to: slot, count, two floats whose sum is theirs."""
+        return self._sums.rows_of(slots)
+
     def append(self, time: float, value: float) -> None:
         """Take the next reading in the order of time, if order is needed, into no window."""
         if self._ordered is not None:
@@ -112,13 +122,13 @@ class SeriesStatistics:
         age = at - self._known.since
         numbers: list[Number] = []
         for window, seconds in enumerate(plan.seconds):
-            covered = age / seconds
-            numbers += (counts[window], 1.0 if covered >= 1.0 else max(0.0, covered))
+            numbers += (counts[window], 1.0 if age >= seconds else max(0.0, age / seconds))
             if holds:
                 numbers += self._held(window, at)
             elif counts[window]:
                 content = self._content(window, at)
-                numbers += [compute(formula, content) for formula in plan.formulas]
+                for formula in plan.formulas:
+                    numbers.append(compute(formula, content))
             else:
                 numbers += plan.nothing
         return SeriesResult(self._known.name, self.newest, plan, tuple(numbers))

@@ -1,10 +1,10 @@
 """Counts and exact sums of one series, over several windows."""
 
 from array import array
-from bisect import bisect_right
-from collections.abc import Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Sequence
 
-from models.statistics.exact import ExactSum, expansion
+from models.statistics.exact import ExactSums, expansion
 from models.statistics.grid import Edges
 
 
@@ -26,7 +26,7 @@ class Sums:
         self._highs = array("d")
         self._lows = array("d")
         self.counts = [0] * windows
-        self.totals = [ExactSum() for _ in range(windows)]
+        self.totals = ExactSums(windows)
 
     def add(self, slot: int, count: int, values: Sequence[float], edges: Edges) -> Sequence[float]:
         """Add to a slot `count` readings with the same sum as `values`; `edges` are the present ones.
@@ -63,14 +63,33 @@ class Sums:
             self._highs.insert(row, high)
             self._lows.insert(row, low)
 
+    def extend(
+        self, slots: Sequence[int], counts: Sequence[int], highs: Sequence[float], lows: Sequence[float]
+    ) -> None:
+        """Remember later slots: how many readings, and the two floats whose sum is theirs."""
+        self._slots.extend(slots)
+        self._counts.extend(counts)
+        self._highs.extend(highs)
+        self._lows.extend(lows)
+
+    def rows_of(self, slots: range) -> Iterator[tuple[int, int, float, float]]:
+        """Return the rows of slots that are remembered: slot, count and two floats."""
+        start, end = bisect_left(self._slots, slots.start), bisect_left(self._slots, slots.stop)
+        return zip(
+            *(self._slots[start:end], self._counts[start:end]),
+            *(self._highs[start:end], self._lows[start:end]),
+            strict=True,
+        )
+
     def fill(self, edges: Edges) -> None:
         """Fill windows that are empty from the slots that are remembered."""
         end = bisect_right(self._slots, edges.until)
         for window, after in enumerate(edges.afters):
             start = bisect_right(self._slots, after)
             self.counts[window] = sum(self._counts[start:end])
-            for part in expansion([*self._highs[start:end], *self._lows[start:end]]):
-                self.totals[window].add_float(part)
+            numerator = self.totals.numerator(expansion([*self._highs[start:end], *self._lows[start:end]]))
+            self.totals.numerators[window] += numerator
+        self._forget(bisect_right(self._slots, min(edges.afters)))
 
     def move(self, old: Edges, new: Edges) -> None:
         """Move all windows from the edges they have to later ones."""
@@ -78,22 +97,26 @@ class Sums:
         if slots and slots[-1] > old.until:  # readings that were ahead of the clock
             for row in range(bisect_right(slots, old.until), bisect_right(slots, new.until)):
                 self._add_to_windows(slots[row], self._counts[row], (self._highs[row], self._lows[row]), old)
-        for window, (before, after) in enumerate(zip(old.afters, new.afters, strict=True)):
+        highs, lows, totals = self._highs, self._lows, self.totals
+        kept_from = len(slots)
+        for window, after in enumerate(new.afters):
+            before = old.afters[window]
             row = bisect_right(slots, after)
+            kept_from = min(row, kept_from)
             while row and slots[row - 1] > before:
                 row -= 1
+                numerator = totals.numerator((highs[row], lows[row]))
+                totals.numerators[window] -= numerator
                 self.counts[window] -= self._counts[row]
-                self.totals[window].add_float(self._highs[row], -1)
-                self.totals[window].add_float(self._lows[row], -1)
-        self._forget(bisect_right(slots, min(new.afters)))
+        self._forget(kept_from)
 
     def _add_to_windows(self, slot: int, count: int, parts: Sequence[float], edges: Edges) -> None:
         """Add to each window that reaches back to a slot."""
+        numerator = self.totals.numerator(parts)
         for window, after in enumerate(edges.afters):
             if slot > after:
                 self.counts[window] += count
-                for part in parts:
-                    self.totals[window].add_float(part)
+                self.totals.numerators[window] += numerator
 
     def _forget(self, rows: int) -> None:
         """Forget the first rows, which no window needs any more."""

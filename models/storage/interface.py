@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from models.catalog import SeriesRow
 from models.storage.batch import Batch, Deleted, Place, Stored
 from models.storage.records import RejectedRow, SeriesSummary, Snapshot
+from models.storage.summing import SummingStore
 
 if TYPE_CHECKING:
     from models.statistics.loading import Source
@@ -58,6 +59,10 @@ class WritingStore(Protocol):
 
         It is `until`, or earlier where readings are deleted together with later ones.
         """
+
+    @property
+    def summing(self) -> SummingStore | None:
+        """Where it is noted what time that has ended holds; None where a restart reads all readings."""
 
     def delete_rejected(self, until: float, limit: int) -> int:
         """Delete the oldest rejected messages of too many, and those that arrived at or before `until`.

@@ -4,6 +4,7 @@ import base64
 from array import array
 from bisect import bisect_right
 from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -54,6 +55,23 @@ class SeriesSummary:
         if self.first is None or self.last is None or self.last <= self.first:
             return None
         return (self.count - 1) / (self.last - self.first) * 60
+
+
+# Columns with a row for each series, sometimes more: its id, how many readings, and two floats with the same
+# sum; and floats that have the same sum as the readings of all these series.
+SumsOfSeries = tuple["array[int]", "array[int]", "array[float]", "array[float]", "array[float]"]
+
+
+class SummedSlot(NamedTuple):
+    """What the readings with `after` < time <= `until` (UTC epoch seconds) add up to, as it was noted.
+
+    `rest`: the values that are not in the sums, by the ids of their series.
+    """
+
+    after: float
+    until: float
+    sums: Sequence[SumsOfSeries]
+    rest: Mapping[int, Sequence[float]]
 
 
 class Columns:

@@ -1,6 +1,7 @@
 """The socket under an MQTT connection, which paho and the fast path read and write by turns."""
 
 import ssl
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ class BufferedSocket:
         self._socket = sock
         # TLS hands out a record at a time, and a broker sends a record for each packet.
         self._in_records = isinstance(sock, ssl.SSLSocket)
+        # Tells what the socket itself has read ahead; not every kind can.
+        self._inner_pending: Callable[[], int] | None = getattr(sock, "pending", None)
         # What was read and not handed out yet is what follows `_start`.
         self._read = b""
         self._start = 0
@@ -81,8 +84,8 @@ class BufferedSocket:
 
     def pending(self) -> int:
         """Return about how many bytes can be read though `select` may not tell of them."""
-        inner = self._socket.pending() if hasattr(self._socket, "pending") else 0
-        return len(self._read) - self._start + inner
+        inner = self._inner_pending
+        return len(self._read) - self._start + (0 if inner is None else inner())
 
     def send(self, data: bytes | bytearray) -> int:
         """Take all of `data`; what does not go out at once waits for `flush`."""

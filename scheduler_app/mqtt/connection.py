@@ -4,6 +4,7 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from functools import partial
 
 from loguru import logger
@@ -18,8 +19,11 @@ from scheduler_app.mqtt.dialer import Dialer
 from scheduler_app.mqtt.granted import Granted
 from scheduler_app.mqtt.message import Message, Puback, Retained
 from scheduler_app.mqtt.paho_client import PahoClient
+from scheduler_app.mqtt.publications import Publications
 from scheduler_app.mqtt.reconnecting import Backoff
 from scheduler_app.mqtt.subscribing import Subscribing
+from scheduler_app.mqtt.turns import Turns
+from scheduler_app.mqtt.waker import Waker
 
 # Seconds.
 _FAREWELL_TIMEOUT = 1.0
@@ -43,6 +47,7 @@ class Connection:
         role: str,
         *,
         subscribe: Sequence[str] = (),
+        subscribe_qos: int = 1,
         on_message: Callable[[Message], object] | None = None,
         state: Retained | None = None,
         client_id: str | None = None,
@@ -63,7 +68,7 @@ class Connection:
         self._dialer = Dialer(settings, client_id or own, quiet=quiet)
         self._may_connect = may_connect
         self._dialer.suspicion = self._suspicion
-        self._subscribing = Subscribing(subscribe, quiet=quiet) if subscribe else None
+        self._subscribing = Subscribing(subscribe, quiet=quiet, qos=subscribe_qos) if subscribe else None
         self._on_message = on_message
         self._when_connected: Callable[[], object] = lambda: None
         self._state = state
@@ -75,13 +80,14 @@ class Connection:
         # Grows with each connection that is made.
         self.number = 0
         self._ready = False
-        self._client: Client | None = None
+        self._client: PahoClient | None = None
+        self._turns: Turns | None = None
+        # What is published on this connection; None as long as there is none.
+        self._publications: Publications | None = None
+        # Ends the wait of the thread.
+        self._wake: Callable[[], object] = lambda: None
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"mqtt-{role}", daemon=True)
-        # By packet id: those that wait for a PUBACK, and PUBACKs that were faster than `publish`.
-        self._acknowledging = threading.Lock()
-        self._waiting: dict[int, Callable[[Puback], object] | None] = {}
-        self._early: dict[int, Puback] = {}
         self._refusals = LogLimit()
         # What was too large for the broker of this connection, in one line; None if nothing was.
         self.too_large: str | None = None
@@ -94,6 +100,7 @@ class Connection:
     def stop(self) -> None:
         """Say goodbye and end the thread, or leave it behind after 2 s if the broker hangs."""
         self._stopping.set()
+        self._wake()
         self._thread.join(_END_TIMEOUT)
 
     @property
@@ -121,6 +128,11 @@ class Connection:
         """What the broker has granted the latest connection."""
         return self._dialer.granted
 
+    @property
+    def behind(self) -> bool:
+        """Whether some of what was published still waits, since the broker took no more."""
+        return self._publications is not None and self._publications.behind
+
     def publish(
         self,
         topic: str,
@@ -132,30 +144,24 @@ class Connection:
     ) -> bool:
         """Publish at QoS 1; return whether it could be, and there was a connection to do it on.
 
+        It never waits. Where the broker takes nothing, what is published waits, up to MOST_WAITING bytes.
         `when_acknowledged` is called when the PUBACK has come. If the connection is lost before,
         it is never called. `number`, if given, is that of the one connection to publish on. A broker
         that allows only QoS 0, or keeps no retained messages, gets what it allows.
         """
-        client = self._client
-        if client is None or not self.connected or number not in (None, self.number):
+        publications = self._publications
+        if publications is None or not self.connected or number not in (None, self.number):
             return False
         if not self._fits(topic, payload):
             return False
         try:
-            packet_id = client.publish(topic, payload, qos=self._qos, retain=retain and self._retains).mid
-        except ValueError as error:  # the library knows that no broker would take it
+            return publications.add(
+                topic, payload, retain=retain and self._retains, when_acknowledged=when_acknowledged
+            )
+        except ValueError as error:  # no broker would take it
             if self._refusals.allows("topic") is not None:
                 logger.error("nothing can be published on {}: {}", printable(topic[:200]), error)
             return False
-        with self._acknowledging:
-            if client is not self._client:
-                return False  # it was lost meanwhile, and the packet id may be another's
-            puback = self._early.pop(packet_id, None)
-            if puback is None:
-                self._waiting[packet_id] = when_acknowledged
-        if puback is not None and when_acknowledged is not None:
-            when_acknowledged(puback)
-        return True
 
     def _tell_qos(self) -> None:
         """Tell that what only publishes cannot do so as it should; else the ingest session has told."""
@@ -204,49 +210,51 @@ class Connection:
 
     def _run(self) -> None:
         backoff = Backoff()
-        while not self._stopping.wait(0 if self._dialer.at_once else backoff.next()):
-            self._ready = False
-            if not self._may_connect():
-                continue
-            client = self._dialer.dial(self._prepare)
-            if client is None:
-                continue
-            self._client = client
-            while not self._stopping.is_set() and self._dialer.survives(
-                client, partial(client.loop, _LOOP_TIMEOUT)
-            ):
-                if client.is_connected():
-                    backoff.reset()
-                    self._dialer.settle()
-                    if self._subscribing is not None and client.silent_for > _LOOP_TIMEOUT:
-                        self._subscribing.tend(client)
-            if self._stopping.is_set():
-                self._say_goodbye(client)
-            with self._acknowledging:
-                self._client = None
-                self._waiting.clear()
-                self._early.clear()
+        with closing(Waker()) as waker:
+            self._wake = waker.wake
+            while not self._stopping.wait(0 if self._dialer.at_once else backoff.next()):
+                self._ready = False
+                if not self._may_connect():
+                    continue
+                client = self._dialer.dial(self._prepare)
+                if client is None:
+                    continue
+                self._client, self._turns = client, Turns(client, waker)
+                turn = partial(self._dialer.survives, client, partial(self._turns.take, _LOOP_TIMEOUT))
+                while not self._stopping.is_set() and turn():
+                    if client.is_connected():
+                        backoff.reset()
+                        self._dialer.settle()
+                        if self._subscribing is not None and client.silent_for > _LOOP_TIMEOUT:
+                            self._subscribing.tend(client)
+                if self._stopping.is_set():
+                    self._say_goodbye(client, self._turns)
+                self._client = self._turns = self._publications = None
 
-    def _say_goodbye(self, client: Client) -> None:
+    def _say_goodbye(self, client: PahoClient, turns: Turns) -> None:
         deadline = self._monotonic() + _FAREWELL_TIMEOUT
+        left = threading.Event()
         if self._state is not None:
             # the broker publishes a will only for those who leave without a goodbye
-            left = threading.Event()
             self.publish(
                 self._state.topic,
                 self._state.payload,
                 retain=True,
                 when_acknowledged=lambda puback: left.set(),
             )
-            while client.is_connected() and not left.is_set() and self._monotonic() < deadline:
-                client.loop(_FAREWELL_TIMEOUT / 10)
+        turn = partial(self._dialer.survives, client, partial(turns.take, _FAREWELL_TIMEOUT / 10))
+        publications = self._publications
+        while publications is not None and (
+            publications.waiting or not (left.is_set() or self._state is None)
+        ):
+            if not client.is_connected() or self._monotonic() >= deadline or not turn():
+                break
         client.disconnect()
         while client.want_write() and client.socket() is not None and self._monotonic() < deadline:
             client.loop_write()
 
     def _prepare(self, client: PahoClient) -> None:
         client.on_connect = self._on_connect
-        client.on_publish = self._on_publish
         client.on_subscribe = self._on_subscribe
         if self._on_message is not None:
             client.when_received = _guarded(self._on_message)
@@ -265,11 +273,19 @@ class Connection:
             self.number += 1
             self.too_large = None
             self._tell_qos()
+            self._begin_publishing()
             self._ready = True
             if self._subscribing is not None:
                 self._subscribing.forget()
                 self._subscribing.ask(client)
             self._when_connected()
+
+    def _begin_publishing(self) -> None:
+        if self._client is not None and self._turns is not None:
+            self._publications = Publications(
+                self._client, qos=self._qos, receive_maximum=self.granted.receive_maximum, wake=self._wake
+            )
+            self._turns.begin(self._publications)
 
     def _on_subscribe(
         self,
@@ -281,18 +297,6 @@ class Connection:
     ) -> None:
         if self._subscribing is not None:
             self._subscribing.answered(packet_id, reasons)
-
-    def _on_publish(
-        self, client: Client, userdata: object, packet_id: int, reason: ReasonCode, properties: object
-    ) -> None:
-        puback = Puback(accepted=not reason.is_failure, reason=str(reason))
-        with self._acknowledging:
-            if packet_id not in self._waiting:
-                self._early[packet_id] = puback
-                return
-            when_acknowledged = self._waiting.pop(packet_id)
-        if when_acknowledged is not None:
-            when_acknowledged(puback)
 
 
 def _guarded(handler: Callable[[Message], object]) -> Callable[[Message], None]:

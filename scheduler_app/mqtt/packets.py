@@ -6,9 +6,12 @@ from scheduler_app.mqtt.message import INVALID_TOPIC, Message
 
 # Fixed header of a PUBLISH packet without its flags (MQTT 3.1.1 and 5, section 3.3.1).
 _PUBLISH = 0x30
+_QOS_1, _RETAIN = 0x02, 0x01
 # The whole fixed header of a PUBACK that says nothing but success (3.4.1; MQTT 5 section 3.4.2.1).
 _PUBACK = b"\x40\x02"
 PUBACK_SIZE = 4
+# The reason codes of a PUBACK: success, and what else a broker may answer (MQTT 5 section 3.4.2.1).
+_REASON_CODES = frozenset([0x00, 0x10, 0x80, 0x83, 0x87, 0x90, 0x91, 0x97, 0x99])
 # Bytes. Of a packet that is longer than the first, no more than the second is ever in memory. A topic
 # is up to 64 KiB long, and a payload of more than that is no reading, so this takes nothing from any.
 LARGEST_PACKET = 1 << 20
@@ -99,6 +102,54 @@ def pubacks(packet_ids: Iterable[int]) -> bytes:
     return b"".join([_PUBACK + packet_id.to_bytes(2, "big") for packet_id in packet_ids])
 
 
+def publish(topic: bytes, payload: bytes, packet_id: int, *, retain: bool, version_5: bool) -> bytes:
+    """Return a PUBLISH packet without properties (section 3.3), of QoS 1, or with packet id 0 of QoS 0."""
+    flags = _PUBLISH | (_QOS_1 if packet_id else 0) | (_RETAIN if retain else 0)
+    middle = packet_id.to_bytes(2, "big") if packet_id else b""
+    if version_5:
+        middle += b"\0"
+    size = 2 + len(topic) + len(middle) + len(payload)
+    if size < 1 << 14:  # as mostly: its length takes two bytes
+        length = bytes((size & 0x7F | 0x80, size >> 7)) if size > 0x7F else bytes((size,))
+    else:
+        length = _written_length(size)
+    return b"%c%b%b%b%b%b" % (flags, length, len(topic).to_bytes(2, "big"), topic, middle, payload)
+
+
+def read_pubacks(data: bytes, *, version_5: bool) -> tuple[list[tuple[int, int]], int]:
+    """Return packet id and reason code of the PUBACKs that `data` begins with, and their size in bytes.
+
+    Stops before anything else: also before a PUBACK that is malformed, or says more than that.
+    """
+    found: list[tuple[int, int]] = []
+    size = 0
+    while size + PUBACK_SIZE <= len(data) and data[size] == _PUBACK[0]:
+        end = size + 2 + data[size + 1]
+        code = 0
+        if end != size + PUBACK_SIZE:
+            if not version_5 or end != size + PUBACK_SIZE + 1 or end > len(data):
+                break
+            code = data[end - 1]
+        if code not in _REASON_CODES:
+            break
+        found.append((data[size + 2] << 8 | data[size + 3], code))
+        size = end
+    return found, size
+
+
+def read_puback(body: bytes, *, version_5: bool) -> tuple[int, int]:
+    """Return packet id and reason code of one PUBACK packet: `body` is what comes after its length.
+
+    Raises Unusual if it is malformed. What else it says is not looked at.
+    """
+    if len(body) < 2 or (len(body) > 2 and not version_5):
+        raise Unusual(f"a PUBACK of {len(body)} bytes")
+    code = body[2] if len(body) > 2 else 0
+    if code not in _REASON_CODES:
+        raise Unusual(f"a PUBACK with the reason code {code:#04x}, which none has")
+    return int.from_bytes(body[:2], "big"), code
+
+
 def _message(flags: int, body: bytes, arrived: float, version_5: bool) -> Message:
     """Return the message in a PUBLISH packet (section 3.3), or raise Unusual.
 
@@ -184,6 +235,16 @@ def _body(data: bytes, start: int) -> tuple[int, int]:
     if body + length > len(data):
         raise Incomplete
     return body, body + length
+
+
+def _written_length(size: int) -> bytes:
+    """Return a length of one to four bytes (section 2.2.3; MQTT 5 section 1.5.5)."""
+    written = bytearray()
+    while size > 0x7F:
+        written.append(size & 0x7F | 0x80)
+        size >>= 7
+    written.append(size)
+    return bytes(written)
 
 
 def _variable_length(data: bytes, start: int) -> tuple[int, int]:

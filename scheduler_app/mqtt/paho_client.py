@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import MQTTErrorCode, MQTTProtocolVersion
@@ -16,6 +16,7 @@ from scheduler_app.mqtt.packets import (
     Unusual,
     check_first_byte,
     is_publish,
+    read_puback,
     read_publish,
 )
 
@@ -48,6 +49,8 @@ class PahoClient(Client):
         self._monotonic = monotonic
         # Called with each message.
         self.when_received: Callable[[Message], object] = lambda message: None
+        # Called with packet id and reason code of each PUBACK. None: what is published is left to paho.
+        self.when_acknowledged: Callable[[int, int], object] | None = None
         self.on_message = _hand_on  # those of QoS 2, which nobody asks for: they are left to paho
         self._greeted = False
         # Of what came where a CONNACK should: its first byte, and the error that ended it.
@@ -78,6 +81,10 @@ class PahoClient(Client):
     def silent_for(self) -> float:
         """How many seconds ago the broker sent something, as far as we have read."""
         return time.monotonic() - self._last_bytes_received  # paho's own clock
+
+    def next_packet_id(self) -> int:
+        """Return a packet id for what paho does not send; what it does has its ids from here too."""
+        return self._mid_generate()
 
     def limit_in_flight(self, number: int) -> None:
         """Have no more than `number` messages on their way to the broker. Before the first is published."""
@@ -167,6 +174,13 @@ class PahoClient(Client):
         if message.qos == 0 or self._manual_ack:
             return MQTTErrorCode.MQTT_ERR_SUCCESS
         return self._send_puback(message.packet_id)
+
+    def _handle_pubackcomp(self, cmd: Literal["PUBACK", "PUBCOMP"]) -> MQTTErrorCode:
+        if cmd != "PUBACK" or self.when_acknowledged is None:
+            return super()._handle_pubackcomp(cmd)
+        version_5 = self._protocol == MQTTProtocolVersion.MQTTv5
+        self.when_acknowledged(*read_puback(bytes(self._in_packet["packet"]), version_5=version_5))
+        return MQTTErrorCode.MQTT_ERR_SUCCESS
 
 
 def _convert(message: MQTTMessage, arrived: float) -> Message:

@@ -27,10 +27,12 @@ class Subscribing:
         topic_filters: Sequence[str],
         *,
         quiet: bool,
+        qos: int = 1,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`monotonic` returns seconds of a clock that nobody sets."""
+        """`qos` is asked for. `monotonic` returns seconds of a clock that nobody sets."""
         self._monotonic = monotonic
+        self._qos = qos
         self._topic_filters = topic_filters
         self._quiet = quiet
         # Those that have not been granted on this connection yet.
@@ -58,7 +60,7 @@ class Subscribing:
 
     def ask(self, client: Client) -> None:
         """Subscribe to what has not been granted yet."""
-        _, packet_id = client.subscribe([(topic_filter, 1) for topic_filter in self._missing])
+        _, packet_id = client.subscribe([(topic_filter, self._qos) for topic_filter in self._missing])
         if packet_id is not None:
             self._asked[packet_id] = list(self._missing)
         self._next = self._monotonic() + self._pause

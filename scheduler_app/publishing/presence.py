@@ -60,6 +60,9 @@ class Presence:
             settings,
             "averages",
             subscribe=(self._state_topic,),
+            # For QoS 1 a cluster of RabbitMQ keeps a queue on one node, and hangs up at our SUBSCRIBE for as
+            # long as that node is away: nothing would be published then.
+            subscribe_qos=0,
             on_message=self._take_state,
             state=Retained(self._state_topic, OFFLINE),
             client_id=client_id,
@@ -93,6 +96,11 @@ class Presence:
         """Whether what we publish is known to arrive; a single series may be refused all the same."""
         refused = self._stats_topic in self._refused or self._state_topic in self._refused
         return self._connection.connected and self._heard and not refused
+
+    @property
+    def behind(self) -> bool:
+        """Whether some of what was published still waits, since the broker took no more."""
+        return self._connection.behind
 
     def start(self, on_connect: Callable[[], object]) -> None:
         """Begin to connect; `on_connect` is called, on another thread, whenever that has worked."""

@@ -21,6 +21,10 @@ class Published:
     def __init__(self) -> None:
         self._by_name: dict[str, tuple[float, int]] = {}
 
+    def knows(self, name: str) -> bool:
+        """Whether anything counts as published of a series."""
+        return name in self._by_name
+
     def note_if_due(self, result: SeriesResult, at: float) -> bool:
         """Whether a result of the tick `at` is new or a minute old; then it counts as published."""
         when, what = self._by_name.get(result.series, _NEVER)

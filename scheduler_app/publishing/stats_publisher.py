@@ -9,11 +9,11 @@ from loguru import logger
 from config.settings import Settings
 from config.text import printable
 from models.statistics.tick import SeriesResult, Tick
-from scheduler_app.log import LogLimit, attempt, log_unexpected
+from scheduler_app.log import LogLimit, attempt, log_unexpected, more_like_it
 from scheduler_app.mqtt.message import Puback
-from scheduler_app.publishing.messages import write_averages, write_metrics, write_series
+from scheduler_app.publishing.messages import write_averages, write_metrics, write_result
 from scheduler_app.publishing.published import Published
-from scheduler_app.publishing.records import Metrics, SeriesMessage, TickMark
+from scheduler_app.publishing.records import Metrics, TickMark
 from scheduler_app.publishing.topics import metrics_topic, unpublishable_name
 
 # MQTT 5 section 3.4.2.1
@@ -22,6 +22,9 @@ _NO_SUCH_TOPIC = "Topic name invalid"
 
 class Outgoing(Protocol):
     """What it needs of a Presence; described there."""
+
+    @property
+    def behind(self) -> bool: ...
 
     def publish(
         self, topic: str, payload: str, *, when_acknowledged: Callable[[Puback], object] | None = None
@@ -62,7 +65,18 @@ class StatsPublisher:
         come right after them. `audit` takes the first metrics after averages for those of the same
         tick, and would compare with the wrong readings if another tick's came between. What fails
         keeps nothing else from going out.
+
+        While the tick before has not gone out, since the broker does not take it, the tick is left out: so
+        no more than one ever waits, and the next that goes out is the newest.
         """
+        if self._outgoing.behind:
+            if (held := self._warnings.allows("behind")) is not None:
+                logger.warning(
+                    "the broker does not take the statistics as fast as they are taken: those of this moment "
+                    "are left out{}",
+                    more_like_it(held),
+                )
+            return
         self._latest = TickMark(tick.at, tick.sequence)
         attempt(self._errors, "publishing the averages", partial(self._publish_averages, tick))
         self.publish_metrics()
@@ -104,15 +118,15 @@ class StatsPublisher:
 
     def _publish_series(self, result: SeriesResult, tick: Tick) -> None:
         name = result.series
+        is_new = not self._published.knows(name)
         if not self._published.note_if_due(result, tick.at):
             return
-        why = unpublishable_name(self._settings, name)
-        if why is not None:  # an earlier version took it
+        if is_new and (why := unpublishable_name(self._settings, name)) is not None:
+            # an earlier version took it
             self._published.forget(name)
             if self._warnings.allows("name") is not None:
                 logger.warning("the statistics of {} cannot be published: {}", printable(name[:200]), why)
             return
-        value, time = result.newest.value, result.newest.time
-        message = SeriesMessage(name, tick.at, tick.sequence, value, time, result.windows())
-        if not self._outgoing.publish(f"{self._topic}/{name}", write_series(message)):
+        payload = write_result(result, tick.at, tick.sequence)
+        if not self._outgoing.publish(f"{self._topic}/{name}", payload):
             self._published.forget(name)

@@ -9,6 +9,7 @@ from functools import partial
 from config.settings import Settings
 from config.text import printable
 from jobs.prune import INTERVAL, Pruner
+from jobs.sum_up import SummingUp
 from jobs.tick import tick
 from models.statistics.hand_over import HandOver
 from models.storage.errors import DatabaseGone, TakenOver, UnreadableDatabase, UnusableDatabase
@@ -84,6 +85,8 @@ def run_subscriber(options: argparse.Namespace, settings: Settings) -> None:
             submit=ingest.submit,
             when_removed=hand_over.remove,
         )
+        summing = store.summing
+        summing_up = None if summing is None else SummingUp(summing, catalog, statistics.grid)
         scheduler = Scheduler()
 
         def run_tick() -> None:
@@ -93,6 +96,9 @@ def run_subscriber(options: argparse.Namespace, settings: Settings) -> None:
             with read_errors.told():
                 take = partial(tick, statistics.tick, outlets.publishers.publish, time.time)
                 if attempt(errors, "taking the statistics", take, but=(UnreadableDatabase,)):
+                    if summing_up is not None:
+                        sum_up = partial(summing_up.begin, time.time(), statistics, ingest.submit)
+                        attempt(errors, "summing up what has ended", sum_up)
                     return
             outlets.stats.publish_metrics()  # what has become of the messages is told all the same
 

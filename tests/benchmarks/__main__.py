@@ -28,6 +28,7 @@ def measure(options: argparse.Namespace) -> None:
     bench.run(
         quick=options.quick,
         grow=options.growth,
+        small_board=options.small_board,
         postgresql=options.postgresql,
         embedded=options.broker == "embedded",
         as_json=options.json,

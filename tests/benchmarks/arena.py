@@ -84,10 +84,14 @@ FULL = Size(
 class Arena:
     """Everything is in folders of its own, which are gone afterwards."""
 
-    def __init__(self, size: Size, *, embedded: bool) -> None:
-        """`embedded`: with the embedded broker in place of Mosquitto."""
+    def __init__(self, size: Size, *, embedded: bool, small_board: bool = False) -> None:
+        """`embedded`: with the embedded broker in place of Mosquitto.
+
+        `small_board`: while growth is measured, the subscriber gets only what small_board.py says.
+        """
         self.size = size
         self.embedded = embedded
+        self.small_board = small_board
 
     @contextmanager
     def folder(self) -> Iterator[Path]:

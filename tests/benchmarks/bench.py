@@ -20,6 +20,7 @@ from tests.benchmarks import (
     keeping,
     page,
     postgresql,
+    publishing,
     receiving,
     starting,
     takeover,
@@ -27,6 +28,7 @@ from tests.benchmarks import (
 )
 from tests.benchmarks.arena import FULL, QUICK, Arena
 from tests.benchmarks.figure import Figure
+from tests.benchmarks.small_board import BOUNDS
 from tests.support.brokers import program_path
 from tests.support.postgresql import find as find_postgresql
 
@@ -37,6 +39,7 @@ Steps = Mapping[str, Callable[[Arena], list[Figure]]]
 STEPS: Steps = {
     "ingest, 1 topic": receiving.one_topic,
     "ingest, many topics": receiving.many_topics,
+    "ingest, many senders": receiving.many_senders,
     "ingest, devices": devices.zigbee2mqtt,
     "ingest over TLS": tls.one_topic,
     "latency": receiving.latency,
@@ -45,6 +48,7 @@ STEPS: Steps = {
     "tick and restart, 1 series": keeping.one_series,
     "tick and restart, many series": keeping.many_series,
     "growth of the tick": keeping.growth,
+    "publishing, many series": publishing.many_series,
     "start": starting.start,
     "page at rest": page.at_rest,
     "page, list": page.listing,
@@ -62,12 +66,22 @@ POSTGRESQL_STEPS: Steps = {
 }
 
 
-def run(*, quick: bool, grow: bool, postgresql: bool = False, embedded: bool, as_json: bool) -> None:
+def run(
+    *,
+    quick: bool,
+    grow: bool,
+    small_board: bool = False,
+    postgresql: bool = False,
+    embedded: bool,
+    as_json: bool,
+) -> None:
     """Measure, and print what was found; how far it is goes to standard error. Raises CommandError."""
     _check(embedded=embedded)
+    if small_board and not grow:
+        raise CommandError("--small-board is for --growth")
     if postgresql:
         _check_postgresql(embedded=embedded)
-    arena = Arena(QUICK if quick else FULL, embedded=embedded)
+    arena = Arena(QUICK if quick else FULL, embedded=embedded, small_board=small_board)
     try:
         if grow:
             rows = growth.measure(arena, tell)
@@ -79,7 +93,7 @@ def run(*, quick: bool, grow: bool, postgresql: bool = False, embedded: bool, as
         raise CommandError("stopped before the end") from None
     except AssertionError as error:
         raise CommandError(f"the benchmark has failed: {error}") from None
-    machine = describe_machine(embedded=embedded)
+    machine = describe_machine(embedded=embedded) + (f"; a subscriber with {BOUNDS}" if small_board else "")
     print(json.dumps({"machine": machine, "found": found}) if as_json else f"{text}\n\n{machine}")
 
 

@@ -10,11 +10,11 @@ from tests.benchmarks.ingest import FIELDS, STREAM_FILE, Load, Run
 from tests.support.brokers import Broker
 
 # As many as a large home has.
-_DEVICES = 100
+DEVICES = 100
 
 
 def zigbee2mqtt(arena: Arena) -> list[Figure]:
-    load = Load(arena.size.messages // FIELDS, _DEVICES, devices=True)
+    load = Load(arena.size.messages // FIELDS, DEVICES, devices=True)
 
     def ours(broker: Broker, folder: Path) -> Run:
         with ingest.subscriber(broker, folder, STREAMS_FILE=str(STREAM_FILE)) as role:

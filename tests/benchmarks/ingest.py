@@ -35,6 +35,8 @@ class Load:
     rate: float | None = None
     # Whether they are those of devices, with several readings each, as STREAM_FILE says.
     devices: bool = False
+    # Whether each topic has a sender of its own, whose ids say nothing of the others'.
+    ids_by_sender: bool = False
 
     @property
     def readings(self) -> int:
@@ -47,6 +49,8 @@ class Load:
             arguments += ["--rate", self.rate]
         if self.devices:
             arguments += ["--devices"]
+        if self.ids_by_sender:
+            arguments += ["--ids-by-sender"]
         return Child.module("load", *arguments)
 
     @property

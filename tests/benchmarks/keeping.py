@@ -41,6 +41,7 @@ def growth(arena: Arena) -> list[Figure]:
 
 def _beside_sql(arena: Arena, path: Path, kept: Kept) -> list[Figure]:
     kept.write(path)
+    ticks.sum_up(path, kept)
     ours, sql = (measure(path, kept, arena.size.ticks) for measure in (ticks.ours, ticks.sql))
     what = f"{kept.series:,} series, {kept.rows:,} kept"
     return [

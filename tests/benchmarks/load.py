@@ -1,6 +1,6 @@
 """Publishes readings faster than anybody takes them: raw sockets, packets that were built before.
 
-    python -m tests.benchmarks.load PORT --count N [--topics N] [--rate R] [--devices]
+    python -m tests.benchmarks.load PORT --count N [--topics N] [--rate R] [--devices | --ids-by-sender]
 
 It prints `ready`, begins at a line on standard input, and prints `done` when the broker has
 acknowledged all.
@@ -50,11 +50,27 @@ class Readings:
         return {
             "number": self._random_number(1, 100),
             "epochtime": round(time.time(), 6),
-            "id": f"{self._boot}-{number}",
+            "id": self._id(number),
         }
+
+    def _id(self, number: int) -> str:
+        """Return an id: all readings come from one sender, whatever their topics."""
+        return f"{self._boot}-{number}"
 
     def _random_number(self, least: float, most: float) -> float:
         return round(self._random.uniform(least, most), 1)
+
+
+class SensorReadings(Readings):
+    """Builds readings of as many senders as there are topics: each counts its own."""
+
+    def __init__(self, topics: int) -> None:
+        super().__init__(topics)
+        self._boots = [secrets.token_hex(4) for _ in range(topics)]
+
+    def _id(self, number: int) -> str:
+        count, sender = divmod(number, len(self._boots))
+        return f"{self._boots[sender]}-{count}"
 
 
 class Devices(Readings):
@@ -113,9 +129,12 @@ def main() -> None:
     parser.add_argument("--count", type=int, required=True)
     parser.add_argument("--topics", type=int, default=1)
     parser.add_argument("--rate", type=float, help="a second, evenly; without it as many as can be")
-    parser.add_argument("--devices", action="store_true", help="messages of devices in place of readings")
+    kind = parser.add_mutually_exclusive_group()
+    kind.add_argument("--devices", action="store_true", help="messages of devices in place of readings")
+    kind.add_argument("--ids-by-sender", action="store_true", help="each topic has a sender of its own")
     options = parser.parse_args()
-    readings = (Devices if options.devices else Readings)(options.topics)
+    built_by = Devices if options.devices else SensorReadings if options.ids_by_sender else Readings
+    readings = built_by(options.topics)
     built = [] if options.rate else list(_together(readings, options.count))
     with socket.create_connection((HOST, options.port)) as connection:
         connection.sendall(_CONNECT)

@@ -11,8 +11,9 @@ from pathlib import Path
 from statistics import median
 from typing import TypeVar
 
-from tests.benchmarks import ingest
+from tests.benchmarks import ingest, ticks
 from tests.benchmarks.arena import Arena
+from tests.benchmarks.child import processor_time
 from tests.benchmarks.figure import Figure
 from tests.benchmarks.ingest import Load
 from tests.benchmarks.kept import RETENTION, Kept
@@ -44,11 +45,11 @@ def at_rest(arena: Arena) -> list[Figure]:
         _shown(broker, folder, series, interval) as (subscriber, web, _),
     ):
         roles = (web, subscriber)
-        before, begin = [_processor_time(role.pid) for role in roles], time.monotonic()
+        before, begin = [processor_time(role.pid) for role in roles], time.monotonic()
         ingest.ours(broker, folder, load, subscriber)
         seconds = time.monotonic() - begin
         cores = [
-            100 * (_processor_time(role.pid) - was) / seconds for role, was in zip(roles, before, strict=True)
+            100 * (processor_time(role.pid) - was) / seconds for role, was in zip(roles, before, strict=True)
         ]
         memory = [_resident_memory(role.pid) for role in roles]
     what = f"of the page, {series:,} series at {_RATE:.0f} a second"
@@ -81,6 +82,7 @@ def history(arena: Arena) -> list[Figure]:
     with arena.broker() as (broker, folder):
         path = folder / "tmp" / "test.db"
         kept.write(path)
+        ticks.sum_up(path, kept)
         with _web(broker, folder) as (_, port), closing(sqlite3.connect(path)) as connection:
             ours, sql = [], []
             for number in range(_REPEATED):
@@ -132,12 +134,6 @@ def _timed(work: Callable[[], T]) -> tuple[T, float]:
     begin = time.perf_counter()
     result = work()
     return result, time.perf_counter() - begin
-
-
-def _processor_time(pid: int) -> float:
-    """Return the seconds of processor time that a process has taken, more exactly than /proc tells them."""
-    # the id of the clock is made as clock_getcpuclockid(3) makes it
-    return time.clock_gettime(~pid << 3 | 2)
 
 
 def _resident_memory(pid: int) -> float:

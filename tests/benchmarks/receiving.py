@@ -52,6 +52,13 @@ def many_topics(arena: Arena) -> list[Figure]:
     return [_throughput(name, ours, "bare paho", paho), _throughput(name, ours, "script", script)]
 
 
+def many_senders(arena: Arena) -> list[Figure]:
+    """Measure what real sensors send: the ids of each say nothing of those of the others."""
+    load = Load(arena.size.messages, arena.size.topics, ids_by_sender=True)
+    ours, paho = arena.in_turn(_ours(load), _theirs(ingest.bare_paho, load))
+    return [_throughput(f"ingest, {load.topics:,} sensors with ids of their own", ours, "bare paho", paho)]
+
+
 def latency(arena: Arena) -> list[Figure]:
     load = Load(round(arena.size.latency_seconds * _RATE), rate=_RATE)
 

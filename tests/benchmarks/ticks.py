@@ -8,13 +8,16 @@ from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
+from jobs.sum_up import INTERVAL, PATIENCE, SummingUp
 from models.catalog import Catalog, SeriesRow
 from models.statistics.all_series import Layout
 from models.statistics.grid import Grid
 from models.statistics.hand_over import HandOver
 from models.statistics.plan import Plan
 from models.statistics.rolling import RollingStatistics
+from models.storage.sqlite.connection import writing_database
 from models.storage.sqlite.reader import ReadingSource
+from models.storage.sqlite.store import Store
 from tests.benchmarks.kept import Kept
 
 _WINDOWS = (("1min", 60_000), ("5min", 300_000), ("30min", 1_800_000))
@@ -39,20 +42,8 @@ class Ticks(NamedTuple):
 
 def ours(path: Path, kept: Kept, ticks: int) -> Ticks:
     """Start on a database file, and tick every ten seconds while readings come at the rate they came."""
-    catalog, hand_over = Catalog(kept.catalog(), kept.series), HandOver()
-
-    def look_up(series: int) -> tuple[SeriesRow, Plan] | None:
-        row = catalog.row(series)
-        return None if row is None else (row, _PLAN)
-
-    grid = Grid([*_LENGTHS, _AHEAD, 1000 * _INTERVAL])
-    rolling = RollingStatistics(
-        ReadingSource(path),
-        hand_over,
-        Layout(grid, _WINDOWS, _AHEAD, look_up),
-        when_loaded=lambda newest: None,
-        when_failed=_fail,
-    )
+    hand_over = HandOver()
+    rolling = _statistics(path, kept, hand_over)
     first = _tick(rolling, kept.now)
     arriving = round(kept.rows / kept.seconds * _INTERVAL)
     seconds = []
@@ -64,6 +55,36 @@ def ours(path: Path, kept: Kept, ticks: int) -> Ticks:
             hand_over.feed(batch, sequence)
         seconds.append(_tick(rolling, kept.now + (number + 1) * _INTERVAL))
     return Ticks(first, statistics.median(seconds))
+
+
+def sum_up(path: Path, kept: Kept) -> None:
+    """Note what a subscriber would have noted that was killed just before it would have noted more."""
+    begun = kept.now - INTERVAL
+    rolling = _statistics(path, kept, HandOver())
+    _tick(rolling, begun)
+    ended = rolling.ended(begun - kept.seconds, begun - PATIENCE)
+    assert ended is not None
+    with closing(Store(writing_database(path), "bench")) as store:
+        task = SummingUp(store, Catalog(kept.catalog(), kept.series), rolling.grid).task(ended)
+        while task():
+            pass
+
+
+def _statistics(path: Path, kept: Kept, hand_over: HandOver) -> RollingStatistics:
+    catalog = Catalog(kept.catalog(), kept.series)
+
+    def look_up(series: int) -> tuple[SeriesRow, Plan] | None:
+        row = catalog.row(series)
+        return None if row is None else (row, _PLAN)
+
+    grid = Grid([*_LENGTHS, _AHEAD, 1000 * _INTERVAL])
+    return RollingStatistics(
+        ReadingSource(path),
+        hand_over,
+        Layout(grid, _WINDOWS, _AHEAD, look_up),
+        when_loaded=lambda newest: None,
+        when_failed=_fail,
+    )
 
 
 def _tick(rolling: RollingStatistics, now: float) -> float:

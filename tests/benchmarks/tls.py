@@ -21,16 +21,16 @@ def one_topic(arena: Arena) -> list[Figure]:
     load = Load(arena.size.messages // 2)
     ours, paho = [], []
     for _ in range(arena.size.rounds):
-        with _broker(arena) as (broker, access, folder), ingest.subscriber(access, folder) as role:
+        with tls_broker(arena) as (broker, access, folder), ingest.subscriber(access, folder) as role:
             ours.append(ingest.ours(broker, folder, load, role).rate)
-        with _broker(arena) as (broker, access, _):
+        with tls_broker(arena) as (broker, access, _):
             paho.append(ingest.other("bare_paho", access)(broker, load).rate)
     name, rates = "ingest over TLS, 1 topic", (median(ours), median(paho))
     return [Figure(name, "per s", rates[0], "bare paho", rates[1], more_is_better=True)]
 
 
 @contextmanager
-def _broker(arena: Arena) -> Iterator[tuple[Mosquitto, Access, Path]]:
+def tls_broker(arena: Arena) -> Iterator[tuple[Mosquitto, Access, Path]]:
     """Run a broker with two ports, also a folder.
 
     The load comes in on the plain one, as fast as elsewhere; by the access it goes out over TLS.

@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import resource
 import shutil
 import signal
 import subprocess
@@ -14,15 +15,15 @@ import pytest
 
 from scheduler_app.errors import CommandError
 from scheduler_app.mqtt.packets import read_publishes
-from tests.benchmarks import arena, bench
+from tests.benchmarks import arena, bench, small_board
 from tests.benchmarks.__main__ import main
 from tests.benchmarks.arena import Size
 from tests.benchmarks.child import Child
 from tests.benchmarks.figure import Figure, render
 from tests.benchmarks.ingest import FIELDS, STREAM_FILE
-from tests.benchmarks.load import Devices
+from tests.benchmarks.load import Devices, SensorReadings
 from tests.support.brokers import find_program
-from tests.support.processes import MANAGE, ROOT, Process, descendants, still_running
+from tests.support.processes import MANAGE, ROOT, Process, cpu_seconds, descendants, still_running
 from tests.support.waiting import wait_for
 
 TINY = Size(
@@ -47,8 +48,10 @@ TINY = Size(
 REFERENCES = {
     "ingest, 1 topic": {"bare paho", "script", "mosquitto_sub"},
     "ingest, 10 topics": {"bare paho", "script"},
+    "ingest, 10 sensors with ids of their own": {"bare paho"},
     "ingest, Zigbee2MQTT, 4 of 12 fields": {"script"},
     "ingest over TLS, 1 topic": {"bare paho"},
+    "processor time of publishing 20 series": {"bare paho"},
     "core of the page, 10 series at 100 a second": {"subscriber"},
     "list of 20 series": {"json.dumps"},
     "history of 1 of 20 series, 20,000 kept": {"SELECT"},
@@ -97,15 +100,67 @@ def test_of_twelve_fields_of_a_device_four_are_read() -> None:
     assert f"FIELDS = ({', '.join(map(json.dumps, stream['value']))})" in script
 
 
-def test_growth_has_a_row_for_each_number_of_series(capsys: pytest.CaptureFixture[str]) -> None:
+def test_growth_has_a_row_for_each_number_of_series_and_kind_of_message(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     assert main(["--quick", "--growth"]) == 0
     out, _ = capsys.readouterr()
-    heading, _, *rows = out.splitlines()[:4]
+    heading, _, *rows = out.splitlines()[:6]
     assert [cell.strip() for cell in heading.strip("|").split("|")] == [
-        *("series", "core at 100/s", "core at 1,000/s", "highest rate", "CPU s a million", "MB")
+        *("messages", "series", "core at 100/s", "core at 1,000/s", "highest rate", "CPU s a million", "MB")
     ]
-    assert [row.split("|")[1].strip() for row in rows] == ["1", "20"]
+    assert [[cell.strip() for cell in row.split("|")[1:3]] for row in rows] == [
+        ["readings", "1"],
+        ["readings", "20"],
+        ["over TLS", "1"],
+        ["JSON, 4 readings each", "400"],
+    ]
     assert out.count("█") > 50  # the longest bar, and another
+
+
+def test_a_small_board_has_half_a_core(capsys: pytest.CaptureFixture[str]) -> None:
+    """All runs on the other cores, and what takes the other half is gone afterwards."""
+    cores = os.sched_getaffinity(0)
+    try:
+        assert main(["--quick", "--growth", "--small-board", "--json"]) == 0
+        assert os.sched_getaffinity(0) == cores - {min(cores)}
+    finally:
+        os.sched_setaffinity(0, cores)
+    report = json.loads(capsys.readouterr().out)
+    assert report["machine"].endswith("; a subscriber with half of one core, and 512 MB of memory")
+    assert len(report["found"]) == 4
+    assert not descendants(os.getpid())
+
+
+def test_what_is_bounded_shares_its_core(tmp_path: Path) -> None:
+    """It is watched until the kernel has given both as much."""
+    cores = os.sched_getaffinity(0)
+    busy = Process("busy", [sys.executable, "-c", "while True: pass"], tmp_path).start()
+    try:
+        small_board.leave_a_core()
+        with small_board.bounded(busy.pid):
+            [competitor] = descendants(os.getpid()) - {busy.pid}
+            before = cpu_seconds(busy.pid), cpu_seconds(competitor)
+            wait_for(lambda: cpu_seconds(competitor) - before[1] > 0.5, "the competitor at work")
+            assert os.sched_getaffinity(busy.pid) == os.sched_getaffinity(competitor) == {min(cores)}
+            assert resource.prlimit(busy.pid, resource.RLIMIT_DATA) == (512 << 20, 512 << 20)
+    finally:
+        os.sched_setaffinity(0, cores)
+        busy.end()
+
+
+def test_a_small_board_needs_growth(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--quick", "--small-board"]) == 1
+    assert capsys.readouterr().err == "Error: --small-board is for --growth\n"
+
+
+def test_each_sender_has_ids_of_its_own() -> None:
+    packets = b"".join(map(SensorReadings(2).packet, range(4)))
+    messages, _ = read_publishes(packets, 4, 0.0, version_5=False)
+    [first, second, third, fourth] = [json.loads(message.payload)["id"].split("-") for message in messages]
+    assert (first[0], second[0]) == (third[0], fourth[0])
+    assert first[0] != second[0]
+    assert [number for _, number in (first, second, third, fourth)] == ["0", "0", "1", "1"]
 
 
 def test_the_embedded_broker_does_as_well() -> None:

@@ -1,31 +1,47 @@
 """How the connection for publishing keeps to what the broker grants. The rest is in the integration tests."""
 
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from paho.mqtt.enums import MQTTProtocolVersion
 
 from config.settings import load_settings
 from scheduler_app.mqtt.connection import Connection
 from scheduler_app.mqtt.granted import UNTOLD, Granted
 from scheduler_app.mqtt.message import Retained
+from scheduler_app.mqtt.packets import read_publishes
+from scheduler_app.mqtt.turns import Turns
 
 STATE = Retained("STATS/$state", "offline")
 
 
 class Client:
-    """Is connected, and notes what it is given."""
+    """Is connected, takes what it is given, and notes its will."""
+
+    protocol = MQTTProtocolVersion.MQTTv5
+    wants_write = False
 
     def __init__(self) -> None:
-        self.published: list[tuple[str, int, bool]] = []
+        self.sent = b""
         self.will: tuple[int, bool] | None = None
+
+    @property
+    def buffered_socket(self) -> "Client":
+        return self
+
+    @property
+    def published(self) -> list[tuple[bytes, int, bool]]:
+        messages, _ = read_publishes(self.sent, 10, 0.0, version_5=True)
+        return [(each.payload, each.qos, each.retained) for each in messages]
 
     def is_connected(self) -> bool:
         return True
 
-    def publish(self, topic: str, payload: str, *, qos: int, retain: bool) -> SimpleNamespace:
-        self.published.append((payload, qos, retain))
-        return SimpleNamespace(mid=len(self.published))
+    def next_packet_id(self) -> int:
+        return len(self.sent) + 1
+
+    def send(self, data: bytes) -> None:
+        self.sent += data
 
     def will_set(self, topic: str, payload: str, *, qos: int, retain: bool) -> None:
         self.will = qos, retain
@@ -36,9 +52,17 @@ def connected(granted: Granted, *, quiet: bool = False) -> tuple[Connection, Cli
     connection = Connection(load_settings(), "test", state=STATE, quiet=quiet)
     client: Any = Client()
     connection._client, connection._ready = client, True
+    waker: Any = None
+    connection._turns = Turns(client, waker)
     connection._dialer.granted = granted
     connection._prepare(client)
+    connection._begin_publishing()
     return connection, client
+
+
+def send(connection: Connection) -> None:
+    assert connection._publications is not None
+    connection._publications.send()
 
 
 @pytest.mark.parametrize(
@@ -55,7 +79,8 @@ def test_what_is_published_is_what_the_broker_allows(granted: Granted, qos: int,
     connection, client = connected(granted)
     assert connection.publish("a", "x", retain=True)
     assert connection.publish("a", "y")
-    assert client.published == [("x", qos, retain), ("y", qos, False)]
+    send(connection)
+    assert client.published == [(b"x", qos, retain), (b"y", qos, False)]
     assert client.will == (qos, retain)
 
 
@@ -79,6 +104,7 @@ def test_what_is_larger_than_the_broker_takes_is_left_out_and_told(
     """It would end the connection, and each of the next ones."""
     connection, client = connected(Granted(packet_size=100))
     assert connection.publish("a", payload) is fits
+    send(connection)
     assert len(client.published) == fits
     size = 11 + len(payload.encode())
     line = (

@@ -3,8 +3,12 @@
 import re
 import tomllib
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
+
+from tests.conftest import pytest_cmdline_main
 
 ROOT = Path(__file__).parents[2]
 CI = (ROOT / ".ci" / "run").read_text()
@@ -44,4 +48,59 @@ def test_a_commit_is_checked_by_what_ci_runs() -> None:
 def test_coverage_has_a_floor() -> None:
     report = PYPROJECT["tool"]["coverage"]["report"]
     assert 0 < report["fail_under"] <= 100
-    assert ".venv/bin/coverage report" in CI.splitlines()
+    assert re.search(r"^ +\S+/bin/coverage report$", CI, re.MULTILINE)
+
+
+class Call:
+    """What pytest knows of how it was called: of itself the whole suite, where pytest-xdist is installed."""
+
+    def __init__(
+        self,
+        *,
+        args_source: pytest.Config.ArgsSource = pytest.Config.ArgsSource.TESTPATHS,
+        markers: str = PYPROJECT["tool"]["pytest"]["ini_options"]["addopts"][-1],
+        **options: Any,
+    ) -> None:
+        self.args_source = args_source
+        self.option = SimpleNamespace(**{"numprocesses": None, "dist": "no", "usepdb": False} | options)
+        self.option.markexpr = markers
+
+    def getoption(self, name: str) -> Any:
+        return getattr(self.option, name)
+
+
+def test_several_processes_share_the_whole_suite() -> None:
+    call = Call()
+    pytest_cmdline_main(cast(pytest.Config, call))
+    assert 2 <= call.option.numprocesses <= 4
+    assert (call.option.dist, call.option.loadscopereorder) == ("loadfile", False)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        Call(args_source=pytest.Config.ArgsSource.ARGS),
+        Call(markers="browser"),
+        Call(numprocesses=0),
+        Call(usepdb=True),
+    ],
+    ids=["a path", "a marker", "-n 0", "--pdb"],
+)
+def test_what_is_named_runs_in_one_process(call: Call) -> None:
+    pytest_cmdline_main(cast(pytest.Config, call))
+    assert not call.option.numprocesses
+    assert call.option.dist == "no"
+
+
+def test_a_process_that_shares_in_it_begins_no_others() -> None:
+    call = Call()
+    call.workerinput = {}  # type: ignore[attr-defined]
+    pytest_cmdline_main(cast(pytest.Config, call))
+    assert call.option.numprocesses is None
+
+
+def test_without_the_library_one_process_runs_all() -> None:
+    call = Call()
+    del call.option.numprocesses
+    pytest_cmdline_main(cast(pytest.Config, call))
+    assert call.option.dist == "no"

@@ -75,6 +75,18 @@ def test_preparing_again_keeps_what_is_stored(tmp_path: Path) -> None:
     assert rows(path, "SELECT time, value FROM reading") == [(1.0, 2.0)]
 
 
+def test_a_new_file_has_small_pages_and_an_old_one_keeps_its_own(tmp_path: Path) -> None:
+    """Whole pages are written at each commit."""
+    new, old = tmp_path / "new.db", tmp_path / "old.db"
+    with closing(sqlite3.connect(old)) as connection:
+        connection.execute("PRAGMA page_size=4096")
+        connection.execute("CREATE TABLE messages (id)")  # of the program that this one replaces
+    for path in (new, old):
+        prepare(path)
+        add(Store(writing_database(path), "member"), 21.5)
+    assert [rows(path, "PRAGMA page_size") for path in (new, old)] == [[(1024,)], [(4096,)]]
+
+
 def test_an_empty_file_becomes_a_database(tmp_path: Path) -> None:
     path = tmp_path / "test.db"
     path.touch()

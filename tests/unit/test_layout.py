@@ -95,6 +95,7 @@ ROOMS: dict[str, set[str]] = {
     "scheduler_app/parser.py": {"scheduler_app/errors.py"},
     "scheduler_app/management.py": {
         "config",
+        "models/storage",
         "scheduler_app/parser.py",
         "scheduler_app/errors.py",
         "scheduler_app/log.py",
@@ -212,7 +213,8 @@ def test_only_the_rooms_of_databases_know_peewee() -> None:
 
 def test_few_files_know_which_database_it_is() -> None:
     """The others know what every database offers: another one is chosen in these files, and nowhere else."""
-    common = {f"models.storage.{name}" for name in ("batch", "cluster", "errors", "interface", "records")}
+    names = ("batch", "cluster", "drivers", "errors", "interface", "records", "summing")
+    common = {f"models.storage.{name}" for name in names}
     common.add("models.storage.sqlite.outbox")
     chooses = {
         "scheduler_app/runtime/chosen_database.py",

@@ -4,6 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from models.statistics.plan import Plan
+from models.statistics.span import At
+from models.statistics.tick import SeriesResult
 from scheduler_app.publishing.messages import (
     MAX_STATISTICS,
     MAX_WINDOWS,
@@ -11,8 +14,10 @@ from scheduler_app.publishing.messages import (
     InvalidMessage,
     headline,
     parse_series,
+    write_result,
     write_series,
 )
+from scheduler_app.publishing.records import SeriesMessage
 from tests.unit.series_messages import AT, content, payload
 
 
@@ -120,3 +125,32 @@ def test_every_statistic_that_a_stream_may_ask_for_is_read() -> None:
     names = ["sum", "avg", "min", "max", "range", "stddev", "median", "first", "last", "rate"]
     names += ["time_weighted_avg", "coverage", "p5", "p95", "p99.9", "p99.999999"]
     parse_series(payload(windows={"1min": {"count": 1} | dict.fromkeys(names, 1.0)}), "a")
+
+
+NUMBERS = st.none() | st.floats(allow_nan=False, allow_infinity=False) | st.integers(0, 2**63 - 1)
+
+
+@given(
+    st.text(),
+    st.tuples(st.floats(0, 1e10), st.integers(0, 2**63 - 1), st.floats(-1e300, 1e300), st.floats(0, 1e10)),
+    st.lists(NUMBERS, min_size=8, max_size=8),
+)
+def test_a_message_is_what_json_dumps_writes(
+    name: str, ends: tuple[float, int, float, float], numbers: list[float | int | None]
+) -> None:
+    """The two ways of writing it too: of a message, and of a result."""
+    at, sequence, last, last_time = ends
+    plan = Plan([("1min", 60_000), ("5min", 300_000)], ["avg", "p99.9"])
+    result = SeriesResult(name, At(last_time, last), plan, tuple(numbers))
+    message = SeriesMessage(name, at, sequence, last, last_time, result.windows())
+    expected = json.dumps(
+        {
+            "series": name,
+            "at": at,
+            "sequence": sequence,
+            "last": {"value": last, "time": last_time},
+            "windows": result.windows(),
+        }
+    )
+    assert write_result(result, at, sequence) == expected
+    assert write_series(message) == expected

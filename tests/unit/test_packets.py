@@ -18,6 +18,9 @@ from scheduler_app.mqtt.packets import (
     is_publish,
     packet_size,
     pubacks,
+    publish,
+    read_puback,
+    read_pubacks,
     read_publish,
     read_publishes,
 )
@@ -292,3 +295,78 @@ def test_writes_the_pubacks_that_paho_writes(packet_ids: list[int]) -> None:
             client.ack(packet_id, qos=1)
         client._sock = None
     assert pubacks(packet_ids) == b"".join(each["packet"] for each in client._out_packet)
+
+
+@VERSIONS
+@given(MESSAGES)
+def test_what_is_published_is_the_packet_that_paho_makes(version_5: bool, each: Message) -> None:
+    each = each._replace(duplicate=False)
+    written = publish(
+        each.topic.encode(), each.payload, each.packet_id, retain=each.retained, version_5=version_5
+    )
+    assert written == packet(each, version_5=version_5)
+
+
+@VERSIONS
+@pytest.mark.parametrize("size", [0x7F, 0x80, 0x3FFF, 0x4000, 0x1F_FFFF, 0x20_0000])
+def test_the_length_of_what_is_published_takes_as_many_bytes_as_it_needs(version_5: bool, size: int) -> None:
+    each = message(b"x" * (size - len("DATA") - 4 - version_5), "DATA", packet_id=7)
+    written = publish(b"DATA", each.payload, 7, retain=False, version_5=version_5)
+    assert packet_size(written) == len(written)
+    assert written == packet(each, version_5=version_5)
+
+
+REASONS = [0x00, 0x10, 0x80, 0x83, 0x87, 0x90, 0x91, 0x97, 0x99]
+
+
+def puback(packet_id: int, code: int) -> bytes:
+    """Return a PUBACK as a broker of MQTT 5 may send it: success may be left out."""
+    body = packet_id.to_bytes(2, "big") + (bytes([code]) if code else b"")
+    return bytes([0x40, len(body)]) + body
+
+
+@given(st.lists(st.tuples(st.integers(1, 0xFFFF), st.sampled_from(REASONS))), st.integers(0, 4))
+def test_pubacks_are_read_as_far_as_they_are_whole(found: list[tuple[int, int]], missing: int) -> None:
+    data = b"".join(puback(*each) for each in found)
+    assert read_pubacks(data, version_5=True) == (found, len(data))
+    last = puback(1, 0x10)
+    cut = data + last[:missing]
+    assert read_pubacks(cut, version_5=True) == (found, len(data))
+
+
+@given(st.lists(st.integers(1, 0xFFFF)))
+def test_pubacks_of_mqtt_3_say_nothing_but_their_ids(packet_ids: list[int]) -> None:
+    data = pubacks(packet_ids)
+    assert read_pubacks(data + b"\xd0\0", version_5=False) == ([(each, 0) for each in packet_ids], len(data))
+    assert read_pubacks(data + puback(1, 0x10), version_5=False)[1] == len(data)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        b"\x41\2\0\1",
+        b"\x40\1\0\1",
+        b"\x40\3\0\1\x01",  # no reason code of a PUBACK
+        b"\x40\4\0\1\x10\0",  # with properties, though there are none
+        b"\x40\x83\0\0\1\0",  # a length of two bytes
+        b"\xd0\0",
+        b"\x30\7\0\1x\0123",
+    ],
+)
+def test_nothing_but_plain_pubacks_is_read_with_them(other: bytes) -> None:
+    assert read_pubacks(puback(5, 0) + other + puback(6, 0), version_5=True) == ([(5, 0)], 4)
+
+
+def test_a_puback_may_say_more_which_is_not_looked_at() -> None:
+    assert read_puback(b"\1\2", version_5=False) == (0x0102, 0)
+    assert read_puback(b"\1\2", version_5=True) == (0x0102, 0)
+    assert read_puback(b"\1\2\x10", version_5=True) == (0x0102, 0x10)
+    assert read_puback(b"\1\2\x87\5\x1f\0\2no", version_5=True) == (0x0102, 0x87)
+
+
+@pytest.mark.parametrize(
+    ("body", "version_5"), [(b"\1", True), (b"", False), (b"\1\2\0", False), (b"\1\2\1", True)]
+)
+def test_a_malformed_puback_is_told(body: bytes, version_5: bool) -> None:
+    with pytest.raises(Unusual, match="a PUBACK"):
+        read_puback(body, version_5=version_5)

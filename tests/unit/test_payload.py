@@ -49,6 +49,10 @@ def rejection(payload: bytes) -> Rejected:
         (b"21.5\0", 21.5, ARRIVED),  # the end of a text in C
         (b'{"number": 21.5}\0', 21.5, ARRIVED),
         (b"+21.5\r\n\0", 21.5, ARRIVED),
+        *(
+            (blank + b'{"number": 21.5}' + blank, 21.5, ARRIVED)
+            for blank in (b" ", b"\t", b"\n", b"\r", b"\r\n ")
+        ),
         (b'{"number": 21.5, "distance": NaN, "b": [-Infinity], "id": Infinity}', 21.5, ARRIVED),
         (b'{"number": 1, "number": 2}', 2.0, ARRIVED),
         (b'{"number": 1, "id": "\\ud800", "more": {"a": [1, true, null]}}', 1.0, ARRIVED),
@@ -114,6 +118,8 @@ def test_a_reading_is_a_number_with_or_without_its_time(payload: bytes, value: f
         (b'{"number": 1, "epochtime": ""}', Reason.BAD_TIME),
         (b'{"number": 1, "epochtime": "2022-12-02T00:17:15Z"}', Reason.BAD_TIME),
         (b'{"number": 1, "epochtime": [1669940235]}', Reason.BAD_TIME),
+        *((blank + b'{"number": 1}', Reason.NOT_JSON) for blank in (b"\x0b", b"\xc2\xa0")),  # none in JSON
+        *((b'{"number": 1}' + more, Reason.NOT_JSON) for more in (b"x", b" {}", b"\x0b", b"\xc2\xa0")),
         (b"[" * 200_000, Reason.TOO_LONG),
         (b"[" * 60_000, Reason.TOO_DEEP),
         (b'{"":' * 16_000, Reason.TOO_DEEP),

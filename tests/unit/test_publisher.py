@@ -41,6 +41,8 @@ class FakePublisher:
 
 
 class FakePresence:
+    behind = False
+
     def __init__(self) -> None:
         self.topics: list[str] = []
 

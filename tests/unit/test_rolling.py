@@ -60,6 +60,8 @@ GRID = Grid([60_000, 300_000, AHEAD, 10_000, 20_000])
 class Service:
     """A database file, its writer and its statistics; and the same statistics from the raw rows."""
 
+    grid = GRID
+
     def __init__(self, folder: Path) -> None:
         self.path = folder / "test.db"
         prepare(self.path)
@@ -79,7 +81,7 @@ class Service:
             lambda row: PLANS[row.name[0]],
             overall=OVERALL,
             ahead=AHEAD,
-            grid=GRID,
+            grid=self.grid,
             when_loaded=self._learn,
             when_failed=fail,
         )

@@ -37,6 +37,7 @@ class Broker:
 
     def __init__(self) -> None:
         self.connected = True
+        self.behind = False
         self.published: list[tuple[str, str]] = []
         self.marks: list[TickMark | None] = []
         self.metrics: Metrics | None = None
@@ -83,14 +84,14 @@ def test_metrics_go_out_without_a_tick_and_tell_the_latest_there_was(broker: Bro
     assert [topic for topic, _ in broker.published] == ["STATS", "STATS/$metrics", "STATS/$metrics"]
 
 
-@pytest.mark.parametrize("broken", ["write_averages", "write_metrics", "write_series"])
+@pytest.mark.parametrize("broken", ["write_averages", "write_metrics", "write_result"])
 def test_what_fails_keeps_nothing_else_from_going_out(
     broker: Broker, monkeypatch: pytest.MonkeyPatch, log_lines: list[str], broken: str
 ) -> None:
     broker.metrics = Metrics(NOW + 1, 1.0)
     monkeypatch.setattr(module, broken, None)
     broker.tick(NOW, result("a"))
-    broken_topic = {"write_averages": "STATS", "write_metrics": "STATS/$metrics", "write_series": "STATS/a"}
+    broken_topic = {"write_averages": "STATS", "write_metrics": "STATS/$metrics", "write_result": "STATS/a"}
     expected = [topic for topic in ("STATS", "STATS/$metrics", "STATS/a") if topic != broken_topic[broken]]
     assert [topic for topic, _ in broker.published] == expected
     assert len([line for line in log_lines if "failed" in line]) == 1
@@ -206,6 +207,23 @@ def test_on_a_new_connection_all_is_published_anew(broker: Broker) -> None:
     broker.publisher.connected()
     assert broker.tick(NOW + 1, result("a"), result("b")) == ["a", "b"]
     assert broker.tick(NOW + 2, result("a"), result("b")) == []
+
+
+def test_while_the_tick_before_has_not_gone_out_a_tick_is_left_out_and_told(
+    broker: Broker, log_lines: list[str]
+) -> None:
+    """Whole, so that the averages and the metrics behind them are of the same tick; the next one is newer."""
+    broker.metrics = Metrics(NOW, 1.0)
+    broker.tick(NOW, result("a"))
+    broker.behind = True
+    assert broker.tick(NOW + 10, result("a", 2.0)) == []
+    assert broker.tick(NOW + 20, result("a", 3.0)) == []
+    assert broker.published == []
+    [line] = log_lines
+    assert "does not take the statistics as fast" in line
+    broker.behind = False
+    assert broker.tick(NOW + 30, result("a", 3.0)) == ["$metrics", "a"]
+    assert broker.marks == [TickMark(NOW, 17), TickMark(NOW + 30, 17)]
 
 
 def test_what_comes_back_after_it_was_taken_back_is_published_at_once(broker: Broker) -> None:

@@ -15,19 +15,21 @@ class Client:
 
     def __init__(self) -> None:
         self.asked: list[list[str]] = []
+        self.qos: set[int] = set()
 
     def subscribe(self, topic_filters: list[tuple[str, int]]) -> tuple[int, int]:
         self.asked.append([topic_filter for topic_filter, _ in topic_filters])
+        self.qos |= {qos for _, qos in topic_filters}
         return 0, len(self.asked)
 
 
 class Watch:
     """A connection that has subscribed to two topics at second 0."""
 
-    def __init__(self, *, quiet: bool = False) -> None:
+    def __init__(self, *, quiet: bool = False, **qos: int) -> None:
         self.now = 0.0
         self.client = cast(Any, Client())
-        self.subscribing = Subscribing(["a", "b"], quiet=quiet, monotonic=lambda: self.now)
+        self.subscribing = Subscribing(["a", "b"], quiet=quiet, monotonic=lambda: self.now, **qos)
         self.subscribing.ask(self.client)
 
     def answer(self, packet_id: int, *codes: int) -> bool:
@@ -48,6 +50,11 @@ def test_a_subscription_that_is_granted_is_asked_for_once() -> None:
     assert watch.subscribing.done
     assert watch.tend(1e6) == [["a", "b"]]
     assert not watch.answer(1, GRANTED, GRANTED)
+
+
+def test_it_is_asked_for_at_qos_1_unless_something_else_is_said() -> None:
+    assert Watch().client.qos == {1}
+    assert Watch(qos=0).client.qos == {0}
 
 
 def test_what_is_refused_is_asked_for_again_ever_less_often(log_lines: list[str]) -> None:

@@ -96,10 +96,34 @@ INSERT INTO message_id SELECT series_id, message_id FROM reading WHERE message_i
 """
 )
 SUBSCRIPTION = "INSERT INTO subscription VALUES ('DATA'), ('a/#');"
+# As version 4 made it, which said whose some of it was, and what it had made of the same.
+VERSION_4 = """
+DROP TABLE "delivery";
+DROP TABLE "counter";
+DROP TABLE "subscription";
+CREATE TABLE "delivery" ("member" TEXT NOT NULL, "id" INTEGER NOT NULL, "packets" BLOB NOT NULL,
+    PRIMARY KEY ("member", "id")) WITHOUT ROWID;
+CREATE TABLE "counter" ("member" TEXT NOT NULL, "name" TEXT NOT NULL, "value" INTEGER NOT NULL,
+    PRIMARY KEY ("member", "name")) WITHOUT ROWID;
+CREATE TABLE "subscription" ("member" TEXT NOT NULL, "topic_filter" TEXT NOT NULL,
+    PRIMARY KEY ("member", "topic_filter")) WITHOUT ROWID;
+PRAGMA user_version = 4;
+"""
+CONTENT_4 = (
+    CONTENT_3.replace("INSERT INTO counter VALUES ('sequence', 19);", "")
+    + """
+INSERT INTO rejected_message VALUES (3, 1700000001.5, 'c', x'00ff', 9000, 'not UTF-8', 'why');
+INSERT INTO delivery VALUES ('', 41, x'0001aabb'), ('', 42, x'0002');
+INSERT INTO counter SELECT '', column1, column2 FROM (VALUES ('since', 1600000000), ('received', 12),
+    ('stored', 7), ('late', 3), ('rejected', 1), ('duplicates', 1), ('pruned', 2), ('sequence', 19));
+INSERT INTO subscription VALUES ('', 'DATA'), ('', 'a/#');
+"""
+)
 EARLIER = {
     1: (COMMON + VERSION_1, COMMON_CONTENT + CONTENT_1),
     2: (COMMON + VERSION_2, COMMON_CONTENT + CONTENT_2 + SUBSCRIPTION),
     3: (COMMON + VERSION_3, COMMON_CONTENT + CONTENT_3 + SUBSCRIPTION),
+    4: (COMMON + VERSION_3 + VERSION_4, CONTENT_4),
 }
 KEPT: dict[str, list[tuple[Any, ...]]] = {
     "rejected_message": [(3, 1700000001.5, "c", b"\x00\xff", 9000, "not UTF-8", "why")],
@@ -188,7 +212,9 @@ def test_an_upgraded_file_is_upgraded_once(path: Path) -> None:
     assert content(path) == before
 
 
-@pytest.mark.parametrize(("version", "subscribed"), [(1, set()), (2, {"DATA", "a/#"}), (3, {"DATA", "a/#"})])
+@pytest.mark.parametrize(
+    ("version", "subscribed"), [(1, set()), *((version, {"DATA", "a/#"}) for version in (2, 3, 4))]
+)
 def test_the_session_is_taken_over_by_the_first_that_starts_and_by_no_other(
     tmp_path: Path, version: int, subscribed: set[str]
 ) -> None:

@@ -186,6 +186,11 @@ class PostgresqlStore:
         gone = gone_until(retention, until + retention)
         return min([gone, *(gone_until(retention, each * _MINUTE - 1) for each in stuck)])
 
+    @property
+    def summing(self) -> None:
+        """Nothing is noted of time that has ended."""
+        return None
+
     def delete_rejected(self, until: float, limit: int) -> int:
         """Delete the oldest rejected messages of too many, and those that arrived at or before `until`.
 

@@ -11,10 +11,11 @@ _RETENTION_1 = 2100.0
 
 
 # By version: its tables that have other columns now.
-_MADE_ANEW = {
+_MADE_ANEW: dict[int, tuple[str, ...]] = {
     1: ("series", "reading", "delivery", "counter"),
     2: ("reading", "delivery", "counter", "subscription"),
     3: ("delivery", "counter", "subscription"),
+    4: (),
 }
 
 
@@ -32,7 +33,8 @@ def upgrade(database: peewee.SqliteDatabase, schema: Schema) -> None:
 
     In version 1 a reading had an `id` of its own, and a series nothing but its name. In 1 and 2 the ids
     of readings were texts, with an index. Up to 3 it was not said whose deliveries, counters and
-    subscriptions were: they are nobody's, and a subscriber takes over the session (members.py).
+    subscriptions were: they are nobody's, and a subscriber takes over the session (members.py). Up to 4
+    nothing was summed up: that is done when the subscriber runs.
     """
     version = database.user_version
     if version == schema.version:

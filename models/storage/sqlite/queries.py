@@ -1,15 +1,17 @@
 """What is asked of the stored readings, through a reading connection."""
 
+import json
 import math
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from itertools import chain, islice
 from sqlite3 import Cursor
 
-from peewee import ModelSelect, SqliteDatabase, fn
+from peewee import JOIN, SQL, Expression, Field, ModelSelect, Select, SqliteDatabase, fn
 
-from models.storage.records import RejectedRow
-from models.storage.sqlite.tables import Counter, Reading, RejectedMessage, Series
+from models.storage.records import RejectedRow, SummedSlot, SumsOfSeries
+from models.storage.sqlite.columns import unpack
+from models.storage.sqlite.tables import Counter, Delayed, Reading, RejectedMessage, Series, SlotSums
 
 # How many readings are held at once.
 _CHUNK = 100_000
@@ -25,17 +27,28 @@ class StoredReadings:
 
     def __init__(self, database: SqliteDatabase) -> None:
         self._database = database
-        query = Series.select(Series.id).order_by(Series.id)
-        self.series = [series for (series,) in database.execute(query)]
+        query = Series.select(Series.id, Series.retention).order_by(Series.id)
+        rows = database.execute(query).fetchall()
+        self.series = [series for series, _ in rows]
+        self._retentions = {retention for _, retention in rows}
         # Written once: for a short span, peewee would take longer for that than SQLite for the answer.
         self._next = self._sql(Reading.select(fn.MIN(Reading.time)))
         # Only what is needed: most of the time goes into making Python's objects.
         columns = [Reading.value] if len(self.series) == 1 else [Reading.series, Reading.value]
         in_order = Reading.time, Reading.sequence
         self._values = self._sql(Reading.select(*columns).order_by(*in_order))
-        self._timed = self._sql(
-            Reading.select(Reading.series, Reading.time, Reading.value).order_by(*in_order)
+        timed = Reading.select(Reading.series, Reading.time, Reading.value).order_by(*in_order)
+        self._timed = self._sql(timed)
+        # As one parameter, however many there are.
+        these = Select([fn.json_each("[]")], [SQL("value")])
+        self._timed_of = self._sql(timed, Reading.series.in_(these))
+        others = Series.select(Series.id).where(Series.retention.not_in(these))
+        self._kept_otherwise = self._sql(
+            Reading.select(Reading.series, Reading.value), Reading.series.in_(others)
         )
+        kept_alike = Reading.series.in_(Series.select(Series.id).where(Series.retention.in_(these)))
+        span = (Delayed.time > 0) & (Delayed.time <= 0)
+        self._delayed = str(delayed_readings(Reading.series, Reading.value).where(span, kept_alike).sql()[0])
 
     def latest_sequence(self) -> int:
         """Return the sequence of the reading that was stored last, 0 if there was none."""
@@ -44,7 +57,7 @@ class StoredReadings:
     def next_time(self, after: float) -> float | None:
         """Return the time of the first reading later than `after`, None if there is none."""
         time: float | None
-        [(time,)] = self._select(self._next, after)
+        [(time,)] = self._select(self._next, after, math.inf)
         return time
 
     def values(self, after: float, until: float) -> Iterator[Mapping[int, list[float]]]:
@@ -67,13 +80,52 @@ class StoredReadings:
         """Yield the readings of a span in the order of time, and of arrival where that is equal."""
         return self._select(self._timed, after, until)
 
-    def _sql(self, query: "ModelSelect[Reading]") -> str:
-        span = (Reading.time > 0) & (Reading.time <= 0)
-        return str(query.where(span).sql()[0])
+    def timed_of(
+        self, series: Collection[int], after: float, until: float = math.inf
+    ) -> Iterator[TimedValue]:
+        """Yield the readings of a span that are of these series, in the same order: others cost little."""
+        return self._select(self._timed_of, after, until, json.dumps(list(series)))
 
-    def _select(self, sql: str, after: float, until: float = math.inf) -> Cursor:
-        cursor: Cursor = self._database.execute_sql(sql, (after, until))
+    def summed(self, slot_length: int, after: float) -> Iterator[SummedSlot]:
+        """Yield what is noted of slots of so many milliseconds that begin at `after` or later, in order."""
+        slots = SlotSums.select(SlotSums.after, SlotSums.until).distinct()
+        slots = slots.where(SlotSums.slot_length == slot_length, SlotSums.after >= after)
+        for span in self._database.execute(slots.order_by(SlotSums.after)).fetchall():
+            yield self._summed_slot(*span)
+
+    def _summed_slot(self, after: float, until: float) -> SummedSlot:
+        query = SlotSums.select(SlotSums.retention, SlotSums.entries, SlotSums.together)
+        rows = self._database.execute(query.where(SlotSums.after == after)).fetchall()
+        sums: list[SumsOfSeries] = []
+        for _, entries, together in rows:
+            series, counts, highs, lows = unpack(entries)
+            [parts] = unpack(together)
+            sums.append((series, counts, highs, lows, parts))
+        noted = [retention for retention, _, _ in rows]
+        of_these = after, until, json.dumps(noted)
+        rest: defaultdict[int, list[float]] = defaultdict(list)
+        for number, value in self._select(self._delayed, *of_these):
+            rest[number].append(value)
+        if not self._retentions.issubset(noted):
+            for number, value in self._select(self._kept_otherwise, *of_these):
+                rest[number].append(value)
+        return SummedSlot(after, until, sums, rest)
+
+    def _sql(self, query: "ModelSelect[Reading]", *conditions: Expression) -> str:
+        return str(query.where(Reading.time > 0, Reading.time <= 0, *conditions).sql()[0])
+
+    def _select(self, sql: str, after: float, until: float, *rest: object) -> Cursor:
+        cursor: Cursor = self._database.execute_sql(sql, (after, until, *rest))
         return cursor
+
+
+def delayed_readings(*columns: Field) -> "ModelSelect[Delayed]":
+    """Return the query for these columns of delayed readings.
+
+    They are looked up one by one: left to itself, SQLite would look through all readings.
+    """
+    same = (Reading.time == Delayed.time) & (Reading.sequence == Delayed.sequence)
+    return Delayed.select(*columns).join(Reading, JOIN.CROSS, on=None).where(same)
 
 
 def latest_sequence(database: SqliteDatabase) -> int:

@@ -6,12 +6,15 @@ import peewee
 
 from models.storage.sqlite.tables import (
     Counter,
+    Delayed,
     Delivery,
     Outgoing,
     Reading,
     ReadingId,
     RejectedMessage,
     Series,
+    SlotSums,
+    Stretch,
     Subscription,
 )
 
@@ -35,7 +38,10 @@ READINGS = Schema(
     "DB_FILE",
     "subscriber",
     0x6D716176,
-    4,
-    (Series, Reading, ReadingId, RejectedMessage, Delivery, Counter, Subscription),
+    5,
+    (
+        *(Series, Reading, ReadingId, Stretch, SlotSums, Delayed),
+        *(RejectedMessage, Delivery, Counter, Subscription),
+    ),
 )
 OUTBOX = Schema("OUTBOX_FILE", "publisher", 0x6D716F78, 1, (Outgoing,))

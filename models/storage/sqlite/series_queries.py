@@ -1,13 +1,19 @@
 """What is asked of the stored readings series by series, through a reading connection."""
 
+import math
 from collections import defaultdict
+from collections.abc import Iterator
 
 from peewee import SqliteDatabase, fn
 
 from models.catalog import SeriesRow
 from models.storage.records import Columns, SeriesSummary, Snapshot
-from models.storage.sqlite.queries import latest_sequence
-from models.storage.sqlite.tables import Reading, Series
+from models.storage.sqlite.columns import pack_series
+from models.storage.sqlite.queries import delayed_readings, latest_sequence
+from models.storage.sqlite.tables import Delayed, Reading, Series, Stretch
+
+# More readings than there ever are.
+_ALL = 2**62
 
 
 def all_series(database: SqliteDatabase) -> list[SeriesRow]:
@@ -38,25 +44,58 @@ def readings_between(
 ) -> list[tuple[float, int, float]]:
     """Return (time, sequence, value) of the newest `limit` readings with `after` < time <= `until`.
 
-    The newest comes first. It takes as long as it takes to look at the readings of all series in that time.
+    The newest comes first. Of time that is summed up it reads only the stretches that have the series, and
+    what was delayed; of the rest the readings of all series.
     """
-    query = (
-        Reading.select(Reading.time, Reading.sequence, Reading.value)
-        .where(Reading.series == series, Reading.time > after, Reading.time <= until)
-        .order_by(Reading.time.desc(), Reading.sequence.desc())
-        .limit(limit)
+    of_series = Reading.select(Reading.time, Reading.sequence, Reading.value).where(Reading.series == series)
+    delayed = delayed_readings(Reading.time, Reading.sequence, Reading.value).where(
+        Reading.series == series, Delayed.time > after, Delayed.time <= until
     )
-    return list(database.execute(query))
+    # Written once: for a short span, peewee would take longer for that than SQLite for the answer.
+    inside = of_series.where(Reading.time > 0.0, Reading.time <= 0.0)
+    select, _ = inside.order_by(Reading.time.desc(), Reading.sequence.desc()).limit(1).sql()
+    with database.atomic():  # all queries see the same rows
+        found = set(database.execute(delayed))
+        left = limit
+        for begin, end in list(_spans_of(database, series, after, until)):
+            rows = database.execute_sql(select, (series, begin, end, left)).fetchall()
+            found.update(rows)
+            left -= len(rows)
+            if left <= 0:
+                break
+    return sorted(found, reverse=True)[:limit]
 
 
 def readings_of(database: SqliteDatabase, series: int, after: float) -> list[tuple[float, float]]:
     """Return (time, value) of the readings of a series with `after` < time, in order."""
-    query = (
-        Reading.select(Reading.time, Reading.value)
-        .where(Reading.series == series, Reading.time > after)
-        .order_by(Reading.time, Reading.sequence)
-    )
-    return list(database.execute(query))
+    found = readings_between(database, series, after, math.inf, _ALL)
+    return [(time, value) for time, _, value in reversed(found)]
+
+
+def _spans_of(
+    database: SqliteDatabase, series: int, after: float, until: float
+) -> Iterator[tuple[float, float]]:
+    """Yield the spans of time in which a series may have readings between two times, the latest first."""
+    has_it = fn.INSTR(Stretch.series, pack_series((series,))) > 0
+    query = Stretch.select(Stretch.after, Stretch.until, has_it).where(Stretch.after < until)
+    # The span that has been found so far ends there; None: there is none. All later than `looked_at` is done.
+    end: float | None = None
+    looked_at = until
+    for begins, ends, may_be_there in database.execute(query.order_by(Stretch.after.desc())):
+        if ends <= after:
+            break
+        if ends < looked_at and end is None:  # what lies between two stretches is not summed up
+            end = looked_at
+        if may_be_there and end is None:
+            end = min(ends, until)
+        elif not may_be_there and end is not None:
+            yield ends, end
+            end = None
+        looked_at = begins
+    if end is None and looked_at > after:
+        end = looked_at
+    if end is not None:
+        yield after, end
 
 
 def snapshot(database: SqliteDatabase) -> Snapshot:

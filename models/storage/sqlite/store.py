@@ -1,7 +1,7 @@
 """What is written, all through one connection."""
 
 import sqlite3
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from peewee import Tuple, fn
 
@@ -17,15 +17,20 @@ from models.storage.sqlite.queries import latest_sequence
 from models.storage.sqlite.rejected import RejectedMessages
 from models.storage.sqlite.repeats import Repeats
 from models.storage.sqlite.series_queries import all_series
+from models.storage.sqlite.summed import SummedUp
 from models.storage.sqlite.tables import ReadingId, Series
 from models.storage.sqlite.transaction import close, insert_sql, sql, transaction
+from models.storage.summing import Piece, SlotSums, SummingStore, Whereabouts
 
 # Behind all sequences of one event time.
 _LAST = 2**62
 
 
 class Store:
-    """The one writing connection: a WritingStore, which is described in models/storage/interface.py."""
+    """The one writing connection: a WritingStore, which is described in models/storage/interface.py.
+
+    And a SummingStore (models/storage/summing.py).
+    """
 
     def __init__(self, database: WritingDatabase, member: str) -> None:
         """`member`: the client id of the session whose messages are stored."""
@@ -63,6 +68,7 @@ class Store:
             database, Series, *(getattr(Series, name) for name in SeriesRow._fields)
         )
         self._rejected = RejectedMessages(database)
+        self._summed = SummedUp(database)
 
     def add(self, batch: Batch) -> Stored:
         """Commit `batch` in one transaction, or raise StoreUnavailable and change nothing."""
@@ -92,6 +98,7 @@ class Store:
                 readings = [reading for place, reading in enumerate(readings) if place not in known]
                 rows = [row for place, row in enumerate(rows) if place not in known]
             connection.executemany(self._insert_reading, rows)
+            self._summed.note_delayed(connection, rows)
             rejected = self._rejected.insert(connection, batch.rejected) if batch.rejected else None
             self._member.change_deliveries(connection, batch.deliveries, batch.forgotten)
             counts = dict(batch.counts)
@@ -114,7 +121,8 @@ class Store:
 
     def set_retentions(self, retentions: Mapping[int, float]) -> None:
         """Note for how many seconds the readings of these series are kept, by their ids."""
-        with transaction(self._database):
+        with transaction(self._database) as connection:
+            self._summed.forget_sums(connection)
             for series, retention in retentions.items():
                 Series.update(retention=retention).where(Series.id == series).execute(self._database)
 
@@ -162,6 +170,7 @@ class Store:
             deleted = connection.execute(self._delete_readings, wanted).rowcount
             if deleted:
                 self._member.count(connection, {"pruned": deleted})
+                self._summed.note_deleted(connection, end[0], retention)
         return Deleted(deleted, last)
 
     def gone_until(self, until: float, retention: float) -> float:
@@ -177,6 +186,27 @@ class Store:
             deleted, rejected = self._rejected.delete(connection, until, limit)
         self._rejected.amount = rejected
         return deleted
+
+    @property
+    def summing(self) -> SummingStore:
+        """It is noted here what time that has ended holds."""
+        return self
+
+    def begin_summing(self, now: float) -> float:
+        with transaction(self._database) as connection:
+            return self._summed.begin(connection, now)
+
+    def nth_time(self, after: float, until: float, number: int) -> float | None:
+        with transaction(self._database) as connection:
+            return self._summed.nth_time(connection, after, until, number)
+
+    def read_to_sum(self, after: float, until: float, rows: int, pieces: int) -> Sequence[Piece]:
+        with transaction(self._database) as connection:
+            return self._summed.read(connection, after, until, rows, pieces)
+
+    def note(self, whereabouts: Collection[Whereabouts], sums: Collection[SlotSums]) -> None:
+        with transaction(self._database) as connection:
+            self._summed.note(connection, whereabouts, sums)
 
     @property
     def file_may_be_gone(self) -> bool:

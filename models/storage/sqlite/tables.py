@@ -72,6 +72,59 @@ class ReadingId(Model):
         without_rowid = True
 
 
+class Stretch(Model):
+    """Which series have readings in a stretch of time (models/storage/sqlite/summed.py).
+
+    A history of one series reads only the stretches that have it. None overlaps another.
+    """
+
+    # The times with `after` < time <= `until`, in UTC epoch seconds.
+    after = FloatField(primary_key=True)
+    until = FloatField()
+    # The last 16 bits of the id of each of them, the low byte first.
+    series = BlobField()
+
+    class Meta:
+        table_name = "stretch"
+        without_rowid = True
+
+
+class SlotSums(Model):
+    """Counts and sums of the readings in a slot of time, of the series that are kept equally long.
+
+    A restart reads these instead of the readings. No slot overlaps another.
+    """
+
+    # The times with `after` < time <= `until`, in UTC epoch seconds.
+    after = FloatField()
+    # For how many seconds these series are kept.
+    retention = FloatField()
+    until = FloatField()
+    # By how long slots the time was cut, in milliseconds.
+    slot_length = IntegerField()
+    # In columns: see models/storage/sqlite/columns.py.
+    entries = BlobField()
+    # Of all these series together: floats that have the same sum as all their readings.
+    together = BlobField()
+
+    class Meta:
+        table_name = "slot_sums"
+        primary_key = CompositeKey("after", "retention")
+        without_rowid = True
+
+
+class Delayed(Model):
+    """A reading that came when its time was summed up already: it may be missing from what is noted there."""
+
+    time = FloatField()
+    sequence = IntegerField()
+
+    class Meta:
+        table_name = "delayed"
+        primary_key = CompositeKey("time", "sequence")
+        without_rowid = True
+
+
 class RejectedMessage(Model):
     """A message that is no reading, kept for a person to look at."""
 

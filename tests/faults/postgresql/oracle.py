@@ -100,6 +100,12 @@ class Oracle:
     def tables_are_there(self) -> bool:
         return self.number("SELECT count(*) FROM pg_class WHERE relname = 'member'") > 0
 
+    def longest_pause(self) -> float:
+        """Return the most seconds between two transactions that stored something, of whichever member."""
+        pauses = "SELECT committed - lag(committed) OVER (ORDER BY committed) AS pause FROM batch"
+        query = f"SELECT max(pause) FROM ({pauses} WHERE readings > 0) AS pauses"
+        return float(self.rows(query)[0][0])
+
     def books(self) -> dict[str, int]:
         """Return the counters; fail unless they add up, and agree with the rows, at one moment."""
         names = (*ENDINGS, "received", "pruned")
