@@ -42,5 +42,18 @@ class OtherSeries:
         for row in self._catalog:
             if row.id not in there:
                 self._catalog.remove(row)
-        self._catalog.add([row for row in rows if self._catalog.row(row.id) is None])
+        replace_series(self._catalog, rows)
         return False
+
+
+def replace_series(catalog: Catalog, rows: Sequence[SeriesRow]) -> None:
+    """Take in the series that are not known yet; also where the id was that of another one.
+
+    That may be after a standby was promoted that did not know of it.
+    """
+    for row in rows:
+        known = catalog.row(row.id)
+        if known is None or known.name != row.name:
+            if known is not None:
+                catalog.remove(known)
+            catalog.add([row])

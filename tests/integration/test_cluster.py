@@ -306,3 +306,19 @@ def test_the_leader_deletes_what_others_have_stored_since_it_came(site: Site) ->
     assert deleted == 2
     assert site.database.sql("SELECT count(*) FROM reading") == [["0"]]
     assert site.database.sql("SELECT sum(pruned) FROM member") == [["2"]]
+
+
+def test_a_member_whose_readings_are_lost_begins_anew(site: Site) -> None:
+    """As after the promotion of a standby that was behind: series that it knows may be others by now."""
+    member = site.member(1)
+    [row] = store(member, "a", 1.0).series
+    store(member, "a", 2.0, series=row.id)
+    site.database.sql("UPDATE member SET number = 1; DELETE FROM batch WHERE number = 2")
+    site.end_connections(1)
+    with pytest.raises(StoreUnavailable):
+        member.keep(Standing())
+    with pytest.raises(TakenOver, match="lost readings that were stored and acknowledged under slot 1"):
+        store(member, "a", 3.0, series=row.id)
+    member.close()
+    again = site.member(1)
+    assert store(again, "a", 3.0).readings

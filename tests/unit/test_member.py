@@ -15,7 +15,7 @@ from scheduler_app.intake.ingest import Held
 from scheduler_app.management import main
 from scheduler_app.subscriber.heartbeat import Heartbeat
 from scheduler_app.subscriber.monitor import ReadErrors
-from scheduler_app.subscriber.other_series import OtherSeries
+from scheduler_app.subscriber.other_series import OtherSeries, replace_series
 
 
 class FakeStore:
@@ -138,3 +138,10 @@ def test_a_group_of_one_is_a_mistake(capsys: pytest.CaptureFixture[str]) -> None
     assert main(["manage.py", "subscriber", "--db-url", url, "--share", "g"]) == 2
     [line] = capsys.readouterr().err.splitlines()
     assert "SHARE=g is for several subscribers: set MEMBERS" in line
+
+
+def test_an_id_that_is_another_series_by_now_is_that_one() -> None:
+    catalog = Catalog([row(1, "a"), row(2, "b")], 10)
+    replace_series(catalog, [row(1, "c"), row(2, "b")])
+    assert {(each.id, each.name) for each in catalog} == {(1, "c"), (2, "b")}
+    assert catalog.find("a") is None
