@@ -23,7 +23,7 @@ from scheduler_app.runtime.lifecycle import Stint, StopSignal, background, role,
 from scheduler_app.runtime.locked_database import when_unlocked
 from scheduler_app.runtime.scheduler import Every, Scheduler
 from scheduler_app.subscriber.heartbeat import KEEP_INTERVAL, Heartbeat
-from scheduler_app.subscriber.monitor import ReadErrors, tell_what_is_used
+from scheduler_app.subscriber.monitor import tell_what_is_used
 from scheduler_app.subscriber.other_series import SERIES_INTERVAL, OtherSeries
 from scheduler_app.subscriber.plans import open_catalog
 from scheduler_app.subscriber.reception import Opened, reception
@@ -116,7 +116,7 @@ def _fill(
         troubles = Troubles(session, presence, "state of this member is")
         shared = any(is_shared(topic_filter) for topic_filter in opened.subscriptions.wanted)
         heartbeat = Heartbeat(store, ingest, session, writer, lambda: troubles.text, shared=shared)
-        others = OtherSeries(database, opened.catalog, ingest.submit, ReadErrors())
+        others = OtherSeries(database, opened.catalog, ingest.submit)
         scheduler = Scheduler()
         scheduler.add("slot", heartbeat.beat, Every(KEEP_INTERVAL), may_miss=True)
         scheduler.add("series", others.look, Every(SERIES_INTERVAL), may_miss=True)
