@@ -60,13 +60,16 @@ def _wait_for_slot(membership: Membership, settings: Settings, stop: StopSignal)
     stint = Stint(stop)
     found: list[FreeSlot] = []
     able = False
+    # what is shared, every member reads; else each slot is of one that reads these topics
+    own = () if settings.share is not None else tuple(stream.topic for stream in settings.streams)
+    others = ", or of other topics" if own else ""
 
     def wait() -> None:
         nonlocal able
         told = ""
         while not stint.requested:
             try:
-                free = membership.free()
+                free = membership.free(settings.client_id, own)
             except StoreUnavailable as error:
                 able = False
                 line = f"no slot can be taken: the database cannot be used ({error}); trying until it can"
@@ -79,7 +82,7 @@ def _wait_for_slot(membership: Membership, settings: Settings, stop: StopSignal)
                     stint.end()
                     return
                 able = True
-                line = f"all {settings.members} slots are taken: waiting as a spare until one is free"
+                line = f"all {settings.members} slots are taken{others}: waiting as a spare until one is free"
             if line != told:
                 logger.log("INFO" if able else "ERROR", "{}", line)
                 told = line

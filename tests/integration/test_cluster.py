@@ -322,3 +322,24 @@ def test_a_member_whose_readings_are_lost_begins_anew(site: Site) -> None:
     member.close()
     again = site.member(1)
     assert store(again, "a", 3.0).readings
+
+
+def test_a_slot_of_other_topics_is_left_to_who_reads_them(site: Site) -> None:
+    """What waits for it at the broker would come to one that reads nothing of it, and be lost."""
+    for number, topics in ((1, {"a", "b"}), (2, {"c"})):
+        member = site.member(number)
+        member.set_subscriptions(topics)
+        member.close()
+    membership = site.membership(2)
+
+    def free(*topics: str) -> int | None:
+        found = membership.free("averages", topics)
+        return None if found is None else found.number
+
+    wait_for(lambda: free("a") == 1 and free("c") == 2, "the slots are free")
+    assert free("b", "z") == 1
+    assert free("z") is None
+    assert free() == 1  # who shares takes any
+    found = site.membership(3).free("averages", ["z"])
+    assert found is not None
+    assert found.number == 3  # which has never been taken
