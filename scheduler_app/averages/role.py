@@ -89,7 +89,9 @@ def run_averages(options: argparse.Namespace, settings: Settings) -> None:
         scheduler.add("follow", ticking.follow, Every(FOLLOW_INTERVAL), may_miss=True)
         scheduler.add("series", ticking.look_at_series, Every(SERIES_INTERVAL), may_miss=True)
         by_the_leader = partial(_by_the_leader, leading)
-        scheduler.add("prune", by_the_leader(lambda term: retention.begin()), Every(INTERVAL))
+        scheduler.add(
+            "prune", lambda: retention.watch() if leading.term is None else retention.begin(), Every(INTERVAL)
+        )
         scheduler.add("troubles", by_the_leader(lambda term: term.troubles.look()), Every(LOOK_INTERVAL))
         send = by_the_leader(lambda term: term.send())
         scheduler.add("home assistant", send, Every(SEND_INTERVAL), may_miss=True)

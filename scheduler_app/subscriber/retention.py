@@ -45,6 +45,10 @@ class Retention:
         """Have everything deleted that is old by now."""
         self._submit(self._pruner.task(self._now(), self._clear))
 
+    def watch(self) -> None:
+        """Look at the clock alone, so that a jump of it is known, where another process deletes."""
+        self._now()
+
     def _now(self) -> float:
         return self._clock.now(self._wall(), self._monotonic())
 

@@ -1,9 +1,12 @@
 """What check says of a database that several share, and of a broker that several share."""
 
+from typing import Any
+
 import pytest
 
 from config.settings import load_settings
 from models.storage.cluster import OLDEST_SERVER, Examination
+from models.storage.postgresql.examination import keeps_sessions as keeps_sessions_of
 from scheduler_app.checks import ack_wait, sharing
 from scheduler_app.checks.finding import Finding, Level
 from scheduler_app.checks.pooler import check_pooler
@@ -92,3 +95,42 @@ def test_what_cannot_be_seen_of_rabbitmq_is_said() -> None:
     finding = warn_of_classic_queues()
     assert finding.level == Level.WARN
     assert "quorum" in finding.text
+
+
+class FakePooler:
+    """Gives out its one connection to the server for a transaction at a time, or for as long as a session."""
+
+    def __init__(self, *, keeps_sessions: bool) -> None:
+        self.keeps_sessions = keeps_sessions
+        self.free = [101, 102]
+
+    def connection(self) -> "FakeConnection":
+        return FakeConnection(self)
+
+
+class FakeConnection:
+    def __init__(self, pooler: FakePooler) -> None:
+        self._pooler = pooler
+        self._process: int | None = None
+        self._in_transaction = False
+
+    def execute(self, statement: str) -> "FakeConnection":
+        if self._process is None:
+            self._process = self._pooler.free.pop(0)
+        self.answer = self._process
+        self._in_transaction = statement == "BEGIN" or (self._in_transaction and statement != "ROLLBACK")
+        if not self._in_transaction and not self._pooler.keeps_sessions:
+            self._pooler.free.insert(0, self._process)
+            self._process = None
+        return self
+
+    def fetchone(self) -> tuple[int]:
+        return (self.answer,)
+
+
+@pytest.mark.parametrize("keeps_sessions", [True, False])
+def test_a_pooler_is_known_by_what_it_does(keeps_sessions: bool) -> None:
+    pooler = FakePooler(keeps_sessions=keeps_sessions)
+    one: Any = pooler.connection()
+    other: Any = pooler.connection()
+    assert keeps_sessions_of(one, other) == keeps_sessions

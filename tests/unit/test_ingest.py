@@ -980,6 +980,37 @@ def _connect(session: FakeSession, ingest: Ingest) -> bool:
     return True
 
 
+def test_nobody_connects_whose_session_may_be_anothers() -> None:
+    """Two clients with one id would throw each other out; it is asked again until it is known."""
+    session = FakeSession()
+    session.connected = False
+    answers = [StoreUnavailable("no answer"), StoreUnavailable("no answer"), None]
+
+    def check_right() -> None:
+        if (answer := answers.pop(0)) is not None:
+            assert "connect" not in session.events
+            raise answer
+
+    ingest = Ingest(session, FakeWriter(session), check_right=check_right)
+    session.when_connecting = lambda: bool(ingest.stop()) or False
+    ingest.run()
+    assert answers == []
+    assert "connect" in session.events
+    assert len(session.sleeps) == 2
+
+
+def test_who_has_lost_the_session_to_another_ends() -> None:
+    session = FakeSession()
+    session.connected = False
+
+    def check_right() -> None:
+        raise TakenOver("slot 1 is another's")
+
+    with pytest.raises(TakenOver):
+        Ingest(session, FakeWriter(session), check_right=check_right).run()
+    assert "connect" not in session.events
+
+
 class WaitingWriter(FakeWriter):
     """Waits for a database that does not answer; what waits is told so ten times a second."""
 
@@ -1057,39 +1088,3 @@ def test_messages_are_sorted_anew_when_another_member_has_begun_their_series() -
     session.when_empty = ingest.stop
     ingest.run()
     assert session.events == ["sort a", "sort a again", "store a", "acknowledge a", "disconnect"]
-
-
-def test_nobody_connects_whose_session_may_be_anothers() -> None:
-    """Two clients with one id would throw each other out; it is asked again until it is known."""
-    session = FakeSession()
-    session.connected = False
-    answers = [StoreUnavailable("no answer"), StoreUnavailable("no answer"), None]
-
-    def check_right() -> None:
-        if (answer := answers.pop(0)) is not None:
-            assert "connect" not in session.events
-            raise answer
-
-    ingest = Ingest(session, FakeWriter(session), check_right=check_right)
-
-    def give_up() -> bool:
-        ingest.stop()
-        return False
-
-    session.when_connecting = give_up
-    ingest.run()
-    assert answers == []
-    assert "connect" in session.events
-    assert len(session.sleeps) == 2
-
-
-def test_who_has_lost_the_session_to_another_ends() -> None:
-    session = FakeSession()
-    session.connected = False
-
-    def check_right() -> None:
-        raise TakenOver("slot 1 is another's")
-
-    with pytest.raises(TakenOver):
-        Ingest(session, FakeWriter(session), check_right=check_right).run()
-    assert "connect" not in session.events

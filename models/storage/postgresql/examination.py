@@ -22,14 +22,14 @@ def examine(one: Server, other: Server) -> Examination:
                 fsync=fsync,
                 standby_names=names,
                 standbys=synchronous if told or not there else None,
-                keeps_sessions=_keeps_sessions(connection, another),
+                keeps_sessions=keeps_sessions(connection, another),
             )
     finally:
         leave(one)
         leave(other)
 
 
-def _keeps_sessions(connection: PatientConnection, another: PatientConnection) -> bool:
+def keeps_sessions(connection: PatientConnection, another: PatientConnection) -> bool:
     """Whether each connection of ours has one of the server's to itself.
 
     A pooler that gives them out for a transaction at a time gives ours to another while we have none.
