@@ -3,7 +3,7 @@
 import json
 import time
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from pathlib import Path
 from statistics import median
 from typing import NamedTuple
@@ -60,7 +60,8 @@ def ticks(arena: Arena) -> list[Figure]:
                 _role(folder, broker, "subscriber", MEMBERS="1", **own),
                 _role(folder, broker, "averages", **own),
             ]
-            ours = _measure(arena, broker, series, roles, lambda: postgresql.stored_in(database))  # noqa: B023
+            with postgresql.Watch(database) as watch:
+                ours = _measure(arena, broker, series, roles, lambda: nullcontext(watch.stored))
         with arena.broker() as (broker, folder):
             path = folder / "tmp" / "test.db"
             roles = [_role(folder, broker, "subscriber", **settings)]

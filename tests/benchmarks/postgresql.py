@@ -1,11 +1,13 @@
 """Figures of PostgreSQL beside SQLite: how fast one subscriber takes in, and how two share it."""
 
 import os
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 from statistics import median
+from types import TracebackType
+from typing import NamedTuple, Self
 
 from tests.benchmarks import ingest
 from tests.benchmarks.arena import Arena
@@ -21,20 +23,6 @@ from tests.support.waiting import wait_for
 _SETTINGS = {"shared_buffers": "256MB", "max_wal_size": "2GB"}
 
 
-@dataclass(frozen=True)
-class ServerRun:
-    """What a run took of a subscriber, or of several, and of the server."""
-
-    run: Run
-    # Processor time of the server, in seconds.
-    server: float
-
-    @property
-    def each(self) -> float:
-        """Microseconds of processor time a reading, of subscribers and server."""
-        return (self.run.cpu + self.server) / self.run.count * 1e6
-
-
 @contextmanager
 def server() -> Iterator[PostgreSQL]:
     running = PostgreSQL(settings=_SETTINGS)
@@ -44,24 +32,37 @@ def server() -> Iterator[PostgreSQL]:
         running.end()
 
 
-@contextmanager
-def stored_in(database: Database) -> Iterator[Callable[[], int]]:
-    """Yield what tells how many readings were stored in a database so far."""
-    with connect(database) as connection:
+class Watch:
+    """Tells while entered how many readings are stored in a database, and what they take of the server."""
 
-        def stored() -> int:
-            row = connection.execute("SELECT COALESCE(sum(stored), 0) FROM member").fetchone()
-            return int(row[0])
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
-        yield stored
+    def __enter__(self) -> Self:
+        self._connection = connect(self._database)
+        return self
 
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._connection.close()
 
-def server_cpu(running: PostgreSQL) -> float:
-    """Return the processor time that a server has taken so far, with its processes that have ended."""
-    first = running.process.pid
-    fields = Path(f"/proc/{first}/stat").read_text().rpartition(")")[2].split()
-    ended = (int(fields[13]) + int(fields[14])) / os.sysconf("SC_CLK_TCK")
-    return ended + cpu_seconds(first) + sum(_cpu_if_running(pid) for pid in descendants(first))
+    def stored(self) -> int:
+        return int(self._connection.execute("SELECT COALESCE(sum(stored), 0) FROM member").fetchone()[0])
+
+    def server_cpu(self) -> float:
+        """Return the processor time that the server has taken so far, with its processes that have ended.
+
+        Without what our own questions take.
+        """
+        first = self._database.server.process.pid
+        fields = Path(f"/proc/{first}/stat").read_text().rpartition(")")[2].split()
+        ended = (int(fields[13]) + int(fields[14])) / os.sysconf("SC_CLK_TCK")
+        others = descendants(first) - {self._connection.info.backend_pid}
+        return ended + cpu_seconds(first) + sum(_cpu_if_running(pid) for pid in others)
 
 
 def member(broker: Broker, folder: Path, database: Database, name: str, **settings: str) -> Role:
@@ -72,29 +73,23 @@ def member(broker: Broker, folder: Path, database: Database, name: str, **settin
 
 def one_member(arena: Arena) -> list[Figure]:
     load = Load(arena.size.messages)
-    of_server: list[ServerRun] = []
     with server() as running:
 
         def ours(broker: Broker, folder: Path) -> Run:
             database = running.new_database()
-            with ingest.subscriber(broker, folder, DB_URL=database.url) as role:
-                before = server_cpu(running)
-                run = ingest.ours(broker, folder, load, role, stored_in(database))
-                of_server.append(ServerRun(run, server_cpu(running) - before))
-            return run
+            with ingest.subscriber(broker, folder, DB_URL=database.url) as role, Watch(database) as watch:
+                return ingest.ours(broker, folder, load, role, nullcontext(watch.stored))
 
         def sqlite(broker: Broker, folder: Path) -> Run:
             with ingest.subscriber(broker, folder) as role:
                 return ingest.ours(broker, folder, load, role)
 
-        ours_taken, theirs = arena.in_turn(ours, sqlite)
-    rate, other_rate = (median(run.rate for run in runs) for runs in (ours_taken, theirs))
-    cpu, other_cpu = (median(run.cpu_per_million for run in runs) for runs in (ours_taken, theirs))
-    each = median(taken.server / taken.run.count * 1e6 for taken in of_server)
+        taken, theirs = arena.in_turn(ours, sqlite)
+    rate, other_rate = (median(run.rate for run in runs) for runs in (taken, theirs))
+    cpu, other_cpu = (median(run.cpu_per_million for run in runs) for runs in (taken, theirs))
     return [
         Figure("ingest, 1 topic, PostgreSQL", "per s", rate, "SQLite", other_rate, more_is_better=True),
         Figure("subscriber's processor time of 1,000,000 readings", "s", cpu, "SQLite", other_cpu),
-        Figure("server's processor time of a reading with an id", "µs", each),
     ]
 
 
@@ -106,21 +101,29 @@ def two_members(arena: Arena) -> list[Figure]:
     """
     load = Load(arena.size.messages)
     with server() as running:
-        one, two = arena.in_turn(
-            *(
-                lambda broker, folder, count=count: _drain(broker, folder, running, load, count)
-                for count in (1, 2)
-            )
-        )
-    alone, together = (median(taken.each for taken in runs) for runs in (one, two))
+        one, two = arena.in_turn(partial(_drain, running, load, 1), partial(_drain, running, load, 2))
+    alone, together = (median(taken.both for taken in runs) for runs in (one, two))
+    of_server = median(taken.server for taken in one)
     what = "processor time of a reading, members and server"
     return [
+        Figure("server's processor time of a reading with an id", "µs", of_server),
         Figure(f"{what}, 2 members", "µs", together, "1 member", alone),
         Figure("what 2 members can take, by that, of what 1 can", "times", 2 * alone / together),
     ]
 
 
-def _drain(broker: Broker, folder: Path, running: PostgreSQL, load: Load, count: int) -> ServerRun:
+class _Drained(NamedTuple):
+    """Microseconds of processor time that a reading has taken."""
+
+    members: float
+    server: float
+
+    @property
+    def both(self) -> float:
+        return self.members + self.server
+
+
+def _drain(running: PostgreSQL, load: Load, count: int, broker: Broker, folder: Path) -> _Drained:
     database = running.new_database()
     with ExitStack() as stack:
         roles = [
@@ -130,15 +133,20 @@ def _drain(broker: Broker, folder: Path, running: PostgreSQL, load: Load, count:
         for role in roles:
             stack.callback(role.end)
             role.start_and_wait()
-        stored = stack.enter_context(stored_in(database))
+        watch = stack.enter_context(Watch(database))
+
+        def cpu() -> tuple[float, float]:
+            return sum(role.cpu_seconds for role in roles), watch.server_cpu()
+
         with locked(database, "reading"), load.child(broker.port) as publisher:
             publisher.expect("ready")
             publisher.go()
             publisher.expect("done", load.timeout)
-            before = sum(role.cpu_seconds for role in roles), server_cpu(running)
-        wait_for(lambda: stored() >= load.readings, "all is stored", load.timeout)
-        cpu, of_server = sum(role.cpu_seconds for role in roles) - before[0], server_cpu(running) - before[1]
-        return ServerRun(Run(load.count, 1.0, cpu, 0.0), of_server)
+            before = cpu()
+        wait_for(lambda: watch.stored() >= load.readings, "all is stored", load.timeout)
+        after = cpu()
+    each = [1e6 * (late - early) / load.readings for early, late in zip(before, after, strict=True)]
+    return _Drained(*each)
 
 
 def _cpu_if_running(pid: int) -> float:

@@ -100,7 +100,7 @@ def _stage(arena: Arena) -> Iterator[_Stage]:
         member = postgresql.member(broker, folder, database, "member", MEMBERS="1")
         stack.callback(member.end)
         member.start_and_wait()
-        stored = stack.enter_context(postgresql.stored_in(database))
+        stored = stack.enter_context(postgresql.Watch(database)).stored
         publisher = stack.enter_context(load.child(broker.port))
         publisher.expect("ready")
         publisher.go()

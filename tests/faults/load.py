@@ -20,6 +20,8 @@ TOPIC = "DATA"
 # Longer than any fault lasts, so that our own connection is never the one that gives up.
 _KEEPALIVE = 600
 _WINDOW = 100
+# More readings than a load ever has that lasts until it is told to finish.
+ENDLESS = 10**9
 # Fewer than there are packet ids, among all that are not acknowledged.
 _MOST_WAITING = 60_000
 
@@ -106,6 +108,13 @@ class Load:
         timeout = 60.0 + 5 * self._count / self._rate
         progress = f"all of {self._count} readings acknowledged to us"
         wait_for(lambda: self.done, lambda: f"{progress}; they are {len(self._acknowledged)}", timeout)
+
+    def finish(self) -> None:
+        """Publish nothing more, and wait until all that was published is acknowledged."""
+        self._ending.set()
+        self._thread.join()
+        self._count = len(self._sent)
+        self.wait()
 
     def _publish(self) -> None:
         began = time.monotonic()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.load import Kind, Load
+from tests.faults.load import ENDLESS, Kind, Load
 from tests.faults.postgresql.harm import reading_for_long
 from tests.faults.postgresql.oracle import Oracle, judge, settle, storing
 from tests.faults.sizes import sizes
@@ -67,8 +67,7 @@ def test_long_reader(
     role = Role(tmp_path, "subscriber", environment=environment, program=PRUNING)
     try:
         role.start_and_wait()
-        count = int(RATE * MINUTE * (minutes + 1))
-        with Load(mosquitto.access, count, RATE, Kind.NUMBERS) as load, Peer(mosquitto.access) as peer:
+        with Load(mosquitto.access, ENDLESS, RATE, Kind.NUMBERS) as load, Peer(mosquitto.access) as peer:
             storing(oracle)
             probe = Probe(peer, oracle)
             begin = time.time()

@@ -6,7 +6,7 @@ from random import Random
 import pytest
 
 from tests.faults.faults import SEED
-from tests.faults.load import Kind, Load
+from tests.faults.load import ENDLESS, Kind, Load
 from tests.faults.postgresql.conftest import MEMBERS, MakeAverages, MakeMember
 from tests.faults.postgresql.oracle import Oracle, judge, settle, storing, wait_for_average
 from tests.faults.sizes import sizes
@@ -24,7 +24,7 @@ RATE = 500.0
 TAKEOVER = 5.0
 
 
-@sizes("count, kills", quick=(2000, 3), full=(30_000, 30))
+@sizes("kills", quick=3, full=30)
 @pytest.mark.parametrize("kind", Kind)
 def test_killed(
     *,
@@ -35,24 +35,23 @@ def test_killed(
     oracle: Oracle,
     report: Report,
     kind: Kind,
-    count: int,
     kills: int,
 ) -> None:
     """Every reading is stored once, with an id or without, and is in the averages once."""
     members = [make_member(mosquitto, postgresql.url).start_and_wait() for _ in range(MEMBERS)]
     make_averages(mosquitto, postgresql.url).start_and_wait()
-    with Peer(mosquitto.access) as peer, Load(mosquitto.access, count, RATE, kind) as load:
+    with Peer(mosquitto.access) as peer, Load(mosquitto.access, ENDLESS, RATE, kind) as load:
         peer.subscribe("STATS")
-        _kill_in_turn(members, oracle, load, kills)
-        load.wait()
+        _kill_in_turn(members, oracle, kills)
+        load.finish()
         settle(mosquitto.access, oracle, load, members=MEMBERS)
         verdict = judge(oracle, load)
-        report.add(f"members kill -9, {kills} times, $share", f"{count} {kind}", verdict)
+        report.add(f"members kill -9, {kills} times, $share", kind, verdict)
         verdict.assert_exactly_once()
         wait_for_average(peer, oracle, [load])
 
 
-def _kill_in_turn(members: list[Role], oracle: Oracle, load: Load, times: int) -> None:
+def _kill_in_turn(members: list[Role], oracle: Oracle, times: int) -> None:
     """Kill one of the members and start it again, so many times.
 
     One life in four ends while it starts; the others end when something is being stored.
@@ -64,14 +63,14 @@ def _kill_in_turn(members: list[Role], oracle: Oracle, load: Load, times: int) -
             time.sleep(random.uniform(0.15, 0.5))
         else:
             victim.wait_healthy()
-            storing(oracle, lambda: load.done)
+            storing(oracle)
             time.sleep(random.choice([0.0, random.uniform(0.0, 0.5)]))
         victim.kill()
         time.sleep(random.choice([0.0, random.uniform(0.0, 1.0)]))
         victim.start()
 
 
-@sizes("count, deaths", quick=(2000, 1), full=(20_000, 6))
+@sizes("deaths", quick=1, full=6)
 @pytest.mark.parametrize("kind", [Kind.NUMBERS])
 def test_gone_for_good(
     *,
@@ -81,30 +80,29 @@ def test_gone_for_good(
     oracle: Oracle,
     report: Report,
     kind: Kind,
-    count: int,
     deaths: int,
 ) -> None:
     """A spare takes the slot of a member that does not come back, its queue, and what it had stored."""
     running = [make_member(mosquitto, postgresql.url).start_and_wait() for _ in range(MEMBERS)]
     took = []
-    with Load(mosquitto.access, count, RATE, kind) as load:
+    with Load(mosquitto.access, ENDLESS, RATE, kind) as load:
         for _ in range(deaths):
             spare = make_member(mosquitto, postgresql.url).start_and_wait()
             assert spare.pid not in holders(oracle)
-            storing(oracle, lambda: load.done)
+            storing(oracle)
             victim = running.pop(0)
             began = time.monotonic()
             victim.kill()
             wait_for(lambda spare=spare: spare.pid in holders(oracle), "the spare has a slot")  # type: ignore[misc]
             took.append(time.monotonic() - began)
             running.append(spare)
-        load.wait()
+        load.finish()
         settle(mosquitto.access, oracle, load, members=MEMBERS)
         verdict = judge(oracle, load)
     longest = max(took)
     report.add(
         f"members gone for good: {deaths}; a spare has the slot after {longest:.1f} s at most",
-        f"{count} {kind}",
+        kind,
         verdict,
     )
     verdict.assert_exactly_once()

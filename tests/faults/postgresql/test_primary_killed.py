@@ -7,7 +7,7 @@ from random import Random
 import pytest
 
 from tests.faults.faults import SEED
-from tests.faults.load import Kind, Load
+from tests.faults.load import ENDLESS, Kind, Load
 from tests.faults.postgresql.conftest import MEMBERS, MakeAverages, MakeMember
 from tests.faults.postgresql.oracle import Oracle, judge, settle, storing, wait_for_average
 from tests.faults.postgresql.pair import Pair
@@ -51,10 +51,9 @@ def test_primary_killed(
             make_member(mosquitto, url).start_and_wait()
         make_averages(mosquitto, url).start_and_wait()
         peer.subscribe("STATS")
-        count = int(RATE * rounds * len(Moment) * 5)
-        with Load(mosquitto.access, count, RATE, kind) as load:
+        with Load(mosquitto.access, ENDLESS, RATE, kind) as load:
             for moment in list(Moment) * rounds:
-                storing(oracle, lambda: load.done)
+                storing(oracle)
                 time.sleep(random.uniform(0.0, 0.5))
                 if moment is Moment.BEFORE:
                     pair.primary.hold_back_standby()
@@ -68,14 +67,14 @@ def test_primary_killed(
                     happened += 1
                 pair.fail_over()
                 pair.add_standby()
-                storing(oracle, lambda: load.done)
-            load.wait()
+                storing(oracle)
+            load.finish()
             settle(mosquitto.access, oracle, load, members=MEMBERS)
             verdict = judge(oracle, load)
         report.add(
             f"primary kill -9, {rounds * len(Moment)} times; {in_doubt} COMMITs surely in doubt, "
             f"{happened} of them had happened",
-            f"{count} {kind}",
+            kind,
             verdict,
         )
         verdict.assert_exactly_once()
@@ -102,21 +101,20 @@ def test_standby_behind(
             make_member(mosquitto, url).start_and_wait()
         averages = make_averages(mosquitto, url).start_and_wait()
         peer.subscribe("STATS")
-        count = int(RATE * (seconds + 10))
-        with Load(mosquitto.access, count, RATE, Kind.IDS) as load:
+        with Load(mosquitto.access, ENDLESS, RATE, Kind.IDS) as load:
             storing(oracle)
             pair.primary.hold_back_standby()
             time.sleep(seconds)
             before = oracle.stored()
             pair.fail_over()
             storing(oracle)
-            load.wait()
+            load.finish()
             with Peer(mosquitto.access) as marking:
                 marking.publish("DATA", '{"number": -1, "id": "a mark"}')
             settle(mosquitto.access, oracle, members=MEMBERS)
             verdict = judge(oracle, load)
         lost = verdict.lost.total()
-        report.add(f"primary kill -9, its asynchronous standby {seconds:g} s behind", f"{count} ids", verdict)
+        report.add(f"primary kill -9, its asynchronous standby {seconds:g} s behind", "ids", verdict)
         verdict.assert_nothing_double()
         assert lost > 0, "the standby was not behind: nothing is shown"
         # what was stored while we looked

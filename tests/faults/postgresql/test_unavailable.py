@@ -7,7 +7,7 @@ import pytest
 
 from tests.conftest import MakeRole
 from tests.faults.faults import full, small_disk
-from tests.faults.load import Kind, Load
+from tests.faults.load import ENDLESS, Kind, Load
 from tests.faults.postgresql.conftest import MakeServer
 from tests.faults.postgresql.harm import locked, no_file_grows_beyond
 from tests.faults.postgresql.oracle import Oracle, judge, settle, storing
@@ -70,34 +70,32 @@ def go_through(
     report: Report,
     fault: str,
     url: str,
-    count: int,
     harm: Callable[[Held], object],
     kind: Kind = Kind.NUMBERS,
 ) -> Role:
     """Do `harm` to a subscriber that stores a load; each reading must be there once when it is over."""
     role = make_role("subscriber", broker=mosquitto, DB_URL=url, STATS_INTERVAL="1s").start_and_wait()
-    with Load(mosquitto.access, count, RATE, kind) as load:
+    with Load(mosquitto.access, ENDLESS, RATE, kind) as load:
         storing(oracle)
         harm(Held(mosquitto, role))
-        load.wait()
+        load.finish()
         settle(mosquitto.access, oracle, load)
         verdict = judge(oracle, load)
     connections = len(mosquitto.packets(CONNECTED))
-    report.add(f"PostgreSQL: {fault}; {connections} connection", f"{count} {kind}", verdict)
+    report.add(f"PostgreSQL: {fault}; {connections} connection", kind, verdict)
     verdict.assert_exactly_once()
     assert connections == 1
     assert role.running
     return role
 
 
-@sizes("count, times", quick=(1500, 2), full=(20_000, 15))
+@sizes("times", quick=2, full=15)
 def test_restarted(
     *,
     mosquitto: Mosquitto,
     make_role: MakeRole,
     report: Report,
     make_server: MakeServer,
-    count: int,
     times: int,
 ) -> None:
     """The server is restarted again and again, and ends all connections each time."""
@@ -117,20 +115,18 @@ def test_restarted(
         report=report,
         fault=f"restarted, {times} times",
         url=database.url,
-        count=count,
         harm=restart,
     )
     oracle.close()
 
 
-@sizes("count, seconds", quick=(1500, 3.0), full=(40_000, 75.0))
+@sizes("seconds", quick=3.0, full=75.0)
 def test_away(
     *,
     mosquitto: Mosquitto,
     make_role: MakeRole,
     report: Report,
     make_server: MakeServer,
-    count: int,
     seconds: float,
 ) -> None:
     """The machine of the server is gone, also for longer than a broker waits for a sign of life."""
@@ -151,13 +147,12 @@ def test_away(
         report=report,
         fault=f"kill -9, away for {seconds:g} s",
         url=database.url,
-        count=count,
         harm=kill,
     )
     oracle.close()
 
 
-@sizes("count, times", quick=(1500, 4), full=(20_000, 40))
+@sizes("times", quick=4, full=40)
 def test_connection_cut(
     *,
     mosquitto: Mosquitto,
@@ -165,7 +160,6 @@ def test_connection_cut(
     postgresql: Database,
     oracle: Oracle,
     report: Report,
-    count: int,
     times: int,
 ) -> None:
     """The connection is reset in the middle of a packet, now one way and now the other, or stands still."""
@@ -186,20 +180,17 @@ def test_connection_cut(
             report=report,
             fault=f"connection cut, {times} times",
             url=postgresql.url.replace(f":{postgresql.server.port}/", f":{proxy.access.port}/"),
-            count=count,
             harm=cut,
         )
         role.end()
 
 
-@sizes("count", quick=1500, full=10_000)
 def test_disk_full(
     *,
     mosquitto: Mosquitto,
     make_role: MakeRole,
     postgresql_server: PostgreSQL,
     report: Report,
-    count: int,
 ) -> None:
     """The disk of the tables is full for a while."""
     folder = postgresql_server.folder / "small"
@@ -222,7 +213,6 @@ def test_disk_full(
             report=report,
             fault="disk full, then freed",
             url=database.url,
-            count=count,
             harm=fill,
         )
         role.end()
@@ -231,9 +221,8 @@ def test_disk_full(
         postgresql_server.sql("DROP TABLESPACE small")
 
 
-@sizes("count", quick=1500, full=10_000)
 def test_no_file_may_grow(
-    *, mosquitto: Mosquitto, make_role: MakeRole, report: Report, make_server: MakeServer, count: int
+    *, mosquitto: Mosquitto, make_role: MakeRole, report: Report, make_server: MakeServer
 ) -> None:
     """The same where no file system can be mounted: a write beyond a file's end is cut short."""
     server = make_server(wal_segment_megabytes=1)
@@ -254,14 +243,12 @@ def test_no_file_may_grow(
         report=report,
         fault="no file may grow, then they may",
         url=database.url,
-        count=count,
         harm=cut_short,
         kind=Kind.IDS,  # of which there is a table that is large already
     )
     oracle.close()
 
 
-@sizes("count", quick=1500, full=10_000)
 def test_statement_timeout(
     *,
     mosquitto: Mosquitto,
@@ -269,7 +256,6 @@ def test_statement_timeout(
     postgresql: Database,
     oracle: Oracle,
     report: Report,
-    count: int,
 ) -> None:
     """The server gives up each statement that waits for somebody else's lock on the table of readings."""
     postgresql.sql(f"ALTER DATABASE {postgresql.name} SET statement_timeout = '500ms'")
@@ -285,13 +271,11 @@ def test_statement_timeout(
         report=report,
         fault="statement_timeout",
         url=postgresql.url,
-        count=count,
         harm=lock,
     )
     assert "statement timeout" in role.stderr
 
 
-@sizes("count", quick=1500, full=10_000)
 def test_out_of_connections(
     *,
     mosquitto: Mosquitto,
@@ -299,7 +283,6 @@ def test_out_of_connections(
     postgresql: Database,
     oracle: Oracle,
     report: Report,
-    count: int,
 ) -> None:
     """Others have taken all the connections that there may be."""
     name = postgresql.name
@@ -319,7 +302,6 @@ def test_out_of_connections(
         report=report,
         fault="out of connections",
         url=postgresql.url,
-        count=count,
         harm=take_all,
     )
     assert f'too many connections for database "{name}"' in postgresql.server.log
