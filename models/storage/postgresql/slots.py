@@ -157,7 +157,7 @@ class Membership:
         self._shown = shown
         self._members = members
         # The connection of who waits for a slot.
-        self._server = Server(url, shown, "averages waiting for a slot")
+        self._server = Server(url, shown, "averages waiting for a slot", writes=True)
 
     def free(self, client_id: str = "", filters: Collection[str] = ()) -> FreeSlot | None:
         with asking(self._server) as connection:
