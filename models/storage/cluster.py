@@ -1,6 +1,6 @@
 """What several subscribers on one database need of it, and the processes that take their averages."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -71,9 +71,11 @@ class MemberStore(WritingStore, Protocol):
 class Membership(Protocol):
     """One process among the members, which looks for a slot."""
 
-    def free(self) -> FreeSlot | None:
+    def free(self, client_id: str = "", filters: Collection[str] = ()) -> FreeSlot | None:
         """Return a slot that nobody has; None if there is none now.
 
+        With `filters` none that was of other topics alone: what waits for it at the broker would come to
+        one that does not read it. Of its client id, `client_id` is what stands before the number.
         Raises StoreUnavailable, and UnusableDatabase for what somebody must change.
         """
 

@@ -33,7 +33,10 @@ class SeriesBegun(Exception):
 
 
 class StoreUnavailable(Exception):
-    """The database cannot be written now: locked, disk full, I/O error. Nothing was changed."""
+    """The database cannot be written now: locked, disk full, I/O error, no answer.
+
+    Nothing was changed; or where that is in doubt, it is found out when the same is tried again.
+    """
 
 
 class DamagedStore(StoreUnavailable):

@@ -41,6 +41,7 @@ class Chores:
                 self._more.clear()
                 while self._tasks and not self._stopping:
                     self._do(self._tasks.popleft())
+                self._store.close()  # or it is the one of before an outage that is used the next time
         finally:
             self._store.close()
 

@@ -11,6 +11,7 @@ from models.catalog import Catalog
 from models.statistics.hand_over import HandOver
 from models.statistics.loading import StoredReadings
 from models.storage.cluster import Following, Rewound
+from scheduler_app.subscriber.other_series import replace_series
 
 # Seconds between two times that what is new is fetched, between two ticks too: so that a tick finds little.
 FOLLOW_INTERVAL = 0.5
@@ -87,5 +88,5 @@ class Follower:
     def _add_new(self) -> set[int]:
         """Take in series that have begun; return the ids of all there are."""
         rows = self._stored.series()
-        self._catalog.add([row for row in rows if self._catalog.row(row.id) is None])
+        replace_series(self._catalog, rows)
         return {row.id for row in rows}

@@ -10,6 +10,8 @@ from models.storage.cluster import Lead
 
 # Seconds between two looks whether the lead is free, or still ours.
 LOOK_INTERVAL = 0.25
+# What stands for all that is told of an outage.
+_LOST = "lost"
 
 
 class Term(Protocol):
@@ -31,7 +33,7 @@ class Leading(Generic[AnyTerm]):
         self._begin = begin
         self._stopping = threading.Event()
         self._term: AnyTerm | None = None
-        # What was told last, so that it is told once.
+        # What was told last, so that it is told once; in an outage that is its first line.
         self._told = ""
 
     @property
@@ -65,21 +67,24 @@ class Leading(Generic[AnyTerm]):
     def _look(self) -> None:
         leads = self._lead.look()
         if leads and self._term is None:
-            self._tell("INFO", "this process leads: it publishes the averages")
+            self._tell("this process leads: it publishes the averages")
             self._term = self._begin()
         elif not leads and self._term is not None:
             why = self._lead.trouble or "this process was held up too long"
-            self._tell("WARNING", f"the lead is lost: {why}. Another process may publish from now on")
+            logger.warning("the lead is lost: {}; another process may publish from now on", why)
+            self._told = _LOST
             self._end()
         elif not leads and self._lead.trouble is not None:
-            self._tell("ERROR", f"the lead cannot be asked for: {self._lead.trouble}; trying until it can")
+            if self._told != _LOST:
+                self._told = _LOST
+                logger.error("the lead cannot be asked for: {}; trying until it can", self._lead.trouble)
         elif not leads:
-            self._tell("INFO", "another process leads: this one follows, and takes over when that is gone")
+            self._tell("another process leads: this one follows, and takes over when that is gone")
 
-    def _tell(self, level: str, line: str) -> None:
+    def _tell(self, line: str) -> None:
         if line != self._told:
             self._told = line
-            logger.log(level, "{}", line)
+            logger.info("{}", line)
 
     def _end(self) -> None:
         term, self._term = self._term, None

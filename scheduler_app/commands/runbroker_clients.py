@@ -49,6 +49,8 @@ class Command(BaseCommand):
             if supervisor.start("subscriber"):
                 topics = ", ".join(stream.topic for stream in settings.streams)
                 logger.info("started subscriber: {} into {}", topics, chosen_database(settings).place)
+            if settings.members is not None and supervisor.start("averages"):
+                logger.info("started averages: of all that members store")
             if supervisor.start("stats"):
                 logger.info("started stats: {} on standard output", settings.stats_topic)
             if set(settings.topic) & set("+#,"):

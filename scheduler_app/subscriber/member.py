@@ -23,7 +23,7 @@ from scheduler_app.runtime.lifecycle import Stint, StopSignal, background, role,
 from scheduler_app.runtime.locked_database import when_unlocked
 from scheduler_app.runtime.scheduler import Every, Scheduler
 from scheduler_app.subscriber.heartbeat import KEEP_INTERVAL, Heartbeat
-from scheduler_app.subscriber.monitor import ReadErrors, tell_what_is_used
+from scheduler_app.subscriber.monitor import tell_what_is_used
 from scheduler_app.subscriber.other_series import SERIES_INTERVAL, OtherSeries
 from scheduler_app.subscriber.plans import open_catalog
 from scheduler_app.subscriber.reception import Opened, reception
@@ -60,13 +60,16 @@ def _wait_for_slot(membership: Membership, settings: Settings, stop: StopSignal)
     stint = Stint(stop)
     found: list[FreeSlot] = []
     able = False
+    # what is shared, every member reads; else each slot is of one that reads these topics
+    own = () if settings.share is not None else tuple(stream.topic for stream in settings.streams)
+    others = ", or of other topics" if own else ""
 
     def wait() -> None:
         nonlocal able
         told = ""
         while not stint.requested:
             try:
-                free = membership.free()
+                free = membership.free(settings.client_id, own)
             except StoreUnavailable as error:
                 able = False
                 line = f"no slot can be taken: the database cannot be used ({error}); trying until it can"
@@ -79,7 +82,7 @@ def _wait_for_slot(membership: Membership, settings: Settings, stop: StopSignal)
                     stint.end()
                     return
                 able = True
-                line = f"all {settings.members} slots are taken: waiting as a spare until one is free"
+                line = f"all {settings.members} slots are taken{others}: waiting as a spare until one is free"
             if line != told:
                 logger.log("INFO" if able else "ERROR", "{}", line)
                 told = line
@@ -116,7 +119,7 @@ def _fill(
         troubles = Troubles(session, presence, "state of this member is")
         shared = any(is_shared(topic_filter) for topic_filter in opened.subscriptions.wanted)
         heartbeat = Heartbeat(store, ingest, session, writer, lambda: troubles.text, shared=shared)
-        others = OtherSeries(database, opened.catalog, ingest.submit, ReadErrors())
+        others = OtherSeries(database, opened.catalog, ingest.submit)
         scheduler = Scheduler()
         scheduler.add("slot", heartbeat.beat, Every(KEEP_INTERVAL), may_miss=True)
         scheduler.add("series", others.look, Every(SERIES_INTERVAL), may_miss=True)

@@ -1,12 +1,13 @@
 """The series that other members begin, and those that are removed."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 
 from models.catalog import Catalog, SeriesRow
+from models.storage.errors import UnreadableDatabase
 from models.storage.interface import Database
 from scheduler_app.intake.ingest import Task
-from scheduler_app.subscriber.monitor import ReadErrors
 
 # Seconds between two looks.
 SERIES_INTERVAL = 10.0
@@ -24,16 +25,17 @@ class OtherSeries:
         database: Database,
         catalog: Catalog,
         submit: Callable[[Task], object],
-        read_errors: ReadErrors,
     ) -> None:
         self._database = database
         self._catalog = catalog
         self._submit = submit
-        self._read_errors = read_errors
 
     def look(self) -> None:
-        """Read which series there are, and have the catalog follow."""
-        with self._read_errors.told(), self._database.reader() as stored:
+        """Read which series there are, and have the catalog follow.
+
+        If they cannot be read there is nothing to tell: whoever writes to the database has told it.
+        """
+        with suppress(UnreadableDatabase), self._database.reader() as stored:
             self._submit(partial(self._follow, stored.series()))
 
     def _follow(self, rows: Sequence[SeriesRow]) -> bool:
@@ -42,5 +44,18 @@ class OtherSeries:
         for row in self._catalog:
             if row.id not in there:
                 self._catalog.remove(row)
-        self._catalog.add([row for row in rows if self._catalog.row(row.id) is None])
+        replace_series(self._catalog, rows)
         return False
+
+
+def replace_series(catalog: Catalog, rows: Sequence[SeriesRow]) -> None:
+    """Take in the series that are not known yet; also where the id was that of another one.
+
+    That may be after a standby was promoted that did not know of it.
+    """
+    for row in rows:
+        known = catalog.row(row.id)
+        if known is None or known.name != row.name:
+            if known is not None:
+                catalog.remove(known)
+            catalog.add([row])

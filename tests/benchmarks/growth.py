@@ -38,8 +38,7 @@ class Row:
 
 def measure(arena: Arena, tell: Callable[[float, str], object]) -> list[Row]:
     """Take all; `tell` gets the share that is done, and what comes next. Raises CommandError."""
-    if arena.small_board:
-        small_board.leave_a_core()
+    core = small_board.leave_a_core() if arena.small_board else None
     kinds = [(_READINGS, series) for series in arena.size.growth_series]
     if not arena.embedded:  # it speaks no TLS
         kinds.append((_OVER_TLS, arena.size.growth_series[0]))
@@ -47,17 +46,17 @@ def measure(arena: Arena, tell: Callable[[float, str], object]) -> list[Row]:
     rows = []
     for number, (messages, series) in enumerate(kinds):
         tell(number / len(kinds), f"{messages}, {series:,} series")
-        rows.append(_row(arena, messages, series))
+        rows.append(_row(arena, messages, series, core))
     tell(1.0, "")
     return rows
 
 
-def _row(arena: Arena, messages: str, series: int) -> Row:
+def _row(arena: Arena, messages: str, series: int, core: int | None) -> Row:
     size = arena.size
     of_devices = messages == _DEVICES
     topics = series // FIELDS if of_devices else series
     load_of = partial(Load, topics=topics, devices=of_devices)
-    with _subscriber(arena, messages) as (broker, folder, role):
+    with _subscriber(arena, messages, core) as (broker, folder, role):
         # all series are there from the beginning
         ingest.ours(broker, folder, load_of(topics), role)
         load = {}
@@ -69,13 +68,16 @@ def _row(arena: Arena, messages: str, series: int) -> Row:
 
 
 @contextmanager
-def _subscriber(arena: Arena, messages: str) -> Iterator[tuple[Broker, Path, Role]]:
-    """Run a subscriber that takes in such messages, and its broker; also the folder of both."""
+def _subscriber(arena: Arena, messages: str, core: int | None) -> Iterator[tuple[Broker, Path, Role]]:
+    """Run a subscriber that takes in such messages, and its broker; also the folder of both.
+
+    With a `core` it is bounded to half of that one.
+    """
     stream_file = str(STREAM_FILE) if messages == _DEVICES else ""
     with (
         _broker(arena, messages) as (broker, access, folder),
         ingest.subscriber(access, folder, STREAMS_FILE=stream_file) as role,
-        small_board.bounded(role.pid) if arena.small_board else nullcontext(),
+        nullcontext() if core is None else small_board.bounded(role.pid, core),
     ):
         yield broker, folder, role
 

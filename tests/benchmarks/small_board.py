@@ -18,27 +18,31 @@ BOUNDS = f"half of one core, and {MEMORY >> 20} MB of memory"
 _BUSY = "import os\nparent = os.getppid()\nwhile os.getppid() == parent: sum(range(100_000))"
 
 
-def leave_a_core() -> None:
-    """Keep this process, and all that it starts from now on, off the first core. Raises CommandError."""
+def leave_a_core() -> int:
+    """Keep this process, and all that it starts from now on, off a core; return it. Raises CommandError."""
     cores = sorted(os.sched_getaffinity(0))
     if len(cores) < 2:
         raise CommandError("--small-board needs a second core, for the broker and the load")
     os.sched_setaffinity(0, cores[1:])
+    return cores[0]
 
 
 @contextmanager
-def bounded(pid: int) -> Iterator[None]:
-    """Keep a process on the first core, which another one keeps busy: the kernel gives half to each.
+def bounded(pid: int, core: int) -> Iterator[None]:
+    """Keep a process on that core, which another one keeps busy: the kernel gives half to each.
 
     That takes no rights, as a control group would.
     """
     resource.prlimit(pid, resource.RLIMIT_DATA, (MEMORY, MEMORY))
-    first = {min(set(range(os.cpu_count() or 1)) - os.sched_getaffinity(0))}
-    competitor = subprocess.Popen([sys.executable, "-c", _BUSY], stdin=subprocess.DEVNULL)
+    competitor = subprocess.Popen(
+        [sys.executable, "-c", _BUSY],
+        stdin=subprocess.DEVNULL,
+        start_new_session=True,  # Ctrl-C is ours to handle
+    )
     try:
-        os.sched_setaffinity(competitor.pid, first)
+        os.sched_setaffinity(competitor.pid, {core})
         for thread in Path(f"/proc/{pid}/task").iterdir():
-            os.sched_setaffinity(int(thread.name), first)
+            os.sched_setaffinity(int(thread.name), {core})
         yield
     finally:
         competitor.kill()

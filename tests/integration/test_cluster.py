@@ -306,3 +306,40 @@ def test_the_leader_deletes_what_others_have_stored_since_it_came(site: Site) ->
     assert deleted == 2
     assert site.database.sql("SELECT count(*) FROM reading") == [["0"]]
     assert site.database.sql("SELECT sum(pruned) FROM member") == [["2"]]
+
+
+def test_a_member_whose_readings_are_lost_begins_anew(site: Site) -> None:
+    """As after the promotion of a standby that was behind: series that it knows may be others by now."""
+    member = site.member(1)
+    [row] = store(member, "a", 1.0).series
+    store(member, "a", 2.0, series=row.id)
+    site.database.sql("UPDATE member SET number = 1; DELETE FROM batch WHERE number = 2")
+    site.end_connections(1)
+    with pytest.raises(StoreUnavailable):
+        member.keep(Standing())
+    with pytest.raises(TakenOver, match="lost readings that were stored and acknowledged under slot 1"):
+        store(member, "a", 3.0, series=row.id)
+    member.close()
+    again = site.member(1)
+    assert store(again, "a", 3.0).readings
+
+
+def test_a_slot_of_other_topics_is_left_to_who_reads_them(site: Site) -> None:
+    """What waits for it at the broker would come to one that reads nothing of it, and be lost."""
+    for number, topics in ((1, {"a", "b"}), (2, {"c"})):
+        member = site.member(number)
+        member.set_subscriptions(topics)
+        member.close()
+    membership = site.membership(2)
+
+    def free(*topics: str) -> int | None:
+        found = membership.free("averages", topics)
+        return None if found is None else found.number
+
+    wait_for(lambda: free("a") == 1 and free("c") == 2, "the slots are free")
+    assert free("b", "z") == 1
+    assert free("z") is None
+    assert free() == 1  # who shares takes any
+    found = site.membership(3).free("averages", ["z"])
+    assert found is not None
+    assert found.number == 3  # which has never been taken

@@ -204,7 +204,9 @@ def test_a_batch_after_one_that_is_in_doubt_gets_the_next_number(url: str) -> No
         store.keep_alive(Silence())
         with pytest.raises(StoreUnavailable, match="nobody waits"):
             store.add(Batch(readings=[Reading(1, NOW, 1)]))
-        store.keep_alive(Once(lambda: other.execute("ROLLBACK")))
+        store.keep_alive(lambda: None)
+        other.execute("ROLLBACK")
+        wait_for(lambda: len(rows(url, "SELECT 1 FROM reading")) == 2, "the first has been committed")
         second = Batch(readings=[Reading(1, NOW, 2)])
         stored = retried(store, second)
         assert stored.readings == second.readings
@@ -429,6 +431,18 @@ def test_a_commit_waits_for_the_disk_whatever_the_database_says(postgresql: Data
         begin(store)
         found = store._session._server.driver.execute("SHOW synchronous_commit").fetchone()
     assert found == ("on",)
+
+
+def test_a_standby_is_passed_by_where_something_is_to_be_written(replicated: PostgreSQL) -> None:
+    """Wherever it stands in the URL; and a name that the URL gives our connections does not hide them."""
+    [standby] = replicated._standbys
+    database = replicated.new_database()
+    url = standby.url(database.name, replicated, application_name="x")
+    PostgresqlDatabase(url, "shown").prepare()
+    with closing(store_at(url, alone=True)) as store:
+        begin(store)
+        names = "SELECT application_name FROM pg_stat_activity WHERE usename = 'averages'"
+        assert [name[:9] for [name] in database.sql(names)] == ["averages "]
 
 
 def test_several_that_come_at_once_make_the_tables_once(postgresql: Database) -> None:

@@ -137,12 +137,12 @@ def test_what_is_bounded_shares_its_core(tmp_path: Path) -> None:
     cores = os.sched_getaffinity(0)
     busy = Process("busy", [sys.executable, "-c", "while True: pass"], tmp_path).start()
     try:
-        small_board.leave_a_core()
-        with small_board.bounded(busy.pid):
+        core = small_board.leave_a_core()
+        with small_board.bounded(busy.pid, core):
             [competitor] = descendants(os.getpid()) - {busy.pid}
             before = cpu_seconds(busy.pid), cpu_seconds(competitor)
             wait_for(lambda: cpu_seconds(competitor) - before[1] > 0.5, "the competitor at work")
-            assert os.sched_getaffinity(busy.pid) == os.sched_getaffinity(competitor) == {min(cores)}
+            assert os.sched_getaffinity(busy.pid) == os.sched_getaffinity(competitor) == {core}
             assert resource.prlimit(busy.pid, resource.RLIMIT_DATA) == (512 << 20, 512 << 20)
     finally:
         os.sched_setaffinity(0, cores)

@@ -41,13 +41,13 @@ def leader() -> Leader:
 
 
 def test_tasks_are_done_part_by_part_in_turn(leader: Leader) -> None:
-    """Under the lock of whatever else changes the catalog; and the connection is closed at the end."""
+    """Under the lock of whatever else changes the catalog; and the connection is closed when all is done."""
     leader.task("a", 3)
     leader.task("b", 2)
     leader.task("stop", 1)
     leader.chores.run()
     assert leader.done == ["a", "b", "stop"]
-    assert leader.closed == 1
+    assert leader.closed == 2
 
 
 def test_what_goes_wrong_with_one_keeps_no_other_from_being_done(

@@ -992,7 +992,12 @@ def test_nobody_connects_whose_session_may_be_anothers() -> None:
             raise answer
 
     ingest = Ingest(session, FakeWriter(session), check_right=check_right)
-    session.when_connecting = lambda: bool(ingest.stop()) or False
+
+    def give_up() -> bool:
+        ingest.stop()
+        return False
+
+    session.when_connecting = give_up
     ingest.run()
     assert answers == []
     assert "connect" in session.events

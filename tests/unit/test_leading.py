@@ -74,15 +74,23 @@ def test_there_is_no_term_when_the_time_is_over_though_nobody_has_looked_yet(pro
 def test_it_is_told_once_who_leads(process: Process, log_lines: list[str]) -> None:
     for ours in (False, False, True, True, False, False):
         process.look(ours=ours)
-    process.lead.trouble = "the server does not answer"
-    for _ in range(2):
+    for process.lead.trouble in ("the server does not answer", "it is starting up"):
         process.look(ours=False)
+    process.lead.trouble = None
+    process.look(ours=True)
+    for process.lead.trouble in ("it is gone", "the server does not answer"):
+        process.look(ours=False)
+    process.lead.trouble = None
+    process.look(ours=False)
     beginnings = (
         "INFO: another process leads",
         "INFO: this process leads",
         "WARNING: the lead is lost",
         "INFO: another process leads",
-        "ERROR: the lead cannot be asked for",
+        "ERROR: the lead cannot be asked for: the server does not answer",
+        "INFO: this process leads",
+        "WARNING: the lead is lost: it is gone",
+        "INFO: another process leads",
     )
     assert len(log_lines) == len(beginnings)
     assert all(map(str.startswith, log_lines, beginnings))

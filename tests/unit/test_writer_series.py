@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from models.catalog import Catalog
+from models.catalog import Catalog, SeriesRow
 from models.reading import Reading
-from models.storage.errors import NotStored, StoreUnavailable
+from models.storage.batch import Batch, Stored
+from models.storage.errors import NotStored, SeriesBegun, StoreUnavailable
 from models.storage.sqlite.connection import writing_database
 from models.storage.sqlite.opening import prepare
 from models.storage.sqlite.store import Store
@@ -307,3 +308,24 @@ def test_what_sqlite_cannot_bind_is_told_from_a_store_that_is_unavailable(servic
     service.writer.commit(service.writer.sort([sent("home/a", 1)], unstorable=True))
     assert rows(service.path, REJECTED) == [("home/a", "internal error", "it cannot be stored")]
     assert service.counts == {"received": 1, "rejected": 1}
+
+
+def test_what_another_member_has_begun_is_known_when_the_messages_are_sorted_anew(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A series of the name, of another topic and field: so what comes for the name is refused."""
+    theirs = SeriesRow(7, "home/x/y", "home/x", "y", NOW, 2100.0)
+
+    def refuse(batch: Batch) -> Stored:
+        raise SeriesBegun([theirs])
+
+    messages = [sent("home/x/y", 1)]
+    batch = service.writer.sort(messages)
+    with monkeypatch.context() as patch:
+        patch.setattr(service.store, "add", refuse)
+        with pytest.raises(SeriesBegun):
+            service.writer.commit(batch)
+    assert service.catalog.named("home/x/y") == theirs
+    service.take(*messages)
+    assert service.counts == {"received": 1, "rejected": 1}
+    assert rows(service.path, REJECTED) == [("home/x/y", "name taken", "home/x/y is another series")]

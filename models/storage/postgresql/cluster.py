@@ -44,4 +44,5 @@ class PostgresqlCluster:
         leave(self._overview)
 
     def _server(self, role: str) -> Server:
-        return Server(self._url, self._shown, role)
+        # a lock that is held on a standby is held by nobody
+        return Server(self._url, self._shown, role, writes=True)

@@ -59,20 +59,21 @@ def _watched(gen: Any, look: Callable[[], None]) -> Any:
 class Server(peewee.PostgresqlDatabase):
     """A database on a server, under the name that a user knows it by. Nothing is opened before it is used."""
 
-    def __init__(self, url: str, shown: str, role: str, *, one_thread: bool = True) -> None:
+    def __init__(self, url: str, shown: str, role: str, *, writes: bool = False) -> None:
         """`url` is as libpq takes it, `shown` without a password; `role` is what the server's lists call us.
 
-        With `one_thread` there is one connection, whichever thread uses it, one at a time; else each thread
-        has its own.
+        There is one connection, whichever thread uses it, one at a time. If it `writes`, a host that is a
+        standby is passed by, unless the URL says something else.
         """
-        super().__init__("DB_URL", thread_safe=not one_thread, prefer_psycopg3=True)
+        super().__init__("DB_URL", thread_safe=False, prefer_psycopg3=True)
         self.name = f"DB_URL={shown}"
         self._url = url
+        self._defaults = _DEFAULTS | ({"target_session_attrs": "read-write"} if writes else {})
         self._role = role
 
     def _connect(self) -> PatientConnection:
         """Connect as peewee asks for it. Raises psycopg.Error."""
-        parameters = _DEFAULTS | {"application_name": self._role} | conninfo_to_dict(self._url)
+        parameters = self._defaults | conninfo_to_dict(self._url) | {"application_name": self._role}
         return PatientConnection.connect(**parameters, autocommit=True)  # type: ignore[arg-type]
 
     @property

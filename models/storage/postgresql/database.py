@@ -21,7 +21,7 @@ class PostgresqlDatabase:
         self.name = f"DB_URL={shown}"
 
     def prepare(self) -> None:
-        prepare(self._server("averages preparing"))
+        prepare(Server(self._url, self.place, "averages preparing", writes=True))
 
     @contextmanager
     def sole_owner(self) -> Iterator[None]:

@@ -3,7 +3,9 @@
 import os
 import secrets
 import socket
+from collections.abc import Collection
 
+from models.storage.batch import Batch, Stored
 from models.storage.cluster import FreeSlot, Slot, Standing
 from models.storage.errors import StoreUnavailable, TakenOver, UnusableDatabase
 from models.storage.postgresql.asking import asking, leave
@@ -38,13 +40,16 @@ _SLOTS = f"""SELECT s.number, EXISTS (
         AND database = (SELECT oid FROM pg_database WHERE datname = current_database())),
     s.host, s.process, s.taken, s.seen, {", ".join(f"s.{name}" for name in Standing._fields)}
     FROM slot AS s ORDER BY s.number"""
-# The first number that nobody has, and until when it was somebody's.
-_FREE = """SELECT number, s.seen FROM generate_series(1, %s) AS number LEFT JOIN slot AS s USING (number)
+# The numbers that nobody has, until when they were somebody's, and the topic filters of their sessions.
+_FREE = """SELECT each.number, s.seen, ARRAY(
+        SELECT topic_filter FROM subscription JOIN member ON member.id = subscription.member
+        WHERE client_id = %s || '-' || each.number)
+    FROM generate_series(1, %s) AS each (number) LEFT JOIN slot AS s ON s.number = each.number
     WHERE NOT EXISTS (
         SELECT FROM pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 2
-        AND classid = %s::bigint::oid AND objid = number::oid
+        AND classid = %s::bigint::oid AND objid = each.number::oid
         AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))
-    ORDER BY number LIMIT 1"""
+    ORDER BY each.number"""
 
 
 class SlotClaim:
@@ -102,6 +107,22 @@ class MemberStore(PostgresqlStore):
         super().__init__(url, shown, member, claim)
         self._number = number
         self._holder = claim.holder
+        # That of the last batch that is known to be stored.
+        self._stored_batch = 0
+
+    def add(self, batch: Batch) -> Stored:
+        stored = super().add(batch)
+        self._stored_batch = self._session.number
+        return stored
+
+    def _read(self, connection: PatientConnection) -> None:
+        """Read what there is to know on a new connection; TakenOver if something that we know of is gone."""
+        if self._session.number < self._stored_batch:
+            raise TakenOver(
+                f"the database has lost readings that were stored and acknowledged under slot {self._number} "
+                "(was a standby promoted that was behind?)"
+            )
+        super()._read(connection)
 
     def _commit(self, connection: PatientConnection, attempt: _Attempt, *, copies_ids: bool) -> _Outcome:
         """Store a batch in one transaction, which may have readings of series that another member began."""
@@ -136,13 +157,17 @@ class Membership:
         self._shown = shown
         self._members = members
         # The connection of who waits for a slot.
-        self._server = Server(url, shown, "averages waiting for a slot")
+        self._server = Server(url, shown, "averages waiting for a slot", writes=True)
 
-    def free(self) -> FreeSlot | None:
+    def free(self, client_id: str = "", filters: Collection[str] = ()) -> FreeSlot | None:
         with asking(self._server) as connection:
             share(connection, self._server.name)
-            found = connection.execute(_FREE, (self._members, LOCKS)).fetchone()
-        return None if found is None else FreeSlot(*found)
+            found = connection.execute(_FREE, (client_id, self._members, LOCKS)).fetchall()
+        wanted = set(filters)
+        # first one that has read some of these topics before, then one that has read none
+        ours = [row for row in found if wanted.intersection(row[2])] if wanted else found
+        ours = ours or [row for row in found if not row[2]]
+        return FreeSlot(*ours[0][:2]) if ours else None
 
     def store(self, number: int, member: str) -> MemberStore:
         self.close()

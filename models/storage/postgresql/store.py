@@ -34,7 +34,7 @@ _TRIED_AGAIN = (
 )
 # Partitions are made for readings that come in so many seconds, however shortly these are kept.
 _AHEAD = (0.0, 60.0, 120.0, 180.0)
-# Minutes.
+# Seconds.
 _MINUTE = 60
 
 
@@ -74,7 +74,7 @@ class PostgresqlStore:
         alone; by default the whole database is.
         """
         self._writer = Writer(member)
-        server = Server(url, shown, self._writer.name)
+        server = Server(url, shown, self._writer.name, writes=True)
         self._session = WritingSession(server, member, self._writer, claim or SoleSubscriber(server.name))
         self._session.when_opened(self._read)
         self._name = server.name
@@ -244,7 +244,8 @@ class PostgresqlStore:
             raise TakenOver(f"{self._name}: another subscriber stores for our session")
         # What we see may not have reached the standby. A COMMIT that waits for that waits for all before it.
         connection.execute(
-            "UPDATE member SET number = %s WHERE id = %s", (attempt.number, self._session.member)
+            "UPDATE member SET number = greatest(number, %s) WHERE id = %s",
+            (attempt.number, self._session.member),
         )
         self._session.check_replicated()
         self._session.number = attempt.number
