@@ -5,7 +5,6 @@ import secrets
 import socket
 from collections.abc import Collection
 
-from models.storage.batch import Batch, Stored
 from models.storage.cluster import FreeSlot, Slot, Standing
 from models.storage.errors import StoreUnavailable, TakenOver, UnusableDatabase
 from models.storage.postgresql.asking import asking, leave
@@ -107,22 +106,6 @@ class MemberStore(PostgresqlStore):
         super().__init__(url, shown, member, claim)
         self._number = number
         self._holder = claim.holder
-        # That of the last batch that is known to be stored.
-        self._stored_batch = 0
-
-    def add(self, batch: Batch) -> Stored:
-        stored = super().add(batch)
-        self._stored_batch = self._session.number
-        return stored
-
-    def _read(self, connection: PatientConnection) -> None:
-        """Read what there is to know on a new connection; TakenOver if something that we know of is gone."""
-        if self._session.number < self._stored_batch:
-            raise TakenOver(
-                f"the database has lost readings that were stored and acknowledged under slot {self._number} "
-                "(was a standby promoted that was behind?)"
-            )
-        super()._read(connection)
 
     def _commit(self, connection: PatientConnection, attempt: _Attempt, *, copies_ids: bool) -> _Outcome:
         """Store a batch in one transaction, which may have readings of series that another member began."""

@@ -78,6 +78,8 @@ class PostgresqlStore:
         self._session = WritingSession(server, member, self._writer, claim or SoleSubscriber(server.name))
         self._session.when_opened(self._read)
         self._name = server.name
+        # The number of the last batch that is known to be stored.
+        self._stored_batch = 0
         self._now = now
         self._attempt: _Attempt | None = None
         self._retentions: dict[int, float] = {}
@@ -94,6 +96,7 @@ class PostgresqlStore:
         with self._session.connection() as connection:
             outcome = self._settle(connection, batch) or self._store(connection, batch)
         self._attempt = None
+        self._stored_batch = self._session.number
         self._retentions |= {row.id: row.retention for row in outcome.series.values()}
         if outcome.first and batch.readings:
             self._session.sequence = outcome.first + len(batch.readings) - 1
@@ -220,7 +223,12 @@ class PostgresqlStore:
         self._session.close()
 
     def _read(self, connection: PatientConnection) -> None:
-        """Read what there is to know, on a new connection."""
+        """Read what there is to know on a new connection; TakenOver if something that we know of is gone."""
+        if self._session.number < self._stored_batch:
+            raise TakenOver(
+                f"{self._name} has lost readings that were stored and acknowledged (was a standby promoted "
+                "that was behind?)"
+            )
         self._retentions = retentions_of(connection)
         self._partitions.load(connection)
         self._rejected.amount = None

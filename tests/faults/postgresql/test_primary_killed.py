@@ -6,6 +6,7 @@ from random import Random
 
 import pytest
 
+from tests.conftest import MakeRole
 from tests.faults.faults import SEED
 from tests.faults.load import ENDLESS, Kind, Load
 from tests.faults.postgresql.conftest import MEMBERS, MakeAverages, MakeMember
@@ -119,5 +120,31 @@ def test_standby_behind(
         assert lost > 0, "the standby was not behind: nothing is shown"
         # what was stored while we looked
         assert (verdict.lost - before).total() < RATE, "more is lost than was stored when the primary died"
-        assert averages.complaints("lost"), averages.stderr
+        assert averages.complaints("has lost readings"), averages.stderr
+        wait_for_average(peer, oracle)
+
+
+def test_standby_behind_of_one_subscriber(
+    *, mosquitto: Mosquitto, make_role: MakeRole, report: Report
+) -> None:
+    """The same of a single subscriber: it ends, having in memory what is lost, and is right when started."""
+    with Pair(synchronous=False) as pair, Oracle(pair.url) as oracle, Peer(mosquitto.access) as peer:
+        settings = {"DB_URL": pair.url, "STATS_INTERVAL": "1s"}
+        subscriber = make_role("subscriber", broker=mosquitto, **settings).start_and_wait()
+        peer.subscribe("STATS")
+        with Load(mosquitto.access, ENDLESS, RATE, Kind.IDS) as load:
+            storing(oracle)
+            pair.primary.hold_back_standby()
+            time.sleep(2.0)
+            pair.fail_over()
+            assert subscriber.wait() == 1
+            assert "has lost readings" in subscriber.stderr
+            subscriber.start()
+            storing(oracle)
+            load.finish()
+            settle(mosquitto.access, oracle)
+            verdict = judge(oracle, load)
+        report.add("the same, of a single subscriber", "ids", verdict)
+        verdict.assert_nothing_double()
+        assert verdict.lost.total() > 0, "the standby was not behind: nothing is shown"
         wait_for_average(peer, oracle)
