@@ -19,7 +19,7 @@ import pytest
 from tests.support.certificates import Certificates
 from tests.support.ports import HOST, accepts_connections, free_port
 from tests.support.processes import Process, Role
-from tests.support.waiting import wait_for
+from tests.support.waiting import TIMEOUT, wait_for
 
 # Where a package manager puts it is not on everybody's PATH.
 _SYSTEM_FOLDERS = "/usr/sbin:/usr/local/sbin:/opt/homebrew/sbin"
@@ -67,6 +67,8 @@ class Broker(ABC):
     persistent: bool
     # Seconds after which what is not acknowledged comes again on the same connection; 0: it does not.
     resends_after = 0.0
+    # Seconds in which it must have started.
+    patience = TIMEOUT
     # Settings that a role needs there, beside its address.
     settings: Mapping[str, str] = {}
 
@@ -99,7 +101,7 @@ class Broker(ABC):
     def start(self) -> Self:
         """Start it, and wait until it accepts connections."""
         self.process.start()
-        wait_for(self._accepts, lambda: f"a broker at port {self.port}; its log:\n{self.log}")
+        wait_for(self._accepts, lambda: f"a broker at port {self.port}; its log:\n{self.log}", self.patience)
         return self
 
     def stop(self) -> None:

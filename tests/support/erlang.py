@@ -21,6 +21,8 @@ class ErlangBroker(Broker):
     """
 
     persistent = True
+    # Erlang's machine takes much of the processors while it starts.
+    patience = 180.0
 
     def __init__(
         self, folder: Path, login: Login | None = None, *, beside: "ErlangBroker | None" = None

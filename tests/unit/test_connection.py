@@ -1,5 +1,6 @@
 """How the connection for publishing keeps to what the broker grants. The rest is in the integration tests."""
 
+import itertools
 from typing import Any
 
 import pytest
@@ -23,6 +24,7 @@ class Client:
 
     def __init__(self) -> None:
         self.sent = b""
+        self._packet_ids = itertools.count(1)
         self.will: tuple[int, bool] | None = None
 
     @property
@@ -38,7 +40,7 @@ class Client:
         return True
 
     def next_packet_id(self) -> int:
-        return len(self.sent) + 1
+        return next(self._packet_ids)
 
     def send(self, data: bytes) -> None:
         self.sent += data
