@@ -445,6 +445,17 @@ def test_a_standby_is_passed_by_where_something_is_to_be_written(replicated: Pos
         assert [name[:9] for [name] in database.sql(names)] == ["averages "]
 
 
+def test_a_standby_is_passed_by_where_what_was_written_is_to_be_read(replicated: PostgreSQL) -> None:
+    """It may be behind: then averages would be told without the last readings."""
+    [standby] = replicated._standbys
+    database = replicated.new_database()
+    by_standby = PostgresqlDatabase(standby.url(database.name, replicated), "shown")
+    by_standby.prepare()
+    with by_standby.source().snapshot(), by_standby.reader(), by_standby.reader_for_commands():
+        names = "SELECT application_name FROM pg_stat_activity WHERE application_name LIKE 'averages %'"
+        assert sorted(database.sql(names)) == [["averages reading"], ["averages statistics"]]
+
+
 def test_several_that_come_at_once_make_the_tables_once(postgresql: Database) -> None:
     database = PostgresqlDatabase(postgresql.url, "shown")
     with ThreadPoolExecutor() as threads:

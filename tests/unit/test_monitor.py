@@ -73,7 +73,7 @@ def test_the_start_is_none_the_worse_for_readings_that_cannot_be_counted(
     path: Path, log_lines: list[str]
 ) -> None:
     store(path, *(1_700_000_000.0 + number for number in range(1000)))
-    damage(path, "reading")
+    damage(path, "counter")
     tell_what_is_used(load_settings({"db_file": path.name}), SqliteDatabase(Path(path.name)))
     [line] = log_lines
     assert f"the database is {path}, with readings that cannot be counted; readings come in on DATA" in line

@@ -62,8 +62,8 @@ class Server(peewee.PostgresqlDatabase):
     def __init__(self, url: str, shown: str, role: str, *, writes: bool = False) -> None:
         """`url` is as libpq takes it, `shown` without a password; `role` is what the server's lists call us.
 
-        There is one connection, whichever thread uses it, one at a time. If it `writes`, a host that is a
-        standby is passed by, unless the URL says something else.
+        There is one connection, whichever thread uses it, one at a time. If it `writes`, or reads what was
+        written just now, a host that is a standby is passed by, unless the URL says something else.
         """
         super().__init__("DB_URL", thread_safe=False, prefer_psycopg3=True)
         self.name = f"DB_URL={shown}"

@@ -1,7 +1,7 @@
 """The database that DB_URL names: a Database, which is described in models/storage/interface.py."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 from models.storage.errors import UnreadableDatabase, UnusableDatabase
 from models.storage.interface import Durability
@@ -31,9 +31,20 @@ class PostgresqlDatabase:
     def writing_store(self, member: str) -> PostgresqlStore:
         return PostgresqlStore(self._url, self.place, member)
 
+    def reader(self) -> AbstractContextManager[StoreReader]:
+        # what was written just now may not have reached a standby
+        return self._reading(writes=True)
+
+    def reader_for_commands(self) -> AbstractContextManager[StoreReader]:
+        """Return that of any host: to look at what is stored, a standby is good enough."""
+        return self._reading(writes=False)
+
+    # It is always found as it is: nothing is created, nor brought up to date, by those who only read.
+    reader_as_it_is = reader_for_commands
+
     @contextmanager
-    def reader(self) -> Iterator[StoreReader]:
-        server = self._server("averages reading")
+    def _reading(self, *, writes: bool) -> Iterator[StoreReader]:
+        server = Server(self._url, self.place, "averages reading", writes=writes)
         with reading(server):
             try:
                 why = why_unknown(server.driver, self.name)
@@ -43,11 +54,8 @@ class PostgresqlDatabase:
                 raise UnreadableDatabase(why)
             yield StoreReader(server)
 
-    # It is always found as it is: nothing is created, nor brought up to date, by those who only read.
-    reader_for_commands = reader_as_it_is = reader
-
     def source(self) -> ReadingSource:
-        return ReadingSource(self._server("averages statistics"))
+        return ReadingSource(Server(self._url, self.place, "averages statistics", writes=True))
 
     def size(self) -> int:
         """Return the bytes that the database takes on the server. Raises UnreadableDatabase."""
@@ -57,6 +65,3 @@ class PostgresqlDatabase:
     def durability(self) -> Durability:
         with self.reader() as stored:
             return stored.durability()
-
-    def _server(self, role: str) -> Server:
-        return Server(self._url, self.place, role)
