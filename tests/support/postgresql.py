@@ -152,16 +152,14 @@ class PostgreSQL:
         return [line.split(_SEPARATOR) for line in done.stdout.splitlines()]
 
     def set(self, **settings: str) -> None:
-        """Change settings of the running server; the value `DEFAULT` takes one back."""
+        """Change settings of the running server, and wait until they hold."""
         for name, value in settings.items():
-            self.sql(f"ALTER SYSTEM SET {name} = {value if value == 'DEFAULT' else _literal(value)}")
+            self.sql(f"ALTER SYSTEM SET {name} = {_literal(value)}")
         self.sql("SELECT pg_reload_conf()")
-        for name, value in settings.items():
-            if value != "DEFAULT":
-                wait_for(
-                    lambda name=name, value=value: self.sql(f"SHOW {name}") == [[value]],  # type: ignore[misc]
-                    f"{name} is {value}",
-                )
+        wait_for(
+            lambda: all(self.sql(f"SHOW {name}") == [[value]] for name, value in settings.items()),
+            f"the settings hold: {settings}",
+        )
 
     def new_database(self, *, tablespace: str = "pg_default") -> "Database":
         """Make an empty database, which USER owns."""

@@ -97,9 +97,6 @@ class Oracle:
     def stored_by_member(self) -> dict[int, int]:
         return dict(self.rows("SELECT id, stored FROM member"))
 
-    def tables_are_there(self) -> bool:
-        return self.number("SELECT count(*) FROM pg_class WHERE relname = 'member'") > 0
-
     def longest_pause(self) -> float:
         """Return the most seconds between two transactions that stored something, of whichever member."""
         pauses = "SELECT committed - lag(committed) OVER (ORDER BY committed) AS pause FROM batch"
