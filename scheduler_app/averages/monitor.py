@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from config.text import printable, shortened
 from models.storage.cluster import Cluster, Overview, Slot
 from scheduler_app.averages.slot_watch import SlotWatch, empty
-from scheduler_app.publishing.records import Metrics, TickMark
+from scheduler_app.publishing.records import Metrics, TickMark, counted
 from scheduler_app.subscriber.monitor import ReadErrors
 from scheduler_app.subscriber.troubles import LONGEST
 
@@ -60,17 +60,7 @@ class ClusterMonitor:
         lost_at, lost_since = max(lost, default=(None, None))
         lines = [self._trouble(), *troubles(slots, now)]
         text = printable("; ".join(line for line in lines if line))
-        return Metrics(
-            at=now,
-            since=counters["since"],
-            received=counters.get("received", 0),
-            stored=counters.get("stored", 0),
-            duplicates=counters.get("duplicates", 0),
-            rejected=counters.get("rejected", 0),
-            late=counters.get("late", 0),
-            retained=counters.get("retained", 0),
-            ignored=counters.get("ignored", 0),
-            pruned=counters.get("pruned", 0),
+        return counted(now, counters)._replace(
             tick=None if tick is None else tick._replace(members=self._position()),
             series=self._series(),
             in_flight=sum(one.in_flight for one in standings),

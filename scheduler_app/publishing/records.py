@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 # Every message received is counted as exactly one of these.
 ENDINGS = ("stored", "duplicates", "rejected", "late", "retained", "ignored")
@@ -74,3 +74,12 @@ class Metrics(NamedTuple):
     trouble: str | None = None
     # What a subscriber of another version tells beyond that, by its names.
     others: Mapping[str, object] = MappingProxyType({})
+
+
+def counted(at: float, counters: Mapping[str, int]) -> Metrics:
+    """Return the metrics of a moment (UTC epoch seconds) with what a database has counted, and nothing else.
+
+    `counters` also say `since` when they count.
+    """
+    counts: dict[str, Any] = {name: counters.get(name, 0) for name in COUNTERS}
+    return Metrics(at, counters["since"], **counts)

@@ -13,7 +13,7 @@ from models.storage.interface import Database
 from scheduler_app.intake.ingest import Ingest
 from scheduler_app.log import LogLimit
 from scheduler_app.mqtt.ingest_session import IngestSession
-from scheduler_app.publishing.records import Metrics, TickMark
+from scheduler_app.publishing.records import Metrics, TickMark, counted
 
 # So many topics are named in one line.
 _MOST_NAMED = 5
@@ -77,17 +77,7 @@ class Monitor:
     def _metrics(self, tick: TickMark | None, counters: Mapping[str, int]) -> Metrics:
         held = self._ingest.held
         now = self._now()
-        return Metrics(
-            at=now,
-            since=counters["since"],
-            received=counters.get("received", 0),
-            stored=counters.get("stored", 0),
-            duplicates=counters.get("duplicates", 0),
-            rejected=counters.get("rejected", 0),
-            late=counters.get("late", 0),
-            retained=counters.get("retained", 0),
-            ignored=counters.get("ignored", 0),
-            pruned=counters.get("pruned", 0),
+        return counted(now, counters)._replace(
             tick=tick,
             series=len(self._catalog),
             in_flight=held.count,
