@@ -18,6 +18,7 @@ from config.settings import load_settings
 from models.statistics.plan import Plan
 from models.statistics.span import At
 from models.statistics.tick import SeriesResult, Tick
+from scheduler_app.log import configure_log
 from scheduler_app.mqtt.message import Puback
 from scheduler_app.publishing.messages import write_result
 from scheduler_app.publishing.presence import Presence
@@ -123,6 +124,7 @@ def _begin() -> None:
 
 
 def main() -> None:
+    configure_log("WARNING", role="bench")
     port, series, ticks = map(int, sys.argv[2:5])
     publish = {"ours": publish_as_the_subscriber, "paho": publish_with_paho}[sys.argv[1]]
     publish(port, make_ticks(series, ticks))
