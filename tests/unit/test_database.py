@@ -83,7 +83,8 @@ def test_a_new_file_has_small_pages_and_an_old_one_keeps_its_own(tmp_path: Path)
         connection.execute("CREATE TABLE messages (id)")  # of the program that this one replaces
     for path in (new, old):
         prepare(path)
-        add(Store(writing_database(path), "member"), 21.5)
+        with closing(Store(writing_database(path), "member")) as store:
+            add(store, 21.5)
     assert [rows(path, "PRAGMA page_size") for path in (new, old)] == [[(1024,)], [(4096,)]]
 
 
