@@ -10,6 +10,10 @@ from typing import NamedTuple
 
 from models.catalog import SeriesRow
 
+# Every message received is counted as exactly one of these.
+ENDINGS = ("stored", "duplicates", "rejected", "late", "retained", "ignored")
+COUNTERS = ("received", *ENDINGS, "pruned")
+
 
 class RejectedRow(NamedTuple):
     """A rejected message. `payload` is the beginning of it, `size` the length of the whole in bytes."""

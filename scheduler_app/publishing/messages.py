@@ -16,7 +16,8 @@ from config.quantities import Window
 from config.text import printable
 from models.statistics.plan import AGE, ALWAYS, Plan
 from models.statistics.tick import SeriesResult, WindowAverage
-from scheduler_app.publishing.records import COUNTERS, Metrics, SeriesMessage, TickMark
+from models.storage.records import COUNTERS
+from scheduler_app.publishing.records import Metrics, SeriesMessage, TickMark
 
 ONLINE, OFFLINE = "online", "offline"
 # The largest payload of each, in bytes: several times what a subscriber with many windows publishes.

@@ -4,9 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-# Every message received is counted as exactly one of these.
-ENDINGS = ("stored", "duplicates", "rejected", "late", "retained", "ignored")
-COUNTERS = ("received", *ENDINGS, "pruned")
+from models.storage.records import COUNTERS
 
 
 class SeriesMessage(NamedTuple):

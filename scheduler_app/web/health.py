@@ -10,8 +10,9 @@ from typing import NamedTuple
 
 from config.quantities import format_duration
 from config.settings import Settings
+from models.storage.records import ENDINGS
 from scheduler_app.publishing.messages import ONLINE, metrics_content
-from scheduler_app.publishing.records import ENDINGS, Metrics
+from scheduler_app.publishing.records import Metrics
 from scheduler_app.version import version
 from scheduler_app.web.live import LiveStatistics
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from loguru import logger
 
 from config.settings import Settings
+from models.storage.records import ENDINGS
 from scheduler_app.log import LogLimit, more_like_it
 from scheduler_app.mqtt.message import Message
 from scheduler_app.publishing.messages import (
@@ -18,7 +19,7 @@ from scheduler_app.publishing.messages import (
     parse_series,
     parse_state,
 )
-from scheduler_app.publishing.records import ENDINGS, Metrics
+from scheduler_app.publishing.records import Metrics
 from scheduler_app.publishing.topics import is_of_series, metrics_topic, state_topic
 from scheduler_app.web.entry import Entry
 

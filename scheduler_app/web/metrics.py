@@ -8,8 +8,9 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
 from config.topics import matches
+from models.storage.records import ENDINGS
 from scheduler_app.cures import CURES
-from scheduler_app.publishing.records import ENDINGS, Metrics, SeriesMessage
+from scheduler_app.publishing.records import Metrics, SeriesMessage
 from scheduler_app.version import version
 from scheduler_app.web.health import Facts
 from scheduler_app.web.parameters import WrongRequest

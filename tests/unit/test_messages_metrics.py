@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from models.storage.records import COUNTERS, ENDINGS
 from scheduler_app.commands.status import readable
 from scheduler_app.console.table import render_pairs
 from scheduler_app.publishing.messages import (
@@ -17,7 +18,7 @@ from scheduler_app.publishing.messages import (
     parse_state,
     write_metrics,
 )
-from scheduler_app.publishing.records import COUNTERS, ENDINGS, Metrics, TickMark
+from scheduler_app.publishing.records import Metrics, TickMark
 
 NOW = 1_700_000_000.5
 

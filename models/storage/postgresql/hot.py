@@ -5,7 +5,7 @@ from struct import Struct
 from typing import NamedTuple
 
 from models.storage.postgresql.connection import PatientConnection
-from models.storage.postgresql.tables import COUNTERS
+from models.storage.records import COUNTERS
 
 # From so many readings on COPY is quicker than a statement with arrays.
 COPY_FROM = 256

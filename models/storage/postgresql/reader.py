@@ -12,7 +12,6 @@ from models.storage.interface import Durability
 from models.storage.postgresql.connection import ERRORS, Server, reading
 from models.storage.postgresql.snapshot import StoredReadings, one_moment, rows_of
 from models.storage.postgresql.tables import (
-    COUNTERS,
     About,
     Member,
     Reading,
@@ -20,7 +19,7 @@ from models.storage.postgresql.tables import (
     Series,
     StoredBatch,
 )
-from models.storage.records import Batches, Columns, RejectedRow, SeriesSummary, Snapshot
+from models.storage.records import COUNTERS, Batches, Columns, RejectedRow, SeriesSummary, Snapshot
 
 
 class StoreReader:

@@ -1,6 +1,6 @@
 """How the tables are made: once, by whoever comes first."""
 
-from models.storage.postgresql.tables import COUNTERS
+from models.storage.records import COUNTERS
 
 # Grows with every change of the tables.
 VERSION = 1

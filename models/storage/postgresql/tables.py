@@ -49,10 +49,6 @@ class Series(Model):
         table_name = "series"
 
 
-# The counters that a member has, in the order of the table's columns.
-COUNTERS = (*("received", "stored", "duplicates", "rejected", "late", "retained", "ignored", "pruned"),)
-
-
 class Member(Model):
     """The session at the broker with this client id, of a subscriber or a slot, and what came of it."""
 
