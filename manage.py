@@ -5,11 +5,10 @@ import signal
 import sys
 
 if __name__ == "__main__":
-    try:  # `main` lets the signals through again: within an import they could become any other error
-        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT, signal.SIGTERM])
-        signal.signal(signal.SIGTERM, signal.default_int_handler)  # as PID 1 there is no handler but ours
-        from scheduler_app.management import main
+    # Held back until `exit_status_of` is ready for them: within an import they could become any other error.
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT, signal.SIGTERM])
 
-        sys.exit(main(sys.argv))
-    except KeyboardInterrupt:
-        sys.exit(0)
+    from scheduler_app.interrupts import exit_status_of
+    from scheduler_app.management import main
+
+    sys.exit(exit_status_of(lambda: main(sys.argv)))

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, ClassVar
 from config.text import printable
 from scheduler_app import commands
 from scheduler_app.errors import CommandError
+from scheduler_app.interrupts import STOP_SIGNALS
 from scheduler_app.parser import (
     IN_THE_ENVIRONMENT,
     NO_DATABASE_PASSWORD,
@@ -32,7 +33,6 @@ from scheduler_app.plain_output import print_what_can_be
 if TYPE_CHECKING:
     from config.settings import Settings
 
-_STOP_SIGNALS = {signal.SIGINT, signal.SIGTERM}
 _ROOT = Path(__file__).resolve().parents[1]
 # The settings that every command uses that connects to the broker.
 BROKER_SETTINGS = (
@@ -99,7 +99,6 @@ class BaseCommand(ABC):
 
 def main(argv: Sequence[str]) -> int:
     """Run the command that `argv` (program name first) asks for; return the exit status."""
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOP_SIGNALS)  # which manage.py has held back until here
     print_what_can_be(sys.stdout, sys.stderr)
     return exit_status(lambda: _run(list(argv[1:])))
 
@@ -216,7 +215,7 @@ def _uninterrupted() -> Iterator[None]:
 
     In the middle of importing an extension module, the exception from a handler may turn into any other.
     """
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, _STOP_SIGNALS)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
     try:
         yield
     finally:

@@ -17,10 +17,10 @@ from typing import Self
 from loguru import logger
 
 from scheduler_app.errors import CommandError
+from scheduler_app.interrupts import STOP_SIGNALS
 from scheduler_app.log import LogLimit
 from scheduler_app.runtime.service_manager import ServiceManager
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 # Seconds between two touches of the health file, and between two looks while there is no health.
 _HEALTH_INTERVAL = 2.0
 _HEALTH_POLL = 0.1
@@ -51,10 +51,10 @@ class StopSignal:
         self.failure: str | None = None
 
     def __enter__(self) -> Self:
-        for number in _SIGNALS:
+        for number in STOP_SIGNALS:
             self._former[number] = signal.signal(number, self._on_signal)
         # the command line holds them back while a role is imported
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
         return self
 
     def __exit__(

@@ -1,12 +1,12 @@
 """The program that `manage.py bench` becomes; it takes the same arguments."""
 
 import argparse
-import signal
 import sys
 from collections.abc import Sequence
 
 from scheduler_app.commands.bench import NOT_HERE, Command
 from scheduler_app.errors import CommandError
+from scheduler_app.interrupts import exit_status_of
 from scheduler_app.management import exit_status
 
 
@@ -36,6 +36,5 @@ def measure(options: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    # SIGTERM ends it as Ctrl-C does: the broker and the programs that are measured end with it
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    sys.exit(main(sys.argv[1:]))
+    # interrupted, it ends the broker and the programs that are measured
+    sys.exit(exit_status_of(lambda: main(sys.argv[1:])))

@@ -25,6 +25,7 @@ ROOMS: dict[str, set[str]] = {
     "models/storage/postgresql": {"models", "models/storage"},
     "jobs": {"config", "models", "models/storage", "models/statistics"},
     "scheduler_app/errors.py": set(),
+    "scheduler_app/interrupts.py": set(),
     # what can be done about each reason for which a message is rejected
     "scheduler_app/cures.py": set(),
     "scheduler_app/log.py": {"config"},
@@ -41,6 +42,7 @@ ROOMS: dict[str, set[str]] = {
         "models/storage/sqlite",
         "models/storage/postgresql",
         "scheduler_app/errors.py",
+        "scheduler_app/interrupts.py",
         "scheduler_app/log.py",
     },
     "scheduler_app/publishing": {
@@ -98,6 +100,7 @@ ROOMS: dict[str, set[str]] = {
         "models/storage",
         "scheduler_app/parser.py",
         "scheduler_app/errors.py",
+        "scheduler_app/interrupts.py",
         "scheduler_app/log.py",
         "scheduler_app",
     },

@@ -1,0 +1,36 @@
+"""What Ctrl-C and SIGTERM do to a program that has no other use for them: they end it, quietly and once."""
+
+import signal
+from collections.abc import Callable
+from types import FrameType
+
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+def exit_status_of(program: Callable[[], int]) -> int:
+    """Run `program` and return its exit status; 0 if it was interrupted.
+
+    From the first signal on, and when `program` has returned, further ones are ignored: while the interpreter
+    ends, they would kill it, or show a traceback. Signals that were held back are let through first.
+    """
+    signal.signal(signal.SIGTERM, _interrupt)  # as PID 1 there is no handler but ours
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # a shell may have it ignored
+        signal.signal(signal.SIGINT, _interrupt)
+    try:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
+        try:
+            return program()
+        finally:
+            _ignore_more()
+    except KeyboardInterrupt:
+        return 0
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    _ignore_more()
+    raise KeyboardInterrupt
+
+
+def _ignore_more() -> None:
+    for number in STOP_SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
