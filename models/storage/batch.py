@@ -1,6 +1,6 @@
 """What is handed to the store, and what it hands back."""
 
-from collections import Counter as Tally
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -34,7 +34,7 @@ class Batch:
     # Series that begin with one of the readings.
     series: NewSeries = field(default_factory=NewSeries)
     rejected: list[NewRejected] = field(default_factory=list)
-    counts: Tally[str] = field(default_factory=Tally)
+    counts: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     # Deliveries to be written or written anew: their numbers, and their packet ids and digests.
     deliveries: Sequence[tuple[int, bytes]] = ()
     # The numbers of deliveries that are forgotten.

@@ -106,7 +106,7 @@ class Writer:
             except Exception as error:  # noqa: BLE001 - it would come again with the message after a restart
                 log_unexpected(self._warnings, "reading a message")
                 self._reject(message, _INTERNAL_ERROR, type(error).__name__, batch)
-        received = len(batch.readings) + batch.counts.total()
+        received = len(batch.readings) + sum(batch.counts.values())
         if received:
             batch.counts["received"] = received
             # what is no input too: its packet ids are no longer those of older readings

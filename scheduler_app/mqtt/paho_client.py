@@ -92,7 +92,7 @@ class PahoClient(Client):
 
     def want_write(self) -> bool:
         sock = self.buffered_socket
-        return super().want_write() or (sock is not None and sock.wants_write)
+        return (sock is not None and sock.wants_write) or super().want_write()
 
     def loop_write(self) -> MQTTErrorCode:
         if (sock := self.buffered_socket) is not None:

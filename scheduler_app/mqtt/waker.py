@@ -12,6 +12,8 @@ class Waker:
         self._waker, self._wakened = socket.socketpair()
         self._waker.setblocking(False)
         self._wakened.setblocking(False)
+        # What `select` asks for each time it waits.
+        self.fileno = self._wakened.fileno
 
     def wake(self) -> None:
         """End this wait, or the next. Safe in any thread, also after `close`."""
@@ -31,9 +33,6 @@ class Waker:
     def take(self) -> None:
         """Have all wakes so far end no further wait. One must be there."""
         self._wakened.recv(4096)
-
-    def fileno(self) -> int:
-        return self._wakened.fileno()
 
     def close(self) -> None:
         self._waker.close()

@@ -7,7 +7,7 @@ from peewee import fn
 
 from models.storage.sqlite.connection import WritingDatabase
 from models.storage.sqlite.tables import Outgoing
-from models.storage.sqlite.transaction import close, insert_sql, sql, transaction
+from models.storage.sqlite.transaction import Transaction, close, insert_sql, sql
 
 
 class Waiting(NamedTuple):
@@ -34,7 +34,7 @@ class Outbox:
 
     def add(self, readings: Sequence[tuple[str, str]]) -> None:
         """Append (topic, payload) pairs, at least one."""
-        with transaction(self._database) as connection:
+        with Transaction(self._database) as connection:
             # SQLite would give the id of a row that has been removed again
             newest = Outgoing.select(fn.COALESCE(fn.MAX(Outgoing.id), 0)).scalar(self._database)
             first = max(newest, self._last_id) + 1
@@ -50,15 +50,15 @@ class Outbox:
             .order_by(Outgoing.id)
             .limit(limit)
         )
-        with transaction(self._database):
+        with Transaction(self._database):
             return [Waiting(*row) for row in self._database.execute(query)]
 
     def remove(self, ids: Iterable[int]) -> None:
-        with transaction(self._database) as connection:
+        with Transaction(self._database) as connection:
             connection.executemany(self._delete, [(each,) for each in ids])
 
     def count(self) -> int:
-        with transaction(self._database):
+        with Transaction(self._database):
             return int(Outgoing.select(fn.COUNT(Outgoing.id)).scalar(self._database))
 
     def close(self) -> None:

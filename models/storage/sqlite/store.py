@@ -19,7 +19,7 @@ from models.storage.sqlite.repeats import Repeats
 from models.storage.sqlite.series_queries import all_series
 from models.storage.sqlite.summed import SummedUp
 from models.storage.sqlite.tables import ReadingId, Series
-from models.storage.sqlite.transaction import close, insert_sql, sql, transaction
+from models.storage.sqlite.transaction import Transaction, close, insert_sql, sql
 from models.storage.summing import Piece, SlotSums, SummingStore, Whereabouts
 
 # Behind all sequences of one event time.
@@ -74,7 +74,7 @@ class Store:
         """Commit `batch` in one transaction, or raise StoreUnavailable and change nothing."""
         readings: Sequence[Reading] = batch.readings
         series: list[SeriesRow] = []
-        with transaction(self._database) as connection:
+        with Transaction(self._database) as connection:
             first = self._last_sequence() + 1
             if batch.series:
                 series = self._begin(connection, batch.series)
@@ -116,41 +116,41 @@ class Store:
 
     def series(self) -> list[SeriesRow]:
         """Return all series, in the order in which they began."""
-        with transaction(self._database):
+        with Transaction(self._database):
             return sorted(all_series(self._database))
 
     def set_retentions(self, retentions: Mapping[int, float]) -> None:
         """Note for how many seconds the readings of these series are kept, by their ids."""
-        with transaction(self._database) as connection:
+        with Transaction(self._database) as connection:
             self._summed.forget_sums(connection)
             for series, retention in retentions.items():
                 Series.update(retention=retention).where(Series.id == series).execute(self._database)
 
     def delete_series(self, series: int) -> None:
         """Delete a series that has no readings any more."""
-        with transaction(self._database):
+        with Transaction(self._database):
             Series.delete().where(Series.id == series).execute(self._database)
 
     def subscriptions(self) -> set[str]:
         """Return the topic filters that the session may be subscribed to."""
-        with transaction(self._database):
+        with Transaction(self._database):
             self._member.take_over()
             return self._member.subscriptions()
 
     def set_subscriptions(self, topic_filters: Iterable[str]) -> None:
         """Note which topic filters the session may be subscribed to."""
-        with transaction(self._database):
+        with Transaction(self._database):
             self._member.set_subscriptions(topic_filters)
 
     def deliveries(self) -> list[tuple[int, bytes]]:
         """Return what `Batch.deliveries` was in earlier transactions, in order, and is not forgotten."""
-        with transaction(self._database):
+        with Transaction(self._database):
             self._member.take_over()
             return self._member.deliveries()
 
     def forget_deliveries(self, numbers: Sequence[int], rewritten: Sequence[tuple[int, bytes]] = ()) -> None:
         """Forget the deliveries with these numbers, and what `rewritten` leaves out of others."""
-        with transaction(self._database) as connection:
+        with Transaction(self._database) as connection:
             self._member.change_deliveries(connection, rewritten, numbers)
 
     def delete_readings(self, after: Place, until: float, limit: int, retention: float) -> Deleted:
@@ -159,7 +159,7 @@ class Store:
         Looks at `limit` readings at most, and deletes those among them whose series are kept for
         `retention` seconds.
         """
-        with transaction(self._database) as connection:
+        with Transaction(self._database) as connection:
             last: Place | None = connection.execute(
                 self._select_place, (*after, until, 1, limit - 1)
             ).fetchone()
@@ -182,7 +182,7 @@ class Store:
 
         Deletes `limit` at most; returns how many.
         """
-        with transaction(self._database) as connection:
+        with Transaction(self._database) as connection:
             deleted, rejected = self._rejected.delete(connection, until, limit)
         self._rejected.amount = rejected
         return deleted
@@ -193,19 +193,19 @@ class Store:
         return self
 
     def begin_summing(self, now: float) -> float:
-        with transaction(self._database) as connection:
+        with Transaction(self._database) as connection:
             return self._summed.begin(connection, now)
 
     def nth_time(self, after: float, until: float, number: int) -> float | None:
-        with transaction(self._database) as connection:
+        with Transaction(self._database) as connection:
             return self._summed.nth_time(connection, after, until, number)
 
     def read_to_sum(self, after: float, until: float, rows: int, pieces: int) -> Sequence[Piece]:
-        with transaction(self._database) as connection:
+        with Transaction(self._database) as connection:
             return self._summed.read(connection, after, until, rows, pieces)
 
     def note(self, whereabouts: Collection[Whereabouts], sums: Collection[SlotSums]) -> None:
-        with transaction(self._database) as connection:
+        with Transaction(self._database) as connection:
             self._summed.note(connection, whereabouts, sums)
 
     @property
@@ -218,7 +218,7 @@ class Store:
 
         A task for the thread that writes: there is no more to do after it.
         """
-        with transaction(self._database):
+        with Transaction(self._database):
             return False
 
     def keep_alive(self, look: Callable[[], None]) -> None:

@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from types import TracebackType
 from typing import Any
 
 import peewee
@@ -13,38 +14,60 @@ from models.storage.sqlite.damage import is_damage, what_to_do_with_a_damaged
 
 # peewee's own errors, and the driver's where its connection is used directly.
 _ERRORS = (peewee.DatabaseError, sqlite3.Error)
+_FAILURES = (DatabaseGone, *_ERRORS)
 
 
-@contextmanager
-def transaction(database: WritingDatabase) -> Iterator[sqlite3.Connection]:
-    """Commit the body on leaving, or raise StoreUnavailable; connects if it must.
+class Transaction:
+    """Commits the body on leaving, or raises StoreUnavailable; connects if it must.
 
     Raises DatabaseGone if the file is not at its path any more: what was committed may be lost.
+
+    A reading that comes alone has one to itself. So the driver begins and ends it, since peewee takes longer
+    than SQLite itself, and it is no generator.
     """
-    try:
-        if database.is_closed():
-            database.connect()
-        connection: sqlite3.Connection = database.connection()
-        # by the driver, which commits or rolls back on leaving: peewee takes longer than SQLite itself
-        with connection:
+
+    def __init__(self, database: WritingDatabase) -> None:
+        self._database = database
+
+    def __enter__(self) -> sqlite3.Connection:
+        database = self._database
+        try:
+            if database.is_closed():
+                database.connect()
+            connection: sqlite3.Connection = database.connection()
             connection.execute("BEGIN IMMEDIATE")
-            yield connection
-        database.check_files()
-    except DatabaseGone:
-        with suppress(*_ERRORS):
-            close(database)
-        raise
-    except _ERRORS as error:
+        except _FAILURES as error:
+            raise self._told(error) from None
+        self._connection = connection
+        return connection
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        try:
+            self._connection.__exit__(kind, error, traceback)  # commits, or rolls back
+            if error is None:
+                self._database.check_files()
+        except _FAILURES as failure:
+            raise self._told(failure) from None
+        if isinstance(error, _FAILURES):
+            raise self._told(error) from None
+
+    def _told(self, error: BaseException) -> BaseException:
+        """Close the connection, and return the error of ours that tells of `error`."""
+        database = self._database
         text = str(_first(error))
         loss = database.loss
         # After a full disk or an I/O error a connection may be in any state: take a new one.
         with suppress(*_ERRORS):
             close(database)
+        if isinstance(error, DatabaseGone):
+            return error
         if loss is not None:
-            raise DatabaseGone(loss) from None
+            return DatabaseGone(loss)
         if is_damage(text):
-            raise DamagedStore(what_to_do_with_a_damaged(database.name, text)) from None
-        raise StoreUnavailable(text) from None
+            return DamagedStore(what_to_do_with_a_damaged(database.name, text))
+        return StoreUnavailable(text)
 
 
 @contextmanager
