@@ -13,7 +13,7 @@ from loguru import logger
 from models.storage.batch import Batch
 from models.storage.errors import DamagedStore, DatabaseGone, NotStored, SeriesBegun, StoreUnavailable
 from scheduler_app.formatting import moment_text
-from scheduler_app.intake.pace import SPACING, CommitPace
+from scheduler_app.intake.pace import CommitPace
 from scheduler_app.intake.redelivery import MOST_UNPROVEN
 from scheduler_app.log import LogLimit, log_unexpected
 from scheduler_app.mqtt.dialer import RECEIVE_MAXIMUM
@@ -28,6 +28,9 @@ WORTH_A_PROOF = 4096
 # Seconds.
 _IDLE_WAIT = 1.0
 _STORE_BACKOFF = (0.05, 1.0)
+# Seconds without a message after which what need not be remembered any more is deleted in a commit of its
+# own. Until then that waits for the commit of the next message, where it costs nothing.
+TIDY_AFTER = 60.0
 # So long a commit may take on a slow disk without anything being wrong.
 _LONGEST_COMMIT = 5.0
 # After so long without an answer the user is told; and after so long nobody waits who is told to stop.
@@ -64,6 +67,7 @@ class Session(Protocol):
     def leave(self) -> bool: ...
     def wake(self) -> None: ...
     def sleep(self, timeout: float) -> None: ...
+    def gather(self, timeout: float) -> None: ...
     def disconnect(self) -> None: ...
 
 
@@ -90,6 +94,9 @@ class Held:
 
     count: int = 0
     since: float | None = None
+
+
+_NOTHING_HELD = Held()
 
 
 class Ingest:
@@ -139,7 +146,7 @@ class Ingest:
         self._backoff = Backoff()
         self._errors = LogLimit()
         # For whoever watches from another thread.
-        self.held = Held()
+        self.held = _NOTHING_HELD
         self.last_commit: float | None = None
         # When we were last known to be subscribed, None if never; when the broker had no session of
         # ours although we had been, and since when we had been away then.
@@ -151,6 +158,8 @@ class Ingest:
         # Whether the user was told so, and not yet that it is over.
         self._complained = False
         self._storing_since: float | None = None
+        # When messages were last taken in (monotonic time).
+        self._took_in_at = -math.inf
         # When the database began to let us wait, and when it last did.
         self._waiting = (0.0, -math.inf)
 
@@ -172,7 +181,10 @@ class Ingest:
                 if self._session.subscribed:
                     self._backoff.reset()
                     self._present_until = self._now()
-                messages = self._session.receive(MAX_BATCH, 0 if self._tasks else _IDLE_WAIT)
+                rested = self._rest()
+                messages = self._session.receive(MAX_BATCH, 0 if self._tasks or rested else _IDLE_WAIT)
+                if rested and not messages:
+                    continue
                 if messages:
                     self._take_in(self._gathered(messages))
                     self._bound_unproven()
@@ -226,6 +238,13 @@ class Ingest:
         self._writer.begin_connection()
         return True
 
+    def _rest(self) -> bool:
+        """Let messages gather until the next commit is due, if it is not due yet; return whether we did."""
+        pause = 0.0 if self._tasks else self._pace.rest(self._monotonic())
+        if pause:
+            self._session.gather(pause)
+        return pause > 0
+
     def _gathered(self, messages: list[Message]) -> list[Message]:
         """Return `messages` with those that come while they are to wait for more."""
         while pause := self._pace.pause(len(messages), self._monotonic()):
@@ -233,14 +252,10 @@ class Ingest:
                 break
             self.held = Held(len(messages), messages[0].arrived)
             self._run_task()
-            room = MAX_BATCH - len(messages)
-            if pause > SPACING:  # each as it comes, since the time of its arrival may be that of the reading
-                pause = 0.0 if self._tasks else min(pause, _IDLE_WAIT)
-                messages += self._session.receive(room, pause)
-                self._session.maintain()
-            else:
-                self._session.sleep(pause)
-                messages += self._session.receive(room, 0)
+            # each as it comes, since the time of its arrival may be that of the reading
+            pause = 0.0 if self._tasks else min(pause, _IDLE_WAIT)
+            messages += self._session.receive(MAX_BATCH - len(messages), pause)
+            self._session.maintain()
         self._pace.begin(len(messages), self._monotonic())
         return messages
 
@@ -252,11 +267,11 @@ class Ingest:
 
     def _take_in(self, messages: Sequence[Message]) -> None:
         self.held = Held(len(messages), messages[0].arrived)
-        self._storing_since = self._monotonic()
+        self._storing_since = self._took_in_at = self._monotonic()
         if self._store(messages):
             self.last_commit = self._now()
             self._session.acknowledge(messages)
-        self.held = Held()
+        self.held = _NOTHING_HELD
         self._storing_since = None
 
     def _store(self, messages: Sequence[Message]) -> bool:
@@ -280,17 +295,22 @@ class Ingest:
         return self._persist(lambda: self._writer.commit(rejected))
 
     def _tidy(self) -> None:
-        """Nothing has come: see to the connection, and forget the deliveries that are proven."""
+        """Nothing has come: see to the connection, and forget the deliveries that are proven.
+
+        The database forgets them with the next message, or when none has come for TIDY_AFTER seconds.
+        """
         self._session.maintain()
         if self._session.take_session_loss():
             self._begin_session()
             return
         if self._session.take_proof():
             self._writer.take_proof()
-        if not self._writer.unproven:
+        if self._writer.unproven:
+            if self._session.request_proof():
+                self._writer.await_proof()
+        # a broker that waits for one may soon give its packet id to another, also while we are away
+        elif self._session.one_is_held or self._monotonic() - self._took_in_at >= TIDY_AFTER:
             self._persist(self._writer.forget_deliveries)
-        elif self._session.request_proof():
-            self._writer.await_proof()
 
     def _bound_unproven(self) -> None:
         """Keep few messages without proof, and never more than can be told from new ones."""

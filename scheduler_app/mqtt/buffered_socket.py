@@ -1,7 +1,10 @@
 """The socket under an MQTT connection, which paho and the fast path read and write by turns."""
 
+import socket
 import ssl
+import sys
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -27,6 +30,8 @@ class BufferedSocket:
         """
         self.reads_ahead = reads_ahead
         self._socket = sock
+        # What `select` asks for each time it waits.
+        self.fileno = sock.fileno
         # TLS hands out a record at a time, and a broker sends a record for each packet.
         self._in_records = isinstance(sock, ssl.SSLSocket)
         # Tells what the socket itself has read ahead; not every kind can.
@@ -101,6 +106,16 @@ class BufferedSocket:
         except OSError:
             pass  # it takes nothing now, or is broken: then reading from it tells
 
+    def confirm_at_once(self) -> None:
+        """Have the system confirm at once what comes from now on, until something is sent, where it can.
+
+        Else it waits until the confirmation can go with an answer of ours. And meanwhile the other side sends
+        nothing more, since it waits until what it sent last is confirmed (Nagle's algorithm, RFC 896).
+        """
+        if isinstance(self._socket, socket.socket) and sys.platform == "linux":
+            with suppress(OSError):  # the connection is broken
+                self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
+
     @property
     def wants_write(self) -> bool:
         return bool(self._unsent)
@@ -109,9 +124,6 @@ class BufferedSocket:
         """Close the connection; what it does not take at once is lost."""
         self.flush()
         self._socket.close()
-
-    def fileno(self) -> int:
-        return self._socket.fileno()
 
     def setblocking(self, flag: bool) -> None:
         self._socket.setblocking(flag)

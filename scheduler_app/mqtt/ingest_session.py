@@ -149,7 +149,8 @@ class IngestSession:
         client = self._client
         if client is None:
             return []
-        self._wait(client, 0 if self._inbox else timeout)
+        if timeout and not self._inbox:
+            self._wait(client, timeout)
         self._read(client, limit)
         batch, self._inbox = self._inbox, []
         return batch
@@ -256,6 +257,13 @@ class IngestSession:
     def sleep(self, timeout: float) -> None:
         """Wait up to `timeout` seconds, or until `wake`."""
         self._waker.sleep(timeout)
+
+    def gather(self, timeout: float) -> None:
+        """Wait as `sleep` does, and let what comes meanwhile gather, for the next `receive`."""
+        sock = None if self._client is None else self._client.buffered_socket
+        if sock is not None:
+            sock.confirm_at_once()
+        self.sleep(timeout)
 
     def discard(self) -> None:
         """Have the broker forget the session, and what waits in it."""

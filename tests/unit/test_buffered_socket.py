@@ -1,12 +1,15 @@
 import select
 import socket
+import sys
 from collections.abc import Iterator
+from typing import cast
 
 import pytest
 
 from scheduler_app.mqtt import buffered_socket
 from scheduler_app.mqtt.buffered_socket import BufferedSocket
 from tests.support.certificates import Certificates
+from tests.support.ports import HOST
 from tests.support.waiting import TIMEOUT
 from tests.unit.transports import connected_pair
 
@@ -149,6 +152,41 @@ def test_what_is_not_to_be_read_ahead_is_not() -> None:
         assert ours.recv(1) == b"a"
         assert ours.pending() == 0
         assert inner.recv(9) == b"bc"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux can be asked to")
+def test_what_comes_can_be_confirmed_at_once_though_we_answer() -> None:
+    """Or a broker would keep the next message until then."""
+
+    def confirms_at_once() -> bool:
+        return bool(inner.getsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK))
+
+    with (
+        socket.create_server((HOST, 0)) as server,
+        socket.create_connection(server.getsockname()) as inner,
+        server.accept()[0] as theirs,
+    ):
+        ours = BufferedSocket(inner, reads_ahead=True)
+        ours.send(b"question")
+        theirs.sendall(b"answer")
+        await_bytes(ours)
+        assert ours.recv(9) == b"answer"
+        ours.send(b"another")
+        assert not confirms_at_once()
+        ours.confirm_at_once()
+        assert confirms_at_once()
+
+
+class SocketWithoutOptions:
+    """As paho's for WebSockets."""
+
+    def fileno(self) -> int:
+        raise NotImplementedError
+
+
+def test_where_that_cannot_be_asked_for_nothing_happens() -> None:
+    inner = cast("socket.socket", SocketWithoutOptions())
+    BufferedSocket(inner, reads_ahead=False).confirm_at_once()
 
 
 def test_all_is_sent_in_order_however_little_is_taken(ends: tuple[BufferedSocket, socket.socket]) -> None:

@@ -12,7 +12,7 @@ from models.storage.errors import (
     StoreUnavailable,
     TakenOver,
 )
-from scheduler_app.intake.ingest import MAX_BATCH, Held, Ingest
+from scheduler_app.intake.ingest import MAX_BATCH, TIDY_AFTER, Held, Ingest
 from scheduler_app.intake.pace import IN_A_ROW, SPACING, CommitPace
 from scheduler_app.mqtt.message import Message
 from scheduler_app.mqtt.numbering import Numbering
@@ -110,6 +110,9 @@ class FakeSession:
         self.count_call()
         self.sleeps.append(timeout)
         self.when_sleeping()
+
+    def gather(self, timeout: float) -> None:
+        self.sleep(timeout)
 
     def disconnect(self) -> None:
         self.events.append("disconnect")
@@ -232,23 +235,41 @@ def spaced(session: FakeSession, interval: float = 0.0) -> Ingest:
     return ingest
 
 
-@pytest.mark.parametrize("interval", [0.0, 5.0])
-def test_a_reading_that_is_to_wait_shares_its_commit_with_those_that_come_meanwhile(interval: float) -> None:
+def test_a_reading_that_is_to_wait_shares_its_commit_with_those_that_come_meanwhile() -> None:
     session = FakeSession([A], [B], [C])
-    spaced(session, interval).run()
-    together = "a b" if not interval else "a b c"
-    assert session.events[:2] == [f"store {together}", f"acknowledge {together}"]
+    spaced(session, interval=5.0).run()
+    assert session.events[:2] == ["store a b c", "acknowledge a b c"]
 
 
-def test_a_short_wait_is_not_ended_by_what_comes() -> None:
+def test_where_commits_are_spaced_all_that_shares_one_is_received_at_once() -> None:
     """Or the processor would wake up for each."""
-    session = FakeSession([A], [B])
+    session = FakeSession([A, B], [C])
     spaced(session).run()
-    assert session.sleeps == [pytest.approx(SPACING / 2)]
-    assert session.timeouts[1] == 0
+    assert session.sleeps[0] == pytest.approx(SPACING / 2)
+    assert session.sleeps[1] == pytest.approx(SPACING)
+    assert session.events[:4] == ["store a b", "acknowledge a b", "store c", "acknowledge c"]
 
 
-def test_in_a_long_wait_each_message_is_received_when_it_comes() -> None:
+def test_after_a_rest_in_which_nothing_came_the_next_message_is_waited_for() -> None:
+    """And that is no silence in which the connection has to be seen to."""
+    session = FakeSession([], [A])
+    maintained: list[None] = []
+    session.maintain = lambda: maintained.append(None)  # type: ignore[method-assign]
+    spaced(session).run()
+    assert session.sleeps[0] == pytest.approx(SPACING / 2)
+    assert session.timeouts[:2] == [0, 1.0]
+    assert maintained == []
+
+
+def test_there_is_no_rest_while_a_task_waits() -> None:
+    session = FakeSession([A], [B])
+    ingest = spaced(session)
+    ingest.submit(lambda: True)
+    ingest.run()
+    assert session.sleeps == []
+
+
+def test_in_a_wait_that_the_user_wants_each_message_is_received_when_it_comes() -> None:
     """The time of its arrival may be that of the reading. And the connection is kept up."""
     session = FakeSession([A], [], [B], [C])
     maintained: list[int] = []
@@ -809,6 +830,7 @@ def test_an_idle_loop_asks_for_a_proof_and_has_the_database_forget_what_is_prove
     failures_at_the_proof: int,
 ) -> None:
     session = FakeSession([A, B], [])
+    session.one_is_held = True  # at such a broker the database forgets at once
     writer = CountingWriter(session)
     ingest = Ingest(session, writer)
     prove_once_idle(session, ingest)
@@ -828,6 +850,27 @@ def test_an_idle_loop_asks_for_a_proof_and_has_the_database_forget_what_is_prove
         "forget",
         "disconnect",
     ]
+
+
+@pytest.mark.parametrize(("seconds", "forgotten"), [(TIDY_AFTER - 1, False), (TIDY_AFTER, True)])
+def test_what_is_proven_is_forgotten_with_the_next_message_unless_none_comes_for_long(
+    seconds: float, forgotten: bool
+) -> None:
+    """A commit of its own would write as much again as the reading's."""
+    session = FakeSession([A])
+    clock = FakeClock(session)
+    ingest = Ingest(session, CountingWriter(session), monotonic=clock.now)
+    end = clock.now() + seconds - 1  # when the last wait begins, which takes a second
+
+    def prove_once_asked() -> None:
+        session.proofs = int("await proof" in session.events and "take proof" not in session.events)
+        if clock.now() >= end:
+            ingest.stop()
+
+    session.when_empty = prove_once_asked
+    ingest.run()
+    assert "take proof" in session.events
+    assert ("forget" in session.events) == forgotten
 
 
 def test_a_proof_that_could_not_be_asked_for_is_not_awaited() -> None:
