@@ -65,6 +65,7 @@ class CommitPace:
         self._messages += messages
         self._latest = messages
         self._last = now
+        self._rested = False
 
     def _crowded(self, now: float) -> bool:
         """Whether the latest commits came close together, with few messages in each."""

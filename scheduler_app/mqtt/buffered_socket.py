@@ -113,7 +113,7 @@ class BufferedSocket:
         nothing more, since it waits until what it sent last is confirmed (Nagle's algorithm, RFC 896).
         """
         if isinstance(self._socket, socket.socket) and sys.platform == "linux":
-            with suppress(OSError):  # the connection is broken
+            with suppress(OSError):  # no TCP, or broken
                 self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
 
     @property

@@ -2,9 +2,9 @@ import select
 import socket
 import sys
 from collections.abc import Iterator
-from typing import cast
 
 import pytest
+from paho.mqtt.client import _WebsocketWrapper
 
 from scheduler_app.mqtt import buffered_socket
 from scheduler_app.mqtt.buffered_socket import BufferedSocket
@@ -177,16 +177,16 @@ def test_what_comes_can_be_confirmed_at_once_though_we_answer() -> None:
         assert confirms_at_once()
 
 
-class SocketWithoutOptions:
-    """As paho's for WebSockets."""
-
-    def fileno(self) -> int:
-        raise NotImplementedError
-
-
-def test_where_that_cannot_be_asked_for_nothing_happens() -> None:
-    inner = cast("socket.socket", SocketWithoutOptions())
-    BufferedSocket(inner, reads_ahead=False).confirm_at_once()
+def test_where_that_cannot_be_asked_for_messages_come_all_the_same() -> None:
+    """A socket of the system that is no TCP, and paho's for WebSockets, which has no options."""
+    with connected_pair() as (inner, theirs):
+        ours = BufferedSocket(inner, reads_ahead=True)
+        ours.confirm_at_once()
+        theirs.sendall(b"abc")
+        assert ours.recv(3) == b"abc"
+    websocket = _WebsocketWrapper.__new__(_WebsocketWrapper)  # without its handshake
+    assert not hasattr(websocket, "setsockopt")
+    BufferedSocket(websocket, reads_ahead=False).confirm_at_once()
 
 
 def test_all_is_sent_in_order_however_little_is_taken(ends: tuple[BufferedSocket, socket.socket]) -> None:

@@ -101,6 +101,14 @@ def test_readings_that_waited_alone_end_the_rests(messages: list[int], goes_on: 
     assert (pace.rest(now) > 0) == goes_on
 
 
+def test_a_rest_is_one_of_the_commit_after_it_only() -> None:
+    pace = pace_after(0.001)
+    assert pace.rest(NOW) > 0
+    for number in range(ALONE):
+        pace.begin(1, NOW + SPACING + number * 0.001)
+    assert pace.rest(NOW + SPACING + ALONE * 0.001) > 0
+
+
 def test_a_reading_that_is_alone_without_a_rest_ends_nothing() -> None:
     pace = pace_after(0.001)
     assert pace.rest(NOW + 2 * SPACING) == 0
