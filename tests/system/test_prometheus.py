@@ -99,6 +99,13 @@ class Prometheus:
         """Return the names of the alerts that are pending or firing."""
         return {alert["labels"]["alertname"] for alert in self.api("alerts")["alerts"]}
 
+    def wait_for_value(self, expression: str, expected: float | None) -> None:
+        """Wait until an expression has a value: each of our addresses is asked at moments of its own."""
+        wait_for(
+            lambda: self.value(expression) == expected,
+            lambda: f"{expected} from {expression}, not {self.query(expression)}",
+        )
+
     def value(self, expression: str) -> float | None:
         """Return the one value that an expression has now, None if it has none."""
         found = self.query(expression)
@@ -148,12 +155,12 @@ def test_the_real_program_scrapes_what_the_real_role_serves(
     with Peer(mosquitto.access) as peer:
         peer.publish("home/a", "20", "21")
         peer.publish("home/b", "rubbish")
-        wait_for(lambda: prometheus.value(average) == 20.5, lambda: f"{average}: {prometheus.query(average)}")
+        prometheus.wait_for_value(average, 20.5)
     for address in ("/metrics", "/metrics/series?match=%23"):
         assert promtool("check", "metrics", given=ask(port, address).text) == ""
-    assert prometheus.value('averages_messages_total{result="stored"}') == 2.0
-    assert prometheus.value('averages_window_readings{series="home/a",window="1min"}') == 2.0
-    assert {found["value"][1] for found in prometheus.query("up")} == {"1"}
+    prometheus.wait_for_value('averages_messages_total{result="stored"}', 2.0)
+    prometheus.wait_for_value('averages_window_readings{series="home/a",window="1min"}', 2.0)
+    prometheus.wait_for_value("sum(up)", 2.0)
 
     # the dashboard asks for nothing that is not there
     for title, asked in expressions().items():
@@ -164,8 +171,8 @@ def test_the_real_program_scrapes_what_the_real_role_serves(
 
     # a number that is old is none
     mosquitto.stop()
-    wait_for(lambda: prometheus.value(average) is None, "the average is stale")
-    assert prometheus.value('up{job="averages"}') == 1.0
-    assert prometheus.value('up{job="averages-series"}') == 0.0
-    wait_for(lambda: prometheus.value("averages_broker_connected") == 0.0, "the broker is gone")
+    prometheus.wait_for_value(average, None)
+    prometheus.wait_for_value('up{job="averages"}', 1.0)
+    prometheus.wait_for_value('up{job="averages-series"}', 0.0)
+    prometheus.wait_for_value("averages_broker_connected", 0.0)
     wait_for(lambda: "AveragesBrokerGone" in prometheus.alerts(), "an alert that is pending")
