@@ -1,6 +1,7 @@
 """Fixtures with real brokers and real roles. A test that asks for none of them pays for none."""
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -35,6 +36,14 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
             option.numprocesses = max(2, min(4, os.cpu_count() or 1))
             option.dist = "loadfile"
             option.loadscopereorder = False  # what is quick first
+
+
+def pytest_configure() -> None:
+    """Have Ctrl-C end the programs that tests start, also where a shell has us in the background.
+
+    It has Ctrl-C ignored there, and so would each program that we start.
+    """
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture
