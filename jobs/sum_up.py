@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Protocol
 
 from models.catalog import Catalog
-from models.statistics.ended import EndedSlots, SlotColumns
+from models.statistics.ended import EndedSlots
 from models.statistics.exact import expansion
 from models.statistics.grid import Grid
+from models.statistics.slot_columns import SlotColumns
 from models.storage.summing import Piece, SlotSums, SummingStore, Whereabouts
 
 # Seconds between two runs.

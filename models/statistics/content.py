@@ -9,6 +9,7 @@ from models.statistics.accumulators import Accumulator
 from models.statistics.exact import ExactSum
 from models.statistics.rules import DEFAULT_RULES, Rules
 from models.statistics.span import EMPTY, At, Span
+from models.statistics.sums import Sums
 
 Kind = TypeVar("Kind", bound=Accumulator)
 # A statistic; None where it is not defined.
@@ -21,13 +22,25 @@ class Content:
 
     at: float
     count: int
-    total: ExactSum
+    # What has the sum of the values, by the id of the series and the number of the window.
+    sums: Sums
+    series: int
+    window: int
     # The rest is there if a statistic of the plan needs the order of time: the time after which the window
     # begins, its readings, and each accumulator that a statistic names.
     begin: float = 0.0
     span: Span = EMPTY
     accumulated: Sequence[Accumulator] = ()
     rules: Rules = DEFAULT_RULES
+
+    @property
+    def total(self) -> ExactSum:
+        """The sum of the values."""
+        return self.sums.total(self.series, self.window)
+
+    def mean(self) -> float:
+        """Return the sum of the values, rounded once, divided by how many they are. Raises OverflowError."""
+        return self.sums.mean(self.series, self.window, self.count)
 
     @property
     def before(self) -> At | None:

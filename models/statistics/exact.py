@@ -7,8 +7,9 @@ whatever has passed through it: no drift, and a huge value leaves no trace.
 import math
 from collections.abc import Sequence
 
-# The powers of two that are floats, once for all sums.
-_SCALES = tuple(2.0**bits for bits in range(1024))
+# 2**bits is a float up to so many; here once for all sums.
+MOST_BITS = 1023
+_POWERS = tuple(2.0**bits for bits in range(MOST_BITS + 1))
 
 
 class ExactSum:
@@ -20,14 +21,14 @@ class ExactSum:
         """Begin with `numerator / 2**bits`."""
         self._numerator = numerator
         self._bits = bits
-        self._scale = _scale(bits)
+        self._scale = power_of_two(bits)
 
     def add(self, numerator: int, bits: int) -> None:
         """Add `numerator / 2**bits`; to take away, add the negative."""
         if bits > self._bits:
             self._numerator <<= bits - self._bits
             self._bits = bits
-            self._scale = _scale(bits)
+            self._scale = power_of_two(bits)
         self._numerator += numerator << (self._bits - bits)
 
     def add_float(self, value: float, sign: int = 1) -> None:
@@ -45,7 +46,7 @@ class ExactSum:
 
     def rounded(self) -> float:
         """Return the float nearest to the sum, as `math.fsum` does. Raises OverflowError."""
-        if self._bits < len(_SCALES):
+        if self._bits <= MOST_BITS:
             try:
                 # rounded once: to divide by a power of two is exact, and no result is too small for that
                 return self._numerator / self._scale
@@ -61,46 +62,9 @@ class ExactSum:
             return self._numerator / (count << self._bits)
 
 
-class ExactSums:
-    """Several exact sums that share their denominator: what is added to more than one is taken apart once."""
-
-    __slots__ = ("_bits", "_scale", "numerators")
-
-    def __init__(self, number: int) -> None:
-        # To add to a sum, add to its numerator what `numerator` gives.
-        self.numerators = [0] * number
-        self._bits = 0
-        self._scale = _scale(0)
-
-    def numerator(self, parts: Sequence[float]) -> int:
-        """Return the sum of finite floats as a numerator, over a denominator that may grow for it."""
-        numerator = 0
-        for part in parts:
-            scaled = part * self._scale  # exact, or infinite: the scale is a power of two
-            if not scaled.is_integer():
-                return self._over_larger_denominator(parts)
-            numerator += int(scaled)
-        return numerator
-
-    def _over_larger_denominator(self, parts: Sequence[float]) -> int:
-        total = ExactSum()
-        for part in parts:
-            total.add_float(part)
-        numerator, bits = total.ratio()
-        if bits > self._bits:
-            self.numerators[:] = [each << (bits - self._bits) for each in self.numerators]
-            self._bits = bits
-            self._scale = _scale(bits)
-        return numerator << (self._bits - bits)
-
-    def __getitem__(self, place: int) -> ExactSum:
-        """Return one of the sums as it is now."""
-        return ExactSum(self.numerators[place], self._bits)
-
-
-def _scale(bits: int) -> float:
+def power_of_two(bits: int) -> float:
     """Return 2**bits, nan where it is too large for a float."""
-    return _SCALES[bits] if bits < len(_SCALES) else math.nan
+    return _POWERS[bits] if bits <= MOST_BITS else math.nan
 
 
 def ratio(value: float) -> tuple[int, int]:
@@ -110,14 +74,14 @@ def ratio(value: float) -> tuple[int, int]:
 
 
 def expansion(values: Sequence[float]) -> Sequence[float]:
-    """Return few floats, mostly two, that have the same sum as `values` to the last bit.
+    """Return few floats, mostly two and never fewer, that have the same sum as `values` to the last bit.
 
     The first is the sum rounded at every step, which is quick; `math.fsum` rounds what that left
     over once, and what is left over then is a sum of floats again.
     (Shewchuk, Adaptive precision floating-point arithmetic, 1997.)
     """
     if len(values) == 1:
-        return values
+        return [values[0], 0.0]
     high = sum(values, 0.0)
     rest = [*values, -high]
     try:

@@ -4,14 +4,14 @@ import math
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
+from itertools import compress
 from typing import Protocol, runtime_checkable
 
 from models.statistics.all_series import AllSeries
 from models.statistics.series import SeriesStatistics
 from models.statistics.span import At
+from models.statistics.sums import Sums
 
-# So many slots are taken in together at most: more would only take memory.
-_TOGETHER = 32
 # The times `after` < time <= `until`, in UTC epoch seconds.
 Span = tuple[float, float]
 
@@ -87,15 +87,15 @@ def load(everything: AllSeries, stored: StoredReadings) -> None:
     for number in stored.series:
         everything.find(number)  # or it has just been removed
     newest = _take_newest(stored, _take_sums(everything, stored))
-    everything.by_id = {number: series for number, series in everything.by_id.items() if number in newest}
+    for number in everything.by_id.keys() - newest.keys():
+        everything.remove(number)
     _take_readings_before(everything, stored)
     in_order = {number for number, series in everything.by_id.items() if series.in_order}
     for number, time, value in _timed(stored, in_order, everything.grid.edge(everything.first)):
         everything.by_id[number].append(time, value)
     for number, series in everything.by_id.items():
         series.newest = newest[number]
-        series.fill()
-    everything.overall.fill()
+    everything.fill()
 
 
 class _Sums:
@@ -108,18 +108,14 @@ class _Sums:
         self.spans = dict.fromkeys(everything.by_id, (-math.inf, everything.grid.edge(everything.first)))
         # Whether all series are in the averages over all readings together, as nearly always.
         self._all_together = all(series.plan.overall for series in everything.by_id.values())
-        # Slots that are still to be taken in, how many there may be, and by their places the sums: all those
-        # at one place are of the same series in the same order.
-        self._slots: list[int] = []
-        self._most = 0
-        self._numbers: list[Sequence[int]] = []
-        self._columns: list[list[SumsOfSeries]] = []
+        # Columns mostly have the same series as those at their place in the slot before: their ids, and who
+        # takes which rows.
+        self._takers: dict[int, tuple[Sequence[int], list[tuple[Sums, list[bool]]]]] = {}
 
     def take_readings(self, after: float, until: float) -> None:
         """Take in the readings of a span. Times are not read: that would take as long as the values."""
         grid = self._everything.grid
         while after < until and (time := self._stored.next_time(after)) is not None and time <= until:
-            self.finish()
             slot = grid.slot(time)
             span = after, min(until, grid.edge(slot))
             for by_series in self._stored.values(*span):
@@ -130,30 +126,27 @@ class _Sums:
         """Take in a slot of which the sums are noted."""
         slot = self._everything.grid.slot(summed.until)
         span = summed.after, summed.until
-        numbers = [sums[0] for sums in summed.sums]
-        if numbers != self._numbers or len(self._slots) == self._most:
-            self.finish()
-            self._numbers, self._columns = numbers, [[] for _ in numbers]
-            # one that has two rows in a slot would have its slots out of order
-            once = all(len(set(column)) == len(column) for column in numbers)
-            self._most = _TOGETHER if once else 1
-        self._slots.append(slot)
-        for sums, columns in zip(summed.sums, self._columns, strict=True):
-            columns.append(sums)
+        for place, sums in enumerate(summed.sums):
+            numbers, counts, highs, lows, _ = sums
+            known, takers = self._takers.get(place, ((), []))
+            if numbers != known:
+                takers = self._find_takers(numbers)
+                self._takers[place] = numbers, takers
+            for taker, taken in takers:
+                if len(takers) == 1:  # as nearly always
+                    taker.extend(slot, numbers, counts, highs, lows)
+                else:
+                    rows = zip(numbers, counts, highs, lows, strict=True)
+                    taker.extend(slot, *zip(*compress(rows, taken), strict=True))
             self._take_together(slot, sums)
-            self.spans.update(dict.fromkeys(sums[0], span))
+            self.spans.update(dict.fromkeys(numbers, span))
         if summed.rest:
-            self.finish()
             self._take_values(slot, span, summed.rest)
 
-    def finish(self) -> None:
-        """Take in the slots that wait for others, since together they are some five times as quick."""
-        for numbers, sums in zip(self._numbers, self._columns, strict=True):
-            _, counts, highs, lows, _ = zip(*sums, strict=True)
-            of_series = (zip(*columns, strict=True) for columns in (counts, highs, lows))
-            for number, *columns in zip(numbers, *of_series, strict=True):
-                _known(self._everything, number).extend(self._slots, *columns)
-        self._slots, self._numbers, self._columns = [], [], []
+    def _find_takers(self, numbers: Sequence[int]) -> list[tuple[Sums, list[bool]]]:
+        """Return which sums take which of the series with these ids."""
+        takers = [_known(self._everything, number).sums for number in numbers]
+        return [(taker, [each is taker for each in takers]) for taker in dict.fromkeys(takers)]
 
     def _take_together(self, slot: int, sums: SumsOfSeries) -> None:
         """Take the sums of a slot into those over all series."""
@@ -166,19 +159,19 @@ class _Sums:
             ]
             counts = [count for count, _, _ in rows]
             parts = [part for _, *two in rows for part in two]
-        self._everything.overall.remember(slot, sum(counts), parts)
+        self._everything.overall.add(slot, sum(counts), parts)
 
     def _take_values(self, slot: int, span: Span, by_series: Mapping[int, Sequence[float]]) -> None:
         parts: list[float] = []
         count = sum(map(len, by_series.values()))
         for number, values in by_series.items():
             series = _known(self._everything, number)
-            of_series = series.remember(slot, values)
+            of_series = series.add(slot, values)
             if series.plan.overall:  # as nearly always
                 parts += of_series
             else:
                 count -= len(values)
-        self._everything.overall.remember(slot, count, parts)
+        self._everything.overall.add(slot, count, parts)
         self.spans.update(dict.fromkeys(by_series, span))
 
 
@@ -192,7 +185,6 @@ def _take_sums(everything: AllSeries, stored: StoredReadings) -> dict[int, Span]
             sums.take_summed(summed)
             after = summed.until
     sums.take_readings(after, math.inf)
-    sums.finish()
     return sums.spans
 
 

@@ -1,12 +1,15 @@
 """The averages over all readings together, whatever their series."""
 
-from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from models.statistics.exact import expansion
-from models.statistics.grid import Edges, Frame
+from models.statistics.grid import Frame
+from models.statistics.slot_columns import SlotColumns
 from models.statistics.sums import Sums
 from models.statistics.tick import WindowAverage
+
+# All series together are one here, with an id that none of them has.
+_ALL = 0
 
 
 class Overall:
@@ -15,40 +18,37 @@ class Overall:
     def __init__(self, names: Sequence[str], frame: Frame) -> None:
         """`names` are those of the windows of the frame, in order."""
         self._names = names
-        self.frame = frame
-        self._sums = Sums(len(names))
-        # What the series have added in this go, by slot: how many readings, and floats of the same sum.
-        self._counts: defaultdict[int, int] = defaultdict(int)
-        self._parts: defaultdict[int, list[float]] = defaultdict(list)
+        self._sums = Sums(frame)
+        self._sums.begin(_ALL)
 
-    def gather(self, slot: int, count: int, parts: Sequence[float]) -> None:
-        """Note `count` readings in a slot of time, with the sum of `parts`; then `add_gathered`."""
-        self._counts[slot] += count
-        self._parts[slot] += parts
+    @property
+    def frame(self) -> Frame:
+        """Where the windows are."""
+        return self._sums.frame
 
-    def add_gathered(self) -> None:
-        """Add what has been gathered, in one addition a slot instead of one a series."""
-        for slot, count in self._counts.items():
-            self._sums.add(slot, count, self._parts[slot], self.frame.edges)
-        self._counts.clear()
-        self._parts.clear()
+    def enter(self, arrived: Mapping[int, SlotColumns]) -> None:
+        """Take what some series have added to slots into the windows."""
+        for slot, columns in arrived.items():
+            self.add(slot, sum(columns.counts), [*columns.highs, *columns.lows])
+        self._sums.enter()
 
-    def remember(self, slot: int, count: int, parts: Sequence[float]) -> None:
+    def add(self, slot: int, count: int, parts: Sequence[float]) -> None:
         """Take readings into no window yet: that is for `fill`."""
-        self._sums.remember(slot, count, expansion(parts))
+        self._sums.add(_ALL, slot, count, expansion(parts))
 
     def fill(self) -> None:
         """Fill the windows with all that has been taken."""
-        self._sums.fill(self.frame.edges)
+        self._sums.fill()
 
-    def move(self, old: Edges) -> None:
-        """Move from the edges given to those of the frame."""
-        self._sums.move(old, self.frame.edges)
+    def move(self, slot: int) -> None:
+        """Move all windows to the end of a later slot."""
+        self._sums.move(slot)
 
     def averages(self) -> tuple[WindowAverage, ...]:
         """Return the average of all readings in each window, in order."""
-        totals = self._sums.totals
+        sums = self._sums
+        counts = [by_series[_ALL] for by_series in sums.counts]
         return tuple(
-            WindowAverage(name, totals[window].mean(count) if count else None, count)
-            for window, (name, count) in enumerate(zip(self._names, self._sums.counts, strict=True))
+            WindowAverage(name, sums.mean(_ALL, window, count) if count else None, count)
+            for window, (name, count) in enumerate(zip(self._names, counts, strict=True))
         )

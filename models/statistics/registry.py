@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from models.statistics.accumulators import Accumulator, Area, Directions, Ranks, Resets, Squares
-from models.statistics.content import Formula
+from models.statistics.content import Content, Formula
 from models.statistics.formulas import (
     circular_average,
     direction,
@@ -79,9 +79,7 @@ class Percentiles:
 STATISTICS = (
     Statistic("count", "n", lambda content: content.count, exact=True),
     Statistic("sum", "Σ vᵢ, rounded once", lambda content: content.total.rounded(), exact=True),
-    Statistic(
-        "avg", "Σ vᵢ / n", lambda content: content.total.mean(content.count), exact=True, of_held=_itself
-    ),
+    Statistic("avg", "Σ vᵢ / n", Content.mean, exact=True, of_held=_itself),
     Statistic(
         *("min", "the smallest", lambda content: content.of(Ranks).values[0], Ranks),
         exact=True,

@@ -1,9 +1,10 @@
 """Rolling statistics that cost what has arrived and what has left, not what is stored."""
 
-from collections.abc import Callable, Mapping
+from array import array
+from collections.abc import Callable, Mapping, Sequence
 
 from models.statistics.all_series import AllSeries, Layout
-from models.statistics.ended import EndedSlots, columns_of
+from models.statistics.ended import EndedSlots
 from models.statistics.grid import Grid
 from models.statistics.hand_over import HandOver
 from models.statistics.loading import Source, UnknownSeries, load
@@ -79,7 +80,7 @@ class RollingStatistics:
         grid, everything = self._layout.grid, self._everything
         slots = range(grid.last_slot(after) + 1, grid.last_slot(until) + 1)
         at = grid.edge(everything.slot)
-        return EndedSlots(at, columns_of(everything.by_id.items(), slots))
+        return EndedSlots(at, everything.ended(slots))
 
     def _results(self, at: float) -> tuple[SeriesResult, ...]:
         results = []
@@ -100,12 +101,12 @@ class RollingStatistics:
             series = everything.find(number)
             if series is None:
                 continue  # pruned and removed since it came: it was so old that it is in no window
-            for begin in range(0, len(flat), 2 * _CHUNK):
-                mixed = flat[begin : begin + 2 * _CHUNK].tolist()
+            for chunk in _cut(flat, 2 * _CHUNK):
+                mixed = chunk.tolist()
                 everything.add(series, mixed[0::2], mixed[1::2])
-        everything.overall.add_gathered()
+        everything.enter()
         for number in arrived.removed:
-            everything.by_id.pop(number, None)
+            everything.remove(number)
 
     def _load(self, slot: int) -> None:
         """Begin anew, from what is stored."""
@@ -123,3 +124,10 @@ class RollingStatistics:
         self._hand_over.end_loading(sequence)
         self._take_arrived()
         self._when_loaded({number: series.newest.time for number, series in self._everything.by_id.items()})
+
+
+def _cut(flat: "array[float]", length: int) -> Sequence["array[float]"]:
+    """Return an array cut into pieces that are no longer than `length`: mostly itself."""
+    if len(flat) <= length:
+        return (flat,)
+    return [flat[begin : begin + length] for begin in range(0, len(flat), length)]

@@ -1,11 +1,10 @@
 """The statistics of one series, carried from tick to tick."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 
 from models.statistics.content import Content, Number, compute
 from models.statistics.exact import expansion
-from models.statistics.grid import Edges, Frame
 from models.statistics.ordered import Ordered, TimeEdges
 from models.statistics.plan import Plan
 from models.statistics.span import At
@@ -30,15 +29,17 @@ class KnownSeries(Protocol):
 class SeriesStatistics:
     """The windows of one series at the latest tick."""
 
-    __slots__ = ("_known", "_ordered", "_sums", "frame", "newest", "plan")
+    __slots__ = ("_id", "_known", "_ordered", "newest", "plan", "sums")
 
-    def __init__(self, known: KnownSeries, plan: Plan, frame: Frame) -> None:
+    def __init__(self, number: int, known: KnownSeries, plan: Plan, sums: Sums) -> None:
+        """Begin in `sums`, which are those of all series with such windows; `number` is its id there."""
+        self._id = number
         self._known = known
         self.plan = plan
+        self.sums = sums
+        sums.begin(number)
         # The latest of all its readings, also if it is in no window any more.
         self.newest = At(float("-inf"), 0.0)
-        self.frame = frame
-        self._sums = Sums(len(plan.windows))
         self._ordered: Ordered | None = None
         if plan.in_order:
             windows = [plan.accumulators() for _ in plan.windows]
@@ -55,7 +56,9 @@ class SeriesStatistics:
 
     def add(self, slot: int, values: Sequence[float]) -> Sequence[float]:
         """Add readings that lie in one slot of time; return few floats that have the same sum."""
-        return self._sums.add(slot, len(values), values, self.frame.edges)
+        parts = expansion(values)
+        self.sums.add(self._id, slot, len(values), parts)
+        return parts
 
     def insert(self, times: Sequence[float], values: Sequence[float], latest: float) -> None:
         """Put the same readings in order, if that is needed, and note the newest.
@@ -69,44 +72,22 @@ class SeriesStatistics:
             self.newest = At(latest, values[place])
         if self._ordered is not None:
             for time, value in zip(times, values, strict=True):
-                self._ordered.insert(time, value, self.frame.times)
-
-    def remember(self, slot: int, values: Sequence[float]) -> Sequence[float]:
-        """Take readings that lie in one slot, the latest so far, into no window: that is for `fill`.
-
-        Returns few floats that have the same sum.
-        """
-        parts = expansion(values)
-        if slot > self.frame.first:
-            self._sums.remember(slot, len(values), parts)
-        return parts
-
-    def extend(
-        self, slots: Sequence[int], counts: Sequence[int], highs: Sequence[float], lows: Sequence[float]
-    ) -> None:
-        """Take the counts and sums of later slots into no window: that is for `fill`."""
-        self._sums.extend(slots, counts, highs, lows)
-
-    def sums_of(self, slots: range) -> Iterable[tuple[int, int, float, float]]:
-        """Return rows of slots that windows reach back to: slot, count, two floats whose sum is theirs."""
-        return self._sums.rows_of(slots)
+                self._ordered.insert(time, value, self.sums.frame.times)
 
     def append(self, time: float, value: float) -> None:
-        """Take the next reading in the order of time, if order is needed, into no window."""
+        """Take the next reading, if its place in time is needed, into no window: that is for `fill`."""
         if self._ordered is not None:
             self._ordered.append(time, value)
 
     def fill(self) -> None:
-        """Fill the windows with all that has been taken."""
-        self._sums.fill(self.frame.edges)
+        """Fill the windows with all that was appended."""
         if self._ordered is not None:
-            self._ordered.fill(self.frame.times)
+            self._ordered.fill(self.sums.frame.times)
 
-    def move(self, old: Edges, old_times: TimeEdges) -> None:
+    def move(self, old: TimeEdges) -> None:
         """Move from the edges given to those of the frame."""
-        self._sums.move(old, self.frame.edges)
         if self._ordered is not None:
-            self._ordered.move(old_times, self.frame.times)
+            self._ordered.move(old, self.sums.frame.times)
 
     def result(self, at: float) -> SeriesResult | None:
         """Return the statistics at the tick `at` (UTC epoch seconds); None if all readings are too old.
@@ -117,36 +98,37 @@ class SeriesStatistics:
         """
         if self.newest.time <= at - self._known.retention:
             return None
-        plan, counts = self.plan, self._sums.counts
+        plan = self.plan
         holds = plan.rules.hold is not None
         age = at - self._known.since
         numbers: list[Number] = []
-        for window, seconds in enumerate(plan.seconds):
-            numbers += (counts[window], 1.0 if age >= seconds else max(0.0, age / seconds))
+        for window, (seconds, counts) in enumerate(zip(plan.seconds, self.sums.counts, strict=True)):
+            count = counts[self._id]
+            numbers += (count, 1.0 if age >= seconds else max(0.0, age / seconds))
             if holds:
-                numbers += self._held(window, at)
-            elif counts[window]:
-                content = self._content(window, at)
+                numbers += self._held(window, at, count)
+            elif count:
+                content = self._content(window, at, count)
                 for formula in plan.formulas:
                     numbers.append(compute(formula, content))
             else:
                 numbers += plan.nothing
         return SeriesResult(self._known.name, self.newest, plan, tuple(numbers))
 
-    def _content(self, window: int, at: float) -> Content:
-        total, count = self._sums.totals[window], self._sums.counts[window]
-        if self._ordered is None:
-            return Content(at, count, total)
-        after, until = self.frame.times.afters[window], self.frame.times.until
-        span = self._ordered.inside(after, until)
-        return Content(at, count, total, after, span, self._ordered.windows[window], self.plan.rules)
+    def _content(self, window: int, at: float, count: int) -> Content:
+        sums, number, ordered = self.sums, self._id, self._ordered
+        if ordered is None:
+            return Content(at, count, sums, number, window)
+        after, until = sums.frame.times.afters[window], sums.frame.times.until
+        span, accumulated = ordered.inside(after, until), ordered.windows[window]
+        return Content(at, count, sums, number, window, after, span, accumulated, self.plan.rules)
 
-    def _held(self, window: int, at: float) -> Sequence[Number]:
+    def _held(self, window: int, at: float, count: int) -> Sequence[Number]:
         """Return the age of the value that is held in an empty window, and the statistics.
 
         The age is None where none is held.
         """
-        plan, content = self.plan, self._content(window, at)
+        plan, content = self.plan, self._content(window, at, count)
         if content.count:
             return None, *(compute(formula, content) for formula in plan.formulas)
         held = content.held

@@ -37,6 +37,7 @@ def taken(
         series = everything.find(1)
         assert series is not None
         everything.add(series, [NOW + time], [value])
+        everything.enter()
         everything.move(max(everything.slot, grid.slot(min(NOW + time, NOW + at))))
     everything.move(grid.last_slot(NOW + at))
     result = everything.by_id[1].result(NOW + at)

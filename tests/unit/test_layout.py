@@ -131,7 +131,7 @@ KNOW_PEEWEE = {"models/storage/sqlite", "models/storage/postgresql"}
 # What only computes needs the standard library, and nothing that opens a file, a socket or a thread.
 COMPUTING = {
     *("abc", "array", "bisect", "collections", "collections.abc", "dataclasses", "datetime", "enum"),
-    *("fractions", "functools", "hashlib", "itertools", "json", "math", "re", "typing"),
+    *("fractions", "functools", "hashlib", "itertools", "json", "math", "operator", "re", "typing"),
 }
 
 

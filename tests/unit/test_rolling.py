@@ -21,6 +21,7 @@ from models.statistics.plan import Plan
 from models.statistics.registry import NAMES
 from models.statistics.rules import Rules
 from models.statistics.series import SeriesStatistics
+from models.statistics.sums import Sums
 from models.statistics.tick import Tick, WindowAverage
 from models.storage.batch import Batch
 from models.storage.sqlite.connection import writing_database
@@ -357,7 +358,7 @@ def test_a_tick_that_fails_leaves_the_next_one_right(
     service.add(("a", NOW, 1))
     service.tick(NOW)
     service.add(("b", NOW, 2))
-    monkeypatch.setattr(SeriesStatistics, "move", None)
+    monkeypatch.setattr(Sums, "move", None)
     with pytest.raises(TypeError):
         service.statistics.tick(NOW + 10)
     monkeypatch.undo()

@@ -79,7 +79,7 @@ def test_readings_that_are_left_out_of_the_whole_have_their_own_statistics() -> 
         assert series is not None
         everything.add(series, [NOW - 30], [value])  # late
         everything.add(series, [NOW + 5], [value + 1.0])
-    everything.overall.add_gathered()
+    everything.enter()
     assert everything.overall.averages() == (WindowAverage("1min", 20.0, 1),)
     everything.move(everything.slot + 1)
     assert everything.overall.averages() == (WindowAverage("1min", 20.5, 2),)
