@@ -24,6 +24,8 @@ class Size:
     messages: int
     topics: int
     latency_seconds: float
+    # While the processor time at low rates is measured.
+    rate_seconds: float
     # Until memory and disk are looked at; with one series, and with many.
     memory_messages: int
     many_messages: int
@@ -51,6 +53,7 @@ QUICK = Size(
     messages=50_000,
     topics=1000,
     latency_seconds=2.0,
+    rate_seconds=2.0,
     memory_messages=50_000,
     many_messages=20_000,
     many_series=1000,
@@ -67,6 +70,7 @@ FULL = Size(
     messages=200_000,
     topics=1000,
     latency_seconds=20.0,
+    rate_seconds=10.0,
     memory_messages=1_000_000,
     many_messages=200_000,
     many_series=10_000,

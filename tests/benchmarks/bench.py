@@ -42,6 +42,7 @@ STEPS: Steps = {
     "ingest, many senders": receiving.many_senders,
     "ingest, devices": devices.zigbee2mqtt,
     "ingest over TLS": tls.one_topic,
+    "low rates": receiving.low_rates,
     "latency": receiving.latency,
     "memory and disk, 1 series": receiving.one_series,
     "memory, many series": receiving.many_series,

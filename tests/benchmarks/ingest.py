@@ -161,6 +161,7 @@ def other(name: str, access: Access | None = None) -> Callable[[Broker, Load], R
 
 bare_paho = other("bare_paho")
 script = other("script")
+storing_script = other("storing_script")
 device_script = other("device_script")
 
 

@@ -21,6 +21,8 @@ from tests.support.waiting import wait_for
 _LEAD = 5.0
 # Readings a second while latency is measured.
 _RATE = 1000.0
+# Readings a second of which hardly any come together, so that each takes most.
+_LOW_RATES = (100.0, 1000.0)
 
 Measure = Callable[[Broker, Path], Run]
 
@@ -57,6 +59,19 @@ def many_senders(arena: Arena) -> list[Figure]:
     load = Load(arena.size.messages, arena.size.topics, ids_by_sender=True)
     ours, paho = arena.in_turn(_ours(load), _theirs(ingest.bare_paho, load))
     return [_throughput(f"ingest, {load.topics:,} sensors with ids of their own", ours, "bare paho", paho)]
+
+
+def low_rates(arena: Arena) -> list[Figure]:
+    """Measure what few readings take of a core, beside a script that stores each of them too."""
+    figures = []
+    for rate in _LOW_RATES:
+        load = Load(round(arena.size.rate_seconds * rate), rate=rate)
+        shares = [
+            median(100 * run.cpu / run.seconds for run in runs)
+            for runs in arena.in_turn(_ours(load), _theirs(ingest.storing_script, load))
+        ]
+        figures.append(Figure(f"core at {rate:,.0f} a second", "%", shares[0], "storing script", shares[1]))
+    return figures
 
 
 def latency(arena: Arena) -> list[Figure]:
