@@ -2,7 +2,7 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from itertools import compress
 from typing import Protocol, runtime_checkable
@@ -12,6 +12,8 @@ from models.statistics.series import SeriesStatistics
 from models.statistics.span import At
 from models.statistics.sums import Sums
 
+# It is looked whether to go on after so many readings.
+_LOOK_AFTER = 4096
 # The times `after` < time <= `until`, in UTC epoch seconds.
 Span = tuple[float, float]
 
@@ -82,16 +84,19 @@ class UnknownSeries(Exception):
     """A stored reading is of a series that nobody knows, perhaps because it has begun this moment."""
 
 
-def load(everything: AllSeries, stored: StoredReadings) -> None:
-    """Take all stored readings into `everything`, which is empty. Raises UnknownSeries."""
+def load(everything: AllSeries, stored: StoredReadings, look: Callable[[], object]) -> None:
+    """Take all stored readings into `everything`, which is empty. Raises UnknownSeries.
+
+    It may take long. `look` is called several times a second, and ends it by what it raises.
+    """
     for number in stored.series:
         everything.find(number)  # or it has just been removed
-    newest = _take_newest(stored, _take_sums(everything, stored))
+    newest = _take_newest(stored, _take_sums(everything, stored, look), look)
     for number in everything.by_id.keys() - newest.keys():
         everything.remove(number)
-    _take_readings_before(everything, stored)
+    _take_readings_before(everything, stored, look)
     in_order = {number for number, series in everything.by_id.items() if series.in_order}
-    for number, time, value in _timed(stored, in_order, everything.grid.edge(everything.first)):
+    for number, time, value in _timed(stored, look, in_order, everything.grid.edge(everything.first)):
         everything.by_id[number].append(time, value)
     for number, series in everything.by_id.items():
         series.newest = newest[number]
@@ -101,9 +106,10 @@ def load(everything: AllSeries, stored: StoredReadings) -> None:
 class _Sums:
     """Takes in counts and sums, in the order of time; what lies before all windows is left out."""
 
-    def __init__(self, everything: AllSeries, stored: StoredReadings) -> None:
+    def __init__(self, everything: AllSeries, stored: StoredReadings, look: Callable[[], object]) -> None:
         self._everything = everything
         self._stored = stored
+        self._look = look
         # The span of time in which each series has its newest reading.
         self.spans = dict.fromkeys(everything.by_id, (-math.inf, everything.grid.edge(everything.first)))
         # Whether all series are in the averages over all readings together, as nearly always.
@@ -119,11 +125,13 @@ class _Sums:
             slot = grid.slot(time)
             span = after, min(until, grid.edge(slot))
             for by_series in self._stored.values(*span):
+                self._look()
                 self._take_values(slot, span, by_series)
             _, after = span
 
     def take_summed(self, summed: SummedSlot) -> None:
         """Take in a slot of which the sums are noted."""
+        self._look()
         slot = self._everything.grid.slot(summed.until)
         span = summed.after, summed.until
         for place, sums in enumerate(summed.sums):
@@ -175,9 +183,9 @@ class _Sums:
         self.spans.update(dict.fromkeys(by_series, span))
 
 
-def _take_sums(everything: AllSeries, stored: StoredReadings) -> dict[int, Span]:
+def _take_sums(everything: AllSeries, stored: StoredReadings, look: Callable[[], object]) -> dict[int, Span]:
     """Take in counts and sums; return the span of time in which each series has its newest reading."""
-    sums = _Sums(everything, stored)
+    sums = _Sums(everything, stored, look)
     after = everything.grid.edge(everything.first)
     if isinstance(stored, SummedReadings):
         for summed in stored.summed(everything.grid.milliseconds, after):
@@ -188,7 +196,7 @@ def _take_sums(everything: AllSeries, stored: StoredReadings) -> dict[int, Span]
     return sums.spans
 
 
-def _take_readings_before(everything: AllSeries, stored: StoredReadings) -> None:
+def _take_readings_before(everything: AllSeries, stored: StoredReadings, look: Callable[[], object]) -> None:
     """Take in of each series the last reading before all windows, where it is needed and still known."""
     reaches = {
         number: series.plan.rules.reach
@@ -199,33 +207,45 @@ def _take_readings_before(everything: AllSeries, stored: StoredReadings) -> None
         return
     begin = everything.grid.edge(everything.slot) - max(reaches.values())
     found: dict[int, tuple[float, float]] = {}
-    for number, time, value in _timed(stored, reaches, begin, everything.grid.edge(everything.first)):
+    for number, time, value in _timed(stored, look, reaches, begin, everything.grid.edge(everything.first)):
         found[number] = time, value
     for number, reading in found.items():
         everything.by_id[number].append(*reading)
 
 
-def _take_newest(stored: StoredReadings, spans: Mapping[int, Span]) -> dict[int, At]:
+def _take_newest(
+    stored: StoredReadings, spans: Mapping[int, Span], look: Callable[[], object]
+) -> dict[int, At]:
     """Return the newest reading of each series, which lies in its span."""
     newest: dict[int, tuple[float, float]] = {}
     by_span: defaultdict[Span, set[int]] = defaultdict(set)
     for number, span in spans.items():
         by_span[span].add(number)
     for span, numbers in by_span.items():
-        for number, time, value in _timed(stored, numbers, *span):
+        for number, time, value in _timed(stored, look, numbers, *span):
             newest[number] = time, value
     return {number: At(*reading) for number, reading in newest.items()}
 
 
 def _timed(
-    stored: StoredReadings, numbers: Collection[int], after: float, until: float = math.inf
+    stored: StoredReadings,
+    look: Callable[[], object],
+    numbers: Collection[int],
+    after: float,
+    until: float = math.inf,
 ) -> Iterator[tuple[int, float, float]]:
     """Yield (series, time, value) of these series in a span in the order of time, then of arrival."""
     if not numbers:
-        return iter(())
+        return
     if isinstance(stored, SummedReadings) and len(numbers) < len(stored.series):
-        return stored.timed_of(numbers, after, until)
-    return (reading for reading in stored.timed(after, until) if reading[0] in numbers)
+        readings = stored.timed_of(numbers, after, until)
+    else:
+        readings = stored.timed(after, until)
+    for place, reading in enumerate(readings):
+        if not place % _LOOK_AFTER:
+            look()
+        if reading[0] in numbers:
+            yield reading
 
 
 def _known(everything: AllSeries, number: int) -> SeriesStatistics:

@@ -33,17 +33,20 @@ class RollingStatistics:
         *,
         when_loaded: Callable[[Mapping[int, float]], object],
         when_failed: Callable[[str], object],
+        look: Callable[[], object] = lambda: None,
     ) -> None:
         """Build it; nothing is read before the first tick.
 
         `when_loaded` gets the time of the newest reading of each series, by id, when all has been loaded.
         `when_failed` gets the name of a series while an error is handled that its formulas have raised.
+        `look` is called several times a second while all is loaded, and ends that by what it raises.
         """
         self._source = source
         self._hand_over = hand_over
         self._layout = layout
         self._when_loaded = when_loaded
         self._when_failed = when_failed
+        self._look = look
         self._everything = AllSeries(layout, 0)
         self._sequence = 0
 
@@ -116,7 +119,7 @@ class RollingStatistics:
             try:
                 with self._source.snapshot() as stored:
                     sequence = stored.latest_sequence()
-                    load(self._everything, stored)
+                    load(self._everything, stored, self._look)
                 break
             except UnknownSeries:
                 if not tries_left:

@@ -59,6 +59,7 @@ def run_averages(options: argparse.Namespace, settings: Settings) -> None:
             hand_over,
             when_loaded=catalog.learn,
             when_failed=lambda name: log_unexpected(errors, "the statistics of a series", printable(name)),
+            look=stop.look,
         )
         scheduler = Scheduler()
 
@@ -85,7 +86,8 @@ def run_averages(options: argparse.Namespace, settings: Settings) -> None:
             when_removed=hand_over.remove,
         )
         chores_thread = stack.enter_context(background("chores", chores.run, chores.stop, stop))
-        scheduler.add("statistics", ticking.tick, Every(settings.stats_interval))
+        every = Every(settings.stats_interval)
+        scheduler.add("statistics", ticking.tick, every, may_miss=lambda: not hand_over.loaded)
         scheduler.add("follow", ticking.follow, Every(FOLLOW_INTERVAL), may_miss=True)
         scheduler.add("series", ticking.look_at_series, Every(SERIES_INTERVAL), may_miss=True)
         by_the_leader = partial(_by_the_leader, leading)

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import partial
 
 from jobs.tick import tick
@@ -12,6 +13,7 @@ from scheduler_app.averages.following import Follower
 from scheduler_app.averages.leading import Leading
 from scheduler_app.averages.term import LeaderTerm
 from scheduler_app.log import LogLimit, attempt
+from scheduler_app.runtime.lifecycle import Stopped
 from scheduler_app.subscriber.monitor import ReadErrors
 
 
@@ -44,8 +46,10 @@ class Ticking:
         """Take a tick, and publish it if the lead is ours."""
         take = partial(tick, self._take, self._publish, self._now)
         self.works = False
-        with self._read_errors.told():
-            self.works = attempt(self._errors, "taking the statistics", take, but=(UnreadableDatabase,))
+        with suppress(Stopped), self._read_errors.told():
+            self.works = attempt(
+                self._errors, "taking the statistics", take, but=(UnreadableDatabase, Stopped)
+            )
         term = self._leading.term
         if not self.works and term is not None:  # what has become of the messages is told all the same
             term.outlets.stats.publish_metrics()

@@ -144,7 +144,12 @@ def _messages(
             raise CommandError(f"{topic} {error}", status=2) from None
         yield message_of(topic, payload.encode(errors="surrogateescape"), time.time())
     else:
+        came = False
         with StopSignal() as stop:  # Ctrl-C ends the listening, and not what is made of it
-            yield from from_broker(
+            for message in from_broker(
                 settings, disjoint(filters), options.seconds, stopped=lambda: stop.requested
-            )
+            ):
+                came = True
+                yield message
+        if stop.requested and not came:
+            raise KeyboardInterrupt  # nothing can be made of nothing

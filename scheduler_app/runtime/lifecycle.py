@@ -72,6 +72,11 @@ class StopSignal:
         self.requested = True
         self._requests.put(None)
 
+    def look(self) -> None:
+        """Raise Stopped if a request to stop has come: for work that takes long, in any thread."""
+        if self.requested:
+            raise Stopped
+
     def wait(self, timeout: float | None = None) -> bool:
         """Wait up to `timeout` seconds for a request to stop; return whether one has come."""
         if not self.requested:
@@ -191,7 +196,7 @@ def wait_until(
 
 
 class Stopped(Exception):
-    """Ends the body of `role` early, as if it had returned: it was told to stop."""
+    """Ends early what takes long, such as the body of `role`, as if it had returned: it was told to stop."""
 
 
 @contextmanager

@@ -86,8 +86,8 @@ class Scheduler(BackgroundScheduler):  # type: ignore[misc]
         # By job, since when it is to run soon; it is taken out when a run begins after that.
         self._hurried: dict[str, datetime] = {}
         self._hurrying = threading.Lock()
-        # The jobs of which a run that is left out is nothing to tell.
-        self._may_miss: set[str] = set()
+        # By job, whether a run that is left out now is nothing to tell.
+        self._may_miss: dict[str, Callable[[], bool]] = {}
         self.add_listener(_report, EVENT_JOB_ERROR | EVENT_JOB_MISSED)
         self.add_listener(self._on_still_running, EVENT_JOB_MAX_INSTANCES)
         self.add_listener(self._on_submitted, EVENT_JOB_SUBMITTED)
@@ -99,15 +99,15 @@ class Scheduler(BackgroundScheduler):  # type: ignore[misc]
         trigger: BaseTrigger,
         times: int | None = None,
         *,
-        may_miss: bool = False,
+        may_miss: bool | Callable[[], bool] = False,
         **arguments: Any,
     ) -> None:
         """Run `job(**arguments)` whenever `trigger` fires, `times` times or until we are shut down.
 
         With `may_miss` it is nothing to tell when one run takes the time of the next: that makes up for it.
+        It is that, or says whether it is so now.
         """
-        if may_miss:
-            self._may_miss.add(name)
+        self._may_miss[name] = may_miss if callable(may_miss) else lambda: may_miss
         self.add_job(job, trigger, id=name, name=name, kwargs=arguments)
         if times is not None:
             rounds = iter(range(1, times))
@@ -139,7 +139,7 @@ class Scheduler(BackgroundScheduler):  # type: ignore[misc]
     def _on_still_running(self, event: JobSubmissionEvent) -> None:
         if event.job_id in self._hurried:
             self.modify_job(event.job_id, next_run_time=datetime.now(UTC) + _SOON)
-        elif event.job_id not in self._may_miss:
+        elif not self._may_miss[event.job_id]():
             logger.warning("job {} is still running and was not started again", event.job_id)
 
     def _process_jobs(self) -> float:

@@ -45,10 +45,11 @@ def rolling_statistics(
     *,
     when_loaded: Callable[[Mapping[int, float]], object],
     when_failed: Callable[[str], object],
+    look: Callable[[], object],
 ) -> RollingStatistics:
     """Return the statistics that the settings ask for. Nothing is opened yet.
 
-    `when_loaded` and `when_failed` are described at RollingStatistics.
+    `when_loaded`, `when_failed` and `look` are described at RollingStatistics.
     """
     overall = _named(settings.windows)
     ahead = whole_milliseconds(settings.max_clock_skew)
@@ -72,6 +73,7 @@ def rolling_statistics(
         Layout(grid, overall, ahead, look_up),
         when_loaded=when_loaded,
         when_failed=when_failed,
+        look=look,
     )
 
 

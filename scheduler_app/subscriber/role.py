@@ -3,7 +3,7 @@
 import argparse
 import sys
 import time
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from functools import partial
 
 from config.settings import Settings
@@ -21,7 +21,7 @@ from scheduler_app.log import LogLimit, attempt, log_unexpected
 from scheduler_app.publishing.home_assistant.publisher import SEND_INTERVAL
 from scheduler_app.publishing.presence import Presence
 from scheduler_app.runtime.chosen_database import chosen_database
-from scheduler_app.runtime.lifecycle import StopSignal, background, role, serve
+from scheduler_app.runtime.lifecycle import Stopped, StopSignal, background, role, serve
 from scheduler_app.runtime.locked_database import when_unlocked
 from scheduler_app.runtime.scheduler import Every, Scheduler
 from scheduler_app.subscriber.monitor import Monitor, ReadErrors, last_presence, tell_what_is_used
@@ -62,6 +62,7 @@ def run_subscriber(options: argparse.Namespace, settings: Settings) -> None:
             hand_over,
             when_loaded=lambda newest: ingest.submit(partial(catalog.learn, newest)),
             when_failed=lambda name: log_unexpected(errors, "the statistics of a series", printable(name)),
+            look=stop.look,
         )
 
         read_errors = ReadErrors()
@@ -93,9 +94,9 @@ def run_subscriber(options: argparse.Namespace, settings: Settings) -> None:
             if store.file_may_be_gone:
                 ingest.submit(store.check_file)
                 return
-            with read_errors.told():
+            with suppress(Stopped), read_errors.told():
                 take = partial(tick, statistics.tick, outlets.publishers.publish, time.time)
-                if attempt(errors, "taking the statistics", take, but=(UnreadableDatabase,)):
+                if attempt(errors, "taking the statistics", take, but=(UnreadableDatabase, Stopped)):
                     if summing_up is not None:
                         sum_up = partial(summing_up.begin, time.time(), statistics, ingest.submit)
                         attempt(errors, "summing up what has ended", sum_up)
@@ -106,7 +107,8 @@ def run_subscriber(options: argparse.Namespace, settings: Settings) -> None:
             outlets.publishers.connected()
             scheduler.run_soon("statistics")
 
-        scheduler.add("statistics", run_tick, Every(settings.stats_interval))
+        every = Every(settings.stats_interval)
+        scheduler.add("statistics", run_tick, every, may_miss=lambda: not hand_over.loaded)
         scheduler.add("prune", retention.begin, Every(INTERVAL))
         scheduler.add("troubles", troubles.look, Every(LOOK_INTERVAL))
         thread = stack.enter_context(

@@ -75,6 +75,17 @@ def test_an_interruption_ends_the_listening_with_a_summary(mosquitto: Mosquitto,
     assert role.stdout.endswith("1 message: 0 readings of 0 series, 1 retained. Nothing was stored.\n")
 
 
+@pytest.mark.parametrize("arguments", [(), ("--suggest", "home/#")], ids=["try", "suggest"])
+def test_an_interruption_before_the_first_message_is_no_failure(
+    mosquitto: Mosquitto, make_role: MakeRole, arguments: tuple[str, ...]
+) -> None:
+    role = make_role("try", "--for", "60s", *arguments, broker=mosquitto).start()
+    wait_for(lambda: mosquitto.packets("Received SUBSCRIBE"), "it listens")
+    assert role.stop(signal.SIGINT) == 0
+    assert "Error" not in role.stderr
+    role.assert_no_traceback()
+
+
 def test_a_broker_that_refuses_is_one_line(mosquitto_password: Mosquitto) -> None:
     settings = load_settings({"broker": mosquitto_password.address})
     with pytest.raises(CommandError) as caught:

@@ -13,6 +13,7 @@ import pytest
 from scheduler_app.errors import CommandError
 from scheduler_app.runtime.lifecycle import (
     Stint,
+    Stopped,
     StopSignal,
     background,
     role,
@@ -47,6 +48,14 @@ def test_a_signal_is_the_wish_to_stop(number: signal.Signals) -> None:
         assert stop.wait(PATIENCE)
         assert stop.requested
         assert stop.failure is None
+
+
+def test_work_that_takes_long_ends_when_it_looks_whether_we_are_to_stop() -> None:
+    stop = StopSignal()
+    stop.look()
+    stop.request()
+    with pytest.raises(Stopped):
+        stop.look()
 
 
 @pytest.mark.parametrize("number", SIGNALS)

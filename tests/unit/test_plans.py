@@ -72,6 +72,7 @@ def test_a_series_is_computed_by_what_its_stream_says(tmp_path: Path) -> None:
         *(settings, SqliteDatabase(path).source(), Catalog(rows, 10), HandOver()),
         when_loaded=lambda newest: None,
         when_failed=lambda name: None,
+        look=lambda: None,
     )
     found = [statistics._layout.look_up(number) for number in (1, 2, 3)]
     a, b, c = [plan for _, plan in filter(None, found)]

@@ -2,6 +2,7 @@ import math
 import shutil
 import sqlite3
 import tempfile
+from array import array
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
@@ -19,6 +20,7 @@ from models.statistics.hand_over import HandOver
 from models.statistics.loading import UnknownSeries
 from models.statistics.plan import Plan
 from models.statistics.registry import NAMES
+from models.statistics.rolling import _cut
 from models.statistics.rules import Rules
 from models.statistics.series import SeriesStatistics
 from models.statistics.sums import Sums
@@ -401,6 +403,48 @@ def test_a_series_that_was_removed_is_gone_and_may_begin_again(service: Service)
     service.hand_over.remove(row.id)
     service.latest = service.statistics.tick(NOW + 10)
     assert [result.series for result in service.latest.series] == ["b"]
+
+
+def test_nothing_is_kept_of_a_series_that_was_removed_long_ago(service: Service) -> None:
+    service.add(("a", NOW, 1), ("b", NOW, 2))
+    service.tick(NOW)
+    service.hand_over.remove(1)
+    for seconds in (10, 1000):
+        service.statistics.tick(NOW + seconds)
+    kept = {
+        series
+        for sums in service.statistics._everything._sums.values()
+        for counts in sums.counts
+        for series in counts
+    }
+    assert kept == {2}
+
+
+def test_loading_ends_by_what_is_raised_when_it_is_looked_whether_to_go_on(service: Service) -> None:
+    """At each look; and the next tick is right."""
+    service.add(*((name, NOW - 10 * number, number) for number in range(30) for name in ("a1", "b1", "d1")))
+    expected = service.tick(NOW)
+    looks = 0
+    while True:
+        service.start_again()
+        calls = iter(range(looks, -1, -1))
+        service.statistics._look = lambda calls=calls: 1 / next(calls)  # type: ignore[misc]
+        try:
+            service.statistics.tick(NOW)
+        except ZeroDivisionError:
+            assert not service.hand_over.loaded
+        else:
+            break
+        service.statistics._look = lambda: None
+        assert service.tick(NOW) == expected
+        looks += 1
+    assert looks > 30  # at least once in each slot
+
+
+def test_many_readings_of_a_series_are_taken_apart_a_part_at_a_time() -> None:
+    readings = array("d", range(14))
+    assert [list(part) for part in _cut(readings, 6)] == [[*range(6)], [*range(6, 12)], [12, 13]]
+    assert [list(part) for part in _cut(readings, 14)] == [[*range(14)]]
 
 
 def test_a_series_that_came_and_went_between_two_ticks_is_none(service: Service) -> None:

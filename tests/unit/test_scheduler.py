@@ -1,5 +1,5 @@
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from random import Random
 
@@ -254,7 +254,7 @@ def test_a_job_never_runs_beside_itself(scheduler: Scheduler, log_lines: list[st
         running -= 1
 
     scheduler.add_listener(lambda event: skipped.set(), EVENT_JOB_MAX_INSTANCES)
-    scheduler.add("job", job, often())
+    scheduler.add("job", job, often(), may_miss=lambda: False)
     scheduler.start()
     assert skipped.wait(PATIENCE)
     release.set()
@@ -263,12 +263,13 @@ def test_a_job_never_runs_beside_itself(scheduler: Scheduler, log_lines: list[st
     assert "WARNING: job job is still running and was not started again" in log_lines
 
 
+@pytest.mark.parametrize("may_miss", [True, lambda: True], ids=["always", "now"])
 def test_a_job_that_makes_up_for_it_may_miss_its_time_without_a_word(
-    scheduler: Scheduler, log_lines: list[str]
+    scheduler: Scheduler, log_lines: list[str], may_miss: bool | Callable[[], bool]
 ) -> None:
     release, skipped = threading.Event(), threading.Event()
     scheduler.add_listener(lambda event: skipped.set(), EVENT_JOB_MAX_INSTANCES)
-    scheduler.add("job", lambda: release.wait(PATIENCE), often(), may_miss=True)
+    scheduler.add("job", lambda: release.wait(PATIENCE), often(), may_miss=may_miss)
     scheduler.start()
     assert skipped.wait(PATIENCE)
     release.set()

@@ -8,8 +8,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from models.statistics.all_series import AllSeries, Layout
 from models.statistics.exact import expansion
 from models.statistics.grid import Frame, Grid
+from models.statistics.plan import Plan
 from models.statistics.slot_columns import SlotColumns
 from models.statistics.sums import Sums
 
@@ -19,6 +21,13 @@ SECOND = Grid([1000])
 VALUES = st.floats(-1e6, 1e6) | st.sampled_from(
     [0.1, 1e17, -1e17, 5e-324, -5e-324, 1e-300, 1e300, 1.7976931348623157e308, -1e308, 0.0, -0.0]
 )
+
+
+PLAN = Plan([("50s", 50_000), ("100s", 100_000)], ["avg"])
+
+
+class Known:
+    name, since, retention = "home/a", 0.0, 1000.0
 
 
 def sums_at(slot: int, *series: int) -> Sums:
@@ -121,6 +130,17 @@ def test_what_comes_bit_by_bit_takes_no_more_memory_than_what_comes_at_once() ->
     sums.move(140)
     assert counts(sums, 7) == [0, 1000]
     assert fraction(sums, 7, 0) == 0
+
+
+def test_what_is_older_than_all_windows_is_not_kept() -> None:
+    """A backlog of months would take more memory than there is."""
+    layout = Layout(SECOND, (("100s", 100_000),), AHEAD, lambda series: (Known(), PLAN))
+    everything = AllSeries(layout, 1000)
+    series = everything.find(7)
+    assert series is not None
+    everything.add(series, [850.0, 901.0, 900.0, 899.0], [1.0, 2.0, 4.0, 8.0])
+    assert series.newest == (901.0, 2.0)
+    assert list(series.sums._arrived) == [901]
 
 
 def test_the_smallest_float_makes_no_sum_slower_than_it_is_in_a_window() -> None:
