@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -35,6 +36,17 @@ def as_text(
 async def wrong_request(request: Request, error: Exception) -> Response:
     """Answer a request that cannot be answered, with the reason."""
     assert isinstance(error, WrongRequest)
+    return _refusal(request, str(error), error.status)
+
+
+async def not_found(request: Request, error: Exception) -> Response:
+    """Answer for an address that there is not."""
+    assert isinstance(error, HTTPException)
+    return _refusal(request, error.detail, error.status_code)
+
+
+def _refusal(request: Request, reason: str, status: int) -> Response:
+    """Return an answer with the reason why there is no other: in JSON for programs."""
     if request.url.path.rpartition("api/v1/")[1]:
-        return as_json({"error": str(error)}, error.status)
-    return as_text(f"{error}\n", error.status)
+        return as_json({"error": reason}, status)
+    return as_text(f"{reason}\n", status)

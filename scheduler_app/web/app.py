@@ -11,7 +11,7 @@ from starlette.routing import BaseRoute, Mount, Route, Router
 from starlette.staticfiles import StaticFiles
 
 from config.settings import Settings
-from scheduler_app.web.answers import as_text, wrong_request
+from scheduler_app.web.answers import not_found, wrong_request
 from scheduler_app.web.api import Api
 from scheduler_app.web.guard import Guard
 from scheduler_app.web.parameters import WrongRequest
@@ -50,9 +50,3 @@ def make_app(settings: Settings, api: Api, others: list[BaseRoute]) -> Starlette
 async def page(request: Request) -> Response:
     """Answer with the page itself."""
     return FileResponse(STATIC / "index.html", headers=_ASK_AGAIN)
-
-
-async def not_found(request: Request, error: Exception) -> Response:
-    """Answer for an address that there is not."""
-    assert isinstance(error, HTTPException)
-    return as_text(f"{error.detail}\n", error.status_code)

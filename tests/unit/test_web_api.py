@@ -266,6 +266,7 @@ def test_reading_never_writes(found: Pages) -> None:
 def test_an_address_that_there_is_not(found: Pages) -> None:
     for address in ("/api/v1/nothing", "/nothing", "/static/nothing", "/static/../app.py", "/api/v2/series"):
         assert found.client.get(address).status_code == 404
+    assert error(found, "/api/v1/nothing", 404) == "Not Found"
 
 
 @pytest.mark.parametrize("address", ["/static", "/api/v1", "/api/v1/health/", "/metrics/", "/static/"])
