@@ -103,7 +103,7 @@ def load(everything: AllSeries, stored: StoredReadings, look: Callable[[], objec
     everything.fill()
 
 
-class _Sums:
+class _SumsLoader:
     """Takes in counts and sums, in the order of time; what lies before all windows is left out."""
 
     def __init__(self, everything: AllSeries, stored: StoredReadings, look: Callable[[], object]) -> None:
@@ -185,15 +185,15 @@ class _Sums:
 
 def _take_sums(everything: AllSeries, stored: StoredReadings, look: Callable[[], object]) -> dict[int, Span]:
     """Take in counts and sums; return the span of time in which each series has its newest reading."""
-    sums = _Sums(everything, stored, look)
+    loader = _SumsLoader(everything, stored, look)
     after = everything.grid.edge(everything.first)
     if isinstance(stored, SummedReadings):
         for summed in stored.summed(everything.grid.milliseconds, after):
-            sums.take_readings(after, summed.after)
-            sums.take_summed(summed)
+            loader.take_readings(after, summed.after)
+            loader.take_summed(summed)
             after = summed.until
-    sums.take_readings(after, math.inf)
-    return sums.spans
+    loader.take_readings(after, math.inf)
+    return loader.spans
 
 
 def _take_readings_before(everything: AllSeries, stored: StoredReadings, look: Callable[[], object]) -> None:
