@@ -137,6 +137,16 @@ def test_a_restart_reads_no_reading_of_a_slot_that_is_summed_up(
     assert noted(service)[-1] == (NOW - 20, NOW - 10)
 
 
+def test_it_is_looked_whether_to_go_on_at_each_slot_that_is_summed_up(service: Summing) -> None:
+    fill(service)
+    service.sum_up(NOW)
+    service.start_again()
+    looks: list[None] = []
+    service.statistics._look = lambda: looks.append(None)
+    service.tick(NOW)
+    assert len(looks) > len(noted(service)) > 8
+
+
 def test_what_comes_late_is_in_the_averages_after_a_restart(service: Summing) -> None:
     """Also in a slot that is being summed up, and before and behind where the summing up is."""
     fill(service)
