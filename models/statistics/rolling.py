@@ -1,7 +1,7 @@
 """Rolling statistics that cost what has arrived and what has left, not what is stored."""
 
 from array import array
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 
 from models.statistics.all_series import AllSeries, Layout
 from models.statistics.ended import EndedSlots
@@ -129,8 +129,8 @@ class RollingStatistics:
         self._when_loaded({number: series.newest.time for number, series in self._everything.by_id.items()})
 
 
-def _cut(flat: "array[float]", length: int) -> Sequence["array[float]"]:
-    """Return an array cut into pieces that are no longer than `length`: mostly itself."""
+def _cut(flat: "array[float]", length: int) -> Iterable["array[float]"]:
+    """Return an array cut into pieces that are no longer than `length`, one at a time: mostly itself."""
     if len(flat) <= length:
         return (flat,)
-    return [flat[begin : begin + length] for begin in range(0, len(flat), length)]
+    return (flat[begin : begin + length] for begin in range(0, len(flat), length))

@@ -22,7 +22,7 @@ NOT_HERE = (
 
 
 class Command(BaseCommand):
-    help = "Measure speed, memory and disk, each beside what one would use instead; takes 15 minutes."
+    help = "Measure speed, memory and disk, each beside what one would use instead; takes 17 minutes."
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument(
