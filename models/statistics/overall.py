@@ -33,7 +33,7 @@ class Overall:
         self._sums.enter()
 
     def add(self, slot: int, count: int, parts: Sequence[float]) -> None:
-        """Take readings into no window yet: that is for `fill`."""
+        """Add `count` readings with the same sum as `parts` to a slot; then `fill`, or `enter`."""
         self._sums.add(_ALL, slot, count, expansion(parts))
 
     def fill(self) -> None:

@@ -39,7 +39,8 @@ class Sums:
         self._removed: dict[int, int] = {}
 
     def begin(self, series: int) -> None:
-        """Have a series, by its id."""
+        """Have a series, by its id; one that was removed may begin again, with what is left of it."""
+        self._removed.pop(series, None)
         for by_series in (*self.counts, *self._numerators):
             by_series.setdefault(series, 0)
 
@@ -139,7 +140,7 @@ class Sums:
 
     def mean(self, series: int, window: int, count: int) -> float:
         """Return what `math.fsum(values) / count` is for the `count` values of a series in a window."""
-        if self._bits <= MOST_BITS:
+        if self._bits <= MOST_BITS:  # as nearly always, and quicker than by the total
             try:
                 return self._numerators[window][series] / self._scale / count
             except OverflowError:

@@ -420,6 +420,17 @@ def test_nothing_is_kept_of_a_series_that_was_removed_long_ago(service: Service)
     assert kept == {2}
 
 
+def test_a_series_that_had_no_readings_when_all_was_loaded_may_have_some_for_ever(service: Service) -> None:
+    service.add(("a", NOW - RETENTION, 1), ("b", NOW, 2))
+    service.store.delete_readings((-math.inf, 0), NOW - RETENTION, 1000, RETENTION)
+    service.start_again()
+    service.tick(NOW)
+    for number in range(1, 100):
+        service.add(("a", NOW + 10 * number, number))
+        service.tick(NOW + 10 * number)
+    assert service.windows("a")["10s"]["avg"] == 99
+
+
 def test_loading_ends_by_what_is_raised_when_it_is_looked_whether_to_go_on(service: Service) -> None:
     """At each look; and the next tick is right."""
     service.add(*((name, NOW - 10 * number, number) for number in range(30) for name in ("a1", "b1", "d1")))

@@ -178,6 +178,23 @@ def test_nothing_is_left_of_a_series_that_was_removed_when_its_readings_have_lef
     assert sums._removed == {}
 
 
+def test_a_series_that_was_removed_may_begin_again_and_stays() -> None:
+    """As one that has readings again on PostgreSQL, or had none yet when all was loaded."""
+    sums = sums_at(100, 7)
+    add(sums, 7, 100, 1.0)
+    sums.enter()
+    sums.remove(7)
+    sums.begin(7)
+    add(sums, 7, 105, 4.0)
+    sums.enter()
+    assert (counts(sums, 7), sums.mean(7, 0, 2)) == ([2, 2], 2.5)
+    for slot in (150, 205, 400):
+        sums.move(slot)
+    add(sums, 7, 400, 3.0)
+    sums.enter()
+    assert (counts(sums, 7), sums.mean(7, 1, 1)) == ([1, 1], 3.0)
+
+
 def test_what_is_told_of_a_slot_later_readings_leave_as_it_is() -> None:
     sums = sums_at(100, 7)
     add(sums, 7, 90, 1.0)
