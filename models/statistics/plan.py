@@ -20,7 +20,7 @@ class Plan:
 
     __slots__ = (
         *("_accumulators", "formulas", "in_order", "lengths", "looks_before", "names", "nothing"),
-        *("of_held", "overall", "rules", "seconds", "windows"),
+        *("of_held", "of_sums", "overall", "rules", "seconds", "windows"),
     )
 
     def __init__(
@@ -50,6 +50,9 @@ class Plan:
         self.formulas = tuple(each.formula for each in found)
         self.nothing = (None,) * len(found)
         self.of_held = tuple(each.of_held for each in found)
+        # What computes them of many series at once; None if that cannot be done for all of them.
+        of_sums = [each.of_sums for each in found if each.of_sums is not None]
+        self.of_sums = None if holds or len(of_sums) < len(found) else tuple(of_sums)
         # Whether the reading before the windows is needed, and each reading in the order of time.
         self.looks_before = holds or any(each.before for each in found)
         self.in_order = self.looks_before or any(each.needs_order for each in found)

@@ -7,7 +7,7 @@ definitions with an example each. Tests hold them together.
 
 # ruff: noqa: RUF001 - formulas are written with the minus sign
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from models.statistics.accumulators import Accumulator, Area, Directions, Ranks, Resets, Squares
@@ -21,6 +21,11 @@ from models.statistics.formulas import (
     standard_deviation,
     time_weighted_average,
 )
+from models.statistics.sums import Sums
+
+# Given sums, a window, the ids of series and their counts there, returns the statistic of each of them; None
+# with count 0.
+OfSums = Callable[[Sums, int, Sequence[int], Sequence[int]], Sequence[float | None]]
 
 
 def _itself(value: float) -> float:
@@ -41,6 +46,8 @@ class Statistic:
     before: bool = False
     # It is right to the last bit; the others are to 1e-12 of their size.
     exact: bool = False
+    # How it is computed of many series at once, where sums tell it; None: of each by itself.
+    of_sums: OfSums | None = None
     # What it is in an empty window of a value that is held there; None: it is not defined.
     of_held: Callable[[float], float] | None = None
 
@@ -79,7 +86,7 @@ class Percentiles:
 STATISTICS = (
     Statistic("count", "n", lambda content: content.count, exact=True),
     Statistic("sum", "Σ vᵢ, rounded once", lambda content: content.total.rounded(), exact=True),
-    Statistic("avg", "Σ vᵢ / n", Content.mean, exact=True, of_held=_itself),
+    Statistic("avg", "Σ vᵢ / n", Content.mean, exact=True, of_sums=Sums.means_in, of_held=_itself),
     Statistic(
         *("min", "the smallest", lambda content: content.of(Ranks).values[0], Ranks),
         exact=True,

@@ -8,7 +8,8 @@ from models.statistics.ended import EndedSlots
 from models.statistics.grid import Grid
 from models.statistics.hand_over import HandOver
 from models.statistics.loading import Source, UnknownSeries, load
-from models.statistics.tick import SeriesResult, Tick
+from models.statistics.results import results
+from models.statistics.tick import Tick
 
 # So many readings of a series are taken apart at once: Python's own numbers take several times their memory.
 _CHUNK = 10_000
@@ -71,7 +72,9 @@ class RollingStatistics:
             self._hand_over.begin_loading()
             raise
         at = self._layout.grid.edge(slot)
-        return Tick(at, self._sequence, self._everything.overall.averages(), self._results(at))
+        everything = self._everything
+        found = results(everything.by_id.values(), at, self._when_failed)
+        return Tick(at, self._sequence, everything.overall.averages(), tuple(found))
 
     def ended(self, after: float, until: float) -> EndedSlots | None:
         """Return the sums of the slots that have ended in a span (UTC epoch seconds), by the latest tick.
@@ -84,18 +87,6 @@ class RollingStatistics:
         slots = range(grid.last_slot(after) + 1, grid.last_slot(until) + 1)
         at = grid.edge(everything.slot)
         return EndedSlots(at, everything.ended(slots))
-
-    def _results(self, at: float) -> tuple[SeriesResult, ...]:
-        results = []
-        for series in self._everything.by_id.values():
-            try:
-                result = series.result(at)
-            except Exception:  # noqa: BLE001 - whatever is wrong with one, the others have theirs
-                self._when_failed(series.name)
-                continue
-            if result is not None:
-                results.append(result)
-        return tuple(results)
 
     def _take_arrived(self) -> None:
         everything, arrived = self._everything, self._hand_over.take()

@@ -9,7 +9,6 @@ from models.statistics.ordered import Ordered, TimeEdges
 from models.statistics.plan import Plan
 from models.statistics.span import At
 from models.statistics.sums import Sums
-from models.statistics.tick import SeriesResult
 
 
 class KnownSeries(Protocol):
@@ -29,12 +28,12 @@ class KnownSeries(Protocol):
 class SeriesStatistics:
     """The windows of one series at the latest tick."""
 
-    __slots__ = ("_id", "_known", "_ordered", "newest", "plan", "sums")
+    __slots__ = ("_ordered", "id", "known", "newest", "plan", "sums")
 
     def __init__(self, number: int, known: KnownSeries, plan: Plan, sums: Sums) -> None:
         """Begin in `sums`, which are those of all series with such windows; `number` is its id there."""
-        self._id = number
-        self._known = known
+        self.id = number
+        self.known = known
         self.plan = plan
         self.sums = sums
         sums.begin(number)
@@ -47,7 +46,7 @@ class SeriesStatistics:
 
     @property
     def name(self) -> str:
-        return self._known.name
+        return self.known.name
 
     @property
     def in_order(self) -> bool:
@@ -57,7 +56,7 @@ class SeriesStatistics:
     def add(self, slot: int, values: Sequence[float]) -> Sequence[float]:
         """Add readings that lie in one slot of time; return few floats that have the same sum."""
         parts = expansion(values)
-        self.sums.add(self._id, slot, len(values), parts)
+        self.sums.add(self.id, slot, len(values), parts)
         return parts
 
     def insert(self, times: Sequence[float], values: Sequence[float], latest: float) -> None:
@@ -89,22 +88,15 @@ class SeriesStatistics:
         if self._ordered is not None:
             self._ordered.move(old, self.sums.frame.times)
 
-    def result(self, at: float) -> SeriesResult | None:
-        """Return the statistics at the tick `at` (UTC epoch seconds); None if all readings are too old.
-
-        Beside those of the plan each window has its `count`, and as `coverage` the part of it for
-        which there is history: 1 if the first reading of the series is older than the window. If values
-        are held, there is an `age` too: the seconds since the reading whose value an empty window has.
-        """
-        if self.newest.time <= at - self._known.retention:
-            return None
+    def numbers(self, at: float) -> tuple[Number, ...]:
+        """Return the numbers that a SeriesResult has at the tick `at` (UTC epoch seconds)."""
         plan = self.plan
         holds = plan.rules.hold is not None
-        age = at - self._known.since
+        age = at - self.known.since
         numbers: list[Number] = []
         for window, (seconds, counts) in enumerate(zip(plan.seconds, self.sums.counts, strict=True)):
-            count = counts[self._id]
-            numbers += (count, 1.0 if age >= seconds else max(0.0, age / seconds))
+            count = counts[self.id]
+            numbers += (count, coverage(age, seconds))
             if holds:
                 numbers += self._held(window, at, count)
             elif count:
@@ -113,10 +105,10 @@ class SeriesStatistics:
                     numbers.append(compute(formula, content))
             else:
                 numbers += plan.nothing
-        return SeriesResult(self._known.name, self.newest, plan, tuple(numbers))
+        return tuple(numbers)
 
     def _content(self, window: int, at: float, count: int) -> Content:
-        sums, number, ordered = self.sums, self._id, self._ordered
+        sums, number, ordered = self.sums, self.id, self._ordered
         if ordered is None:
             return Content(at, count, sums, number, window)
         after, until = sums.frame.times.afters[window], sums.frame.times.until
@@ -135,3 +127,8 @@ class SeriesStatistics:
         if held is None:
             return None, *plan.nothing
         return at - held.time, *(of_held and of_held(held.value) for of_held in plan.of_held)
+
+
+def coverage(age: float, seconds: float) -> float:
+    """Return for which part of a window of so many seconds a series of that age has history, 0 to 1."""
+    return 1.0 if age >= seconds else max(0.0, age / seconds)

@@ -138,6 +138,26 @@ class Sums:
         """Return the sum of a series in a window."""
         return ExactSum(self._numerators[window][series], self._bits)
 
+    def counts_in(self, window: int, series: Sequence[int]) -> list[int]:
+        """Return how many readings each of some series has in a window."""
+        return list(map(self.counts[window].__getitem__, series))
+
+    def means_in(self, window: int, series: Sequence[int], counts: Sequence[int]) -> list[float | None]:
+        """Return the `mean` of each of some series in a window, None with count 0."""
+        if self._bits <= MOST_BITS:
+            numerators, scale = map(self._numerators[window].__getitem__, series), self._scale
+            try:
+                return [
+                    numerator / scale / count if count else None
+                    for numerator, count in zip(numerators, counts, strict=True)
+                ]
+            except OverflowError:
+                pass
+        return [
+            self.mean(each, window, count) if count else None
+            for each, count in zip(series, counts, strict=True)
+        ]
+
     def mean(self, series: int, window: int, count: int) -> float:
         """Return what `math.fsum(values) / count` is for the `count` values of a series in a window."""
         if self._bits <= MOST_BITS:  # as nearly always, and quicker than by the total

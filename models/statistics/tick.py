@@ -22,6 +22,10 @@ class SeriesResult(NamedTuple):
 
     `numbers` holds those of all windows one after the other, in the order of the plan: as one tuple of
     numbers they take a third of the memory of a dictionary a window.
+
+    Beside the statistics of the plan each window has its `count`, and as `coverage` the part of it for
+    which there is history: 1 if the first reading of the series is older than the window. If values
+    are held, there is an `age` too: the seconds since the reading whose value an empty window has.
     """
 
     series: str

@@ -7,7 +7,9 @@ from models.statistics.all_series import AllSeries, Layout
 from models.statistics.grid import Grid
 from models.statistics.plan import Plan
 from models.statistics.registry import NAMES
+from models.statistics.results import results
 from models.statistics.rules import Rules
+from tests.unit.rolling import fail
 
 NOW = 1_700_000_000.0
 ALL = tuple(name for name in NAMES if name != "count")
@@ -40,6 +42,5 @@ def taken(
         everything.enter()
         everything.move(max(everything.slot, grid.slot(min(NOW + time, NOW + at))))
     everything.move(grid.last_slot(NOW + at))
-    result = everything.by_id[1].result(NOW + at)
-    assert result is not None
+    [result] = results(everything.by_id.values(), NOW + at, fail)
     return result.windows()["w"]

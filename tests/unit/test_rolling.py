@@ -505,14 +505,14 @@ def test_a_series_that_fails_keeps_no_other_from_being_taken(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     failed: list[str] = []
-    take = SeriesStatistics.result
+    take = SeriesStatistics.numbers
 
-    def result(self: SeriesStatistics, at: float) -> object:
+    def numbers(self: SeriesStatistics, at: float) -> object:
         if self.name == "b":
             raise OverflowError
         return take(self, at)
 
-    monkeypatch.setattr(SeriesStatistics, "result", result)
+    monkeypatch.setattr(SeriesStatistics, "numbers", numbers)
     service.statistics._when_failed = failed.append
     service.add(("a", NOW, 1), ("b", NOW, 2), ("c", NOW, 3))
     tick = service.statistics.tick(NOW)

@@ -8,9 +8,11 @@ import pytest
 from models.statistics.all_series import AllSeries, Layout
 from models.statistics.grid import Grid
 from models.statistics.plan import Plan
+from models.statistics.results import results
 from models.statistics.rules import Rules
 from models.statistics.tick import WindowAverage
 from tests.unit.one_window import ALL, NOW, REACH, Known, taken
+from tests.unit.rolling import fail
 
 
 def test_the_value_at_the_beginning_of_a_window_is_that_of_the_reading_before_it() -> None:
@@ -83,8 +85,8 @@ def test_readings_that_are_left_out_of_the_whole_have_their_own_statistics() -> 
     assert everything.overall.averages() == (WindowAverage("1min", 20.0, 1),)
     everything.move(everything.slot + 1)
     assert everything.overall.averages() == (WindowAverage("1min", 20.5, 2),)
-    result = everything.by_id[2].result(everything.grid.edge(everything.slot))
-    assert result is not None
+    at = everything.grid.edge(everything.slot)
+    _, result = results(everything.by_id.values(), at, fail)
     assert result.windows()["1min"]["avg"] == 900.5
 
 
