@@ -96,6 +96,13 @@ def expansion(values: Sequence[float]) -> Sequence[float]:
     return parts
 
 
+def quotient(dividend: ExactSum, divisor: ExactSum) -> float:
+    """Return one sum divided by another that is not 0, rounded once. Raises OverflowError."""
+    numerator, bits = dividend.ratio()
+    denominator, more = divisor.ratio()
+    return (numerator << max(0, more - bits)) / (denominator << max(0, bits - more))
+
+
 def square_root(numerator: int, denominator: int) -> float:
     """Return the root of a fraction that may itself be too large or too small for a float."""
     half = (numerator.bit_length() - denominator.bit_length()) // 2

@@ -14,7 +14,7 @@ from models.statistics.accumulators import (
     percentile,
 )
 from models.statistics.content import Content, Formula
-from models.statistics.exact import ExactSum, square_root
+from models.statistics.exact import ExactSum, quotient, square_root
 
 # Directions cancel out if the mean of their unit vectors is shorter: what is left of it is rounding.
 _CANCELLED = 1e-9
@@ -81,8 +81,7 @@ def time_weighted_average(content: Content) -> float:
     if before is not None and (end := min(first.time, before.time + hold)) > content.begin:
         add_product(total, before.value, content.begin, end)
         add_time(seconds, content.begin, end)
-    known = seconds.rounded()
-    return total.rounded() / known if known else last.value
+    return quotient(total, seconds) if seconds.ratio()[0] else last.value
 
 
 def circular_average(content: Content) -> float | None:

@@ -163,10 +163,14 @@ def _time_weighted_average(given: Given) -> Result:
     if given.before is not None:
         time, value = given.before
         held.insert(0, (value, max(0.0, min(times[0], time + hold) - given.begin)))
-    seconds = math.fsum(seconds for _, seconds in held)
+    seconds = math.fsum(part for _, part in held)
     if not seconds:
         return Result(given.values[-1])
-    parts = [value * seconds for value, seconds in held]
+    largest = max(abs(value) for value, _ in held)
+    if not 1e-250 < largest < 1e250:  # what it is added up from may be no floats, though the average is one
+        area = sum(Fraction(value) * Fraction(part) for value, part in held)
+        return Result(float(area / Fraction(seconds)), largest)
+    parts = [value * part for value, part in held]
     return Result(math.fsum(parts) / seconds, math.fsum(map(abs, parts)) / seconds)
 
 

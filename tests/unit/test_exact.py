@@ -2,10 +2,10 @@ import math
 from fractions import Fraction
 
 import pytest
-from hypothesis import example, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from models.statistics.exact import ExactSum, expansion, ratio, square_root
+from models.statistics.exact import ExactSum, expansion, quotient, ratio, square_root
 
 LARGEST = 1.7976931348623157e308
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
@@ -143,3 +143,16 @@ def test_a_fraction_is_rounded_once(bits: int, numerator: int) -> None:
             total.rounded()
     else:
         assert same(total.rounded(), expected)
+
+
+@given(VALUES, VALUES)
+def test_a_quotient_of_two_sums_is_rounded_once(values: list[float], others: list[float]) -> None:
+    dividend, divisor = exact_sum(values), exact_sum(others)
+    assume(fraction(divisor))
+    try:
+        expected = float(fraction(dividend) / fraction(divisor))
+    except OverflowError:
+        with pytest.raises(OverflowError):
+            quotient(dividend, divisor)
+    else:
+        assert same(quotient(dividend, divisor), expected)

@@ -70,6 +70,15 @@ def test_the_average_of_what_has_no_sum_is_there() -> None:
     assert recompute("range", plain([0.0, 0.0], [1.5e308, -1.5e308])) == Result(None)
 
 
+@pytest.mark.parametrize("value", [5e-324, 1e-250, 1e-249, 1e249, 1e250, 1.5e308])
+def test_an_average_over_time_is_there_whatever_the_size_of_the_values(value: float) -> None:
+    window = Given(4.0, [1.0, 3.5], [value, 0.0], hold=0.5)
+    result = recompute("time_weighted_avg", window)
+    assert result.value == value / 2
+    window = Given(4.0, [1.0, 3.5], [value, value], hold=0.5)
+    assert difference("time_weighted_avg", value, recompute("time_weighted_avg", window)) == 0.0
+
+
 @pytest.mark.parametrize("name", ["", "p", "pp", "p1.2.3", "mean", "__class__", "p-5", "p1e5"])
 def test_other_names_are_no_statistics(name: str) -> None:
     with pytest.raises(UnknownStatistic):

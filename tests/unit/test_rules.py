@@ -71,6 +71,12 @@ def test_time_in_which_no_value_holds_does_not_count() -> None:
     assert found["time_weighted_avg"] == pytest.approx((10 * 5 + 30 * 10 + 50 * 5 + 0 * 10) / 30)
 
 
+@pytest.mark.parametrize(("value", "hold"), [(5e-324, 0.5), (1.5e308, 60.0)])
+def test_no_value_is_too_small_or_too_large_for_its_average_over_time(value: float, hold: float) -> None:
+    """Its area may be no float: half a second of the smallest, and a minute of the largest."""
+    assert taken([(-60, value)], 300, rules=Rules(hold=hold, reach=REACH))["time_weighted_avg"] == value
+
+
 def test_readings_that_are_left_out_of_the_whole_have_their_own_statistics() -> None:
     grid = Grid([60_000])
     plans = {number: Plan([("1min", 60_000)], ["avg"], overall=number == 1) for number in (1, 2)}
