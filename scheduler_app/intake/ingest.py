@@ -11,9 +11,10 @@ from typing import Protocol
 from loguru import logger
 
 from models.storage.batch import Batch
-from models.storage.errors import DamagedStore, DatabaseGone, NotStored, SeriesBegun, StoreUnavailable
+from models.storage.errors import DatabaseGone, NotStored, SeriesBegun, StoreUnavailable
 from scheduler_app.formatting import moment_text
 from scheduler_app.intake.pace import CommitPace
+from scheduler_app.intake.patience import Patience
 from scheduler_app.intake.redelivery import MOST_UNPROVEN
 from scheduler_app.log import LogLimit, log_unexpected
 from scheduler_app.mqtt.dialer import RECEIVE_MAXIMUM
@@ -27,16 +28,11 @@ MAX_BATCH = RECEIVE_MAXIMUM
 WORTH_A_PROOF = 4096
 # Seconds.
 _IDLE_WAIT = 1.0
-_STORE_BACKOFF = (0.05, 1.0)
 # Seconds without a message after which what need not be remembered any more is deleted in a commit of its
 # own. Until then that waits for the commit of the next message, where it costs nothing.
 TIDY_AFTER = 60.0
 # So long a commit may take on a slow disk without anything being wrong.
 _LONGEST_COMMIT = 5.0
-# After so long without an answer the user is told; and after so long nobody waits who is told to stop.
-_TOLD_AFTER, _STOPS_AFTER = 2.0, 1.0
-# What waits is told so several times a second: after a longer pause it is something else that waits.
-_SAME_WAIT = 1.0
 
 # A piece of work for the writing thread. It does a bounded part; returns whether there is more to do.
 Task = Callable[[], bool]
@@ -143,6 +139,8 @@ class Ingest:
         self._pace = pace or CommitPace()
         self._tasks: deque[Task] = deque()
         self._stopping = threading.Event()
+        # Waits for the database where it cannot be written, or does not answer.
+        self.patience = Patience(session, self._stopping, monotonic)
         self._backoff = Backoff()
         self._errors = LogLimit()
         # For whoever watches from another thread.
@@ -153,15 +151,10 @@ class Ingest:
         self._present_until = present_until
         self.session_lost_at: float | None = None
         self.session_lost_since: float | None = None
-        # Since when the database has failed, or been busy, with what it was given (monotonic time).
-        self._failing = False
-        # Whether the user was told so, and not yet that it is over.
-        self._complained = False
+        # Since when the database has been busy with what it was given (monotonic time).
         self._storing_since: float | None = None
         # When messages were last taken in (monotonic time).
         self._took_in_at = -math.inf
-        # When the database began to let us wait, and when it last did.
-        self._waiting = (0.0, -math.inf)
 
     @property
     def stores(self) -> bool:
@@ -170,7 +163,7 @@ class Ingest:
         Safe in any thread.
         """
         since = self._storing_since
-        return not self._failing and (since is None or self._monotonic() - since < _LONGEST_COMMIT)
+        return not self.patience.failing and (since is None or self._monotonic() - since < _LONGEST_COMMIT)
 
     def run(self) -> None:
         """Run until `stop`; then everything received is either stored and acknowledged, or neither."""
@@ -199,29 +192,13 @@ class Ingest:
         self._stopping.set()
         self._session.wake()
 
-    def wait_for_database(self) -> None:
-        """Keep the connection alive; to be called several times a second while the database does not answer.
-
-        On this loop's thread. Raises StoreUnavailable if we are told to stop: then it is not waited for.
-        """
-        now = self._monotonic()
-        since, last = self._waiting
-        if now - last > _SAME_WAIT:
-            since = now
-        self._waiting = since, now
-        self._session.hold()
-        if now - since >= _STOPS_AFTER and self._stopping.is_set():
-            raise StoreUnavailable("it has not answered by the time that we stop")
-        if now - since >= _TOLD_AFTER:
-            self._complain(StoreUnavailable(f"it has not answered for {_TOLD_AFTER:g} s"))
-
     def submit(self, task: Task) -> None:
         """Have `task` called on this loop's thread, between batches, until it returns False."""
         self._tasks.append(task)
         self._session.wake()
 
     def _connect(self) -> bool:
-        if not self._try(self._check_right):
+        if not self.patience.attempt(self._check_right):
             self._session.sleep(_IDLE_WAIT)
             return False
         pause = 0.0 if self._session.may_connect_at_once else self._backoff.next()
@@ -283,7 +260,7 @@ class Ingest:
         """
         batch = self._writer.sort(messages)
         try:
-            return self._persist(lambda: self._writer.commit(batch))
+            return self.patience.persist(lambda: self._writer.commit(batch))
         except SeriesBegun:
             return self._store(messages)
         except NotStored:
@@ -292,7 +269,7 @@ class Ingest:
                 return self._store(messages[:half]) and self._store(messages[half:])
             log_unexpected(self._errors, "storing a message")
         rejected = self._writer.sort(messages, unstorable=True)
-        return self._persist(lambda: self._writer.commit(rejected))
+        return self.patience.persist(lambda: self._writer.commit(rejected))
 
     def _tidy(self) -> None:
         """Nothing has come: see to the connection, and forget the deliveries that are proven.
@@ -310,7 +287,7 @@ class Ingest:
                 self._writer.await_proof()
         # a broker that waits for one may soon give its packet id to another, also while we are away
         elif self._session.one_is_held or self._monotonic() - self._took_in_at >= TIDY_AFTER:
-            self._persist(self._writer.forget_deliveries)
+            self.patience.persist(self._writer.forget_deliveries)
 
     def _bound_unproven(self) -> None:
         """Keep few messages without proof, and never more than can be told from new ones."""
@@ -348,10 +325,10 @@ class Ingest:
         would be lost for certain, and that weighs more.
         """
         self._tell_session_loss()
-        forgotten = self._try(self._writer.forget_all_deliveries)
+        forgotten = self.patience.attempt(self._writer.forget_all_deliveries)
         self._session.subscribe()
         if not forgotten:
-            self._persist(self._writer.forget_all_deliveries)
+            self.patience.persist(self._writer.forget_all_deliveries)
 
     def _tell_session_loss(self) -> None:
         """Warn if there should have been a session: what was published meanwhile was kept for nobody."""
@@ -365,30 +342,6 @@ class Ingest:
             moment_text(self._present_until),
         )
 
-    def _persist(self, write: Callable[[], None]) -> bool:
-        """Call `write`, however long the database takes; False if we were stopped before it could."""
-        pause, longest = _STORE_BACKOFF
-        while not self._try(write):
-            if self._stopping.is_set():
-                return False
-            self._session.hold()
-            self._session.sleep(pause)
-            pause = min(2 * pause, longest)
-        return True
-
-    def _try(self, write: Callable[[], None]) -> bool:
-        try:
-            write()
-        except StoreUnavailable as error:
-            self._failing = True
-            self._complain(error)
-            return False
-        self._failing = False
-        if self._complained:
-            self._complained = False
-            logger.info("the database can be written again; what was held is stored")
-        return True
-
     def _run_task(self) -> None:
         if not self._tasks:
             return
@@ -397,17 +350,8 @@ class Ingest:
             if task():
                 self._tasks.append(task)
         except StoreUnavailable as error:
-            self._complain(error)  # the job hands it in again when it is due again
+            self.patience.complain(error)  # the job hands it in again when it is due again
         except DatabaseGone:
             raise
         except Exception:  # noqa: BLE001 - whatever it is, readings are taken in
             log_unexpected(self._errors, "a piece of work on the database")
-
-    def _complain(self, error: StoreUnavailable) -> None:
-        if self._errors.allows("store") is None:
-            return
-        self._complained = True
-        if isinstance(error, DamagedStore):
-            logger.error("{}; until then what arrives is neither stored nor acknowledged", error)
-        else:
-            logger.error("the database cannot be written ({}); holding what arrives, trying again", error)

@@ -65,6 +65,6 @@ def reception(
         ),
         check_right=check_right,
     )
-    opened.store.keep_alive(ingest.wait_for_database)
+    opened.store.keep_alive(ingest.patience.wait)
     session.when_subscribed = partial(ingest.submit, subscriptions.settle)
     return Reception(session, writer, ingest)

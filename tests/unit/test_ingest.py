@@ -529,8 +529,8 @@ def test_a_store_that_fails_again_within_a_minute_is_told_once(log_lines: list[s
         raise StoreUnavailable("disk full")
 
     for _ in range(3):
-        assert not ingest._try(fail)
-        assert ingest._try(lambda: None)
+        assert not ingest.patience.attempt(fail)
+        assert ingest.patience.attempt(lambda: None)
     assert [line.partition(":")[0] for line in log_lines] == ["ERROR", "INFO"]
 
 
@@ -1081,7 +1081,7 @@ def waiting(session: FakeSession, looks: int) -> Ingest:
     clock = FakeClock(session)
     writer = WaitingWriter(session, clock, looks)
     ingest = Ingest(session, writer, monotonic=clock.now)
-    session.when_empty, writer.look = ingest.stop, ingest.wait_for_database
+    session.when_empty, writer.look = ingest.stop, ingest.patience.wait
     return ingest
 
 
