@@ -19,6 +19,7 @@ from scheduler_app.mqtt.granted import Granted
 from scheduler_app.mqtt.holding import LatestHeld
 from scheduler_app.mqtt.message import Message
 from scheduler_app.mqtt.paho_client import PahoClient
+from scheduler_app.mqtt.proof import Proof
 from scheduler_app.mqtt.shortcomings import Lacking
 from scheduler_app.mqtt.subscribing import Subscribing
 from scheduler_app.mqtt.waker import Waker
@@ -29,8 +30,6 @@ _FAREWELL_TIMEOUT = 1.0
 _LEAVE_PAUSE = 0.01
 # Seconds.
 _LOOP_TIMEOUT = 0.5
-# Seconds of silence after which a request for proof is not going to be answered.
-_PROOF_TIMEOUT = 10.0
 # Seconds. While acknowledgements are sent, the connection is maintained so often, and not with each.
 MAINTENANCE = 1.0
 
@@ -82,10 +81,7 @@ class IngestSession:
         self._inbox: list[Message] = []
         self._subscribed = False
         self._session_lost = False
-        # The packet id of the request for proof that waits for its answer.
-        self._proof_id: int | None = None
-        self._proof_asked_at = 0.0
-        self._proof_here = False
+        self._proof = Proof(f"{settings.stats_topic}/$proof", monotonic=monotonic)
         # When the connection was last maintained (monotonic time).
         self._maintained = 0.0
         # How we leave this connection; None: we stay.
@@ -131,7 +127,8 @@ class IngestSession:
         """Try once to connect; return whether the broker's answer can be waited for."""
         self._renewed, self._left = self._left, False
         self._subscribed = self._subscribed and self._renewed
-        self._proof_id, self._proof_here, self._farewell = None, False, None
+        self._farewell = None
+        self._proof.begin_connection()
         self._latest.begin_connection()
         self._subscribing.forget()
         # what was read and not handed out is sent again; to acknowledge it here would be stale
@@ -198,29 +195,15 @@ class IngestSession:
         return lost
 
     def request_proof(self) -> bool:
-        """Ask for proof that all acknowledgements so far have arrived; False if one is asked for already.
-
-        A broker works off our packets in order, so any answer to a later packet is the proof. A
-        ping would do, but paho tells nobody of its answer; unsubscribing from nothing is answered
-        too (MQTT-3.10.4-5). A broker that has been silent since is asked again: the embedded one has
-        been seen to leave a request without an answer.
-        """
-        if self._client is None or not self.connected:
+        """Ask for proof that all acknowledgements so far have arrived; False if that cannot be done now."""
+        if self._client is None or not self.connected or not self._proof.request(self._client):
             return False
-        waits = self._proof_id is not None
-        if waits and min(self._client.silent_for, self._monotonic() - self._proof_asked_at) < _PROOF_TIMEOUT:
-            return False
-        if self._client.want_write():
-            return False  # it would only wait behind them
-        _, self._proof_id = self._client.unsubscribe(f"{self._settings.stats_topic}/$proof")
-        self._proof_asked_at = self._monotonic()
         self.maintain()
         return True
 
     def take_proof(self) -> bool:
         """Return, once for each request, whether the proof has come."""
-        here, self._proof_here = self._proof_here, False
-        return here
+        return self._proof.take()
 
     def leave(self) -> bool:
         """Leave this connection for a new one; return whether it is over, and call it again until it is.
@@ -363,8 +346,7 @@ class IngestSession:
         self.when_subscribed()
 
     def _on_unsubscribe(self, client: Client, userdata: object, packet_id: int, *_: object) -> None:
-        if packet_id == self._proof_id:  # not that of what is unwanted
-            self._proof_id, self._proof_here = None, True
+        self._proof.answered(packet_id)
 
     def _on_message(self, message: Message) -> None:
         self._inbox.append(message)

@@ -227,7 +227,7 @@ def test_proof_is_asked_for_again_when_the_broker_has_been_silent_since(
         first = broker.read(6 + len("STATS/$proof"))
         client: Any = broker.session._client
         client._last_bytes_received -= silent
-        broker.session._proof_asked_at -= asked
+        broker.session._proof._asked_at -= asked
         assert broker.session.request_proof() == again
         if again:
             second = broker.read(6 + len("STATS/$proof"))
