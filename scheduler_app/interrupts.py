@@ -1,10 +1,13 @@
 """What Ctrl-C and SIGTERM do to a program that has no other use for them: they end it, quietly and once."""
 
 import signal
+import sys
 from collections.abc import Callable
 from types import FrameType
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+# Seconds after which an interrupt comes again that Python could not hand on.
+_AGAIN = 0.01
 
 
 def exit_status_of(program: Callable[[], int]) -> int:
@@ -16,6 +19,7 @@ def exit_status_of(program: Callable[[], int]) -> int:
     signal.signal(signal.SIGTERM, _interrupt)  # as PID 1 there is no handler but ours
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # a shell may have it ignored
         signal.signal(signal.SIGINT, _interrupt)
+    sys.unraisablehook = _take_unraisable
     try:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
         try:
@@ -31,6 +35,18 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
+def _take_unraisable(unraisable: "sys.UnraisableHookArgs") -> None:
+    """Have an interrupt come again a little later that was raised where Python can only drop it.
+
+    That is so while an object is taken away: the program would go on, and all further signals are ignored.
+    """
+    if not issubclass(unraisable.exc_type, KeyboardInterrupt):
+        sys.__unraisablehook__(unraisable)
+        return
+    signal.signal(signal.SIGALRM, _interrupt)
+    signal.setitimer(signal.ITIMER_REAL, _AGAIN)
+
+
 def _ignore_more() -> None:
-    for number in STOP_SIGNALS:
+    for number in (*STOP_SIGNALS, signal.SIGALRM):
         signal.signal(number, signal.SIG_IGN)
