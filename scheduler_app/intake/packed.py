@@ -3,7 +3,10 @@
 import math
 from collections.abc import Callable
 from datetime import datetime
+from decimal import Decimal
+from fractions import Fraction
 from functools import partial
+from io import BytesIO
 from typing import Any
 
 from scheduler_app.intake.payload import MAX_PAYLOAD, NothingToRead, Reason, Rejected
@@ -18,7 +21,14 @@ def cbor_parser() -> Callable[[bytes], object]:
     """Return what reads payloads of CBOR. It raises Rejected or NothingToRead."""
     import cbor2
 
-    return partial(_parse, load=cbor2.loads, name="CBOR")
+    def load(payload: bytes) -> Any:
+        source = BytesIO(payload)
+        content = cbor2.CBORDecoder(source).decode()
+        if source.tell() < len(payload):
+            raise ValueError  # `loads` would take the `2` of the text `21.5` for -19, and leave out the rest
+        return content
+
+    return partial(_parse, load=load, name="CBOR")
 
 
 def msgpack_parser() -> Callable[[bytes], object]:
@@ -69,4 +79,16 @@ class _Likeness:
                 for key, part in content.items()
                 if isinstance(key, str) or (isinstance(key, int) and -_LARGEST < key < _LARGEST)
             }
-        return content.timestamp() if isinstance(content, datetime) else None
+        return _number_of(content)
+
+
+def _number_of(content: object) -> float | None:
+    """Return a time, or a fraction that JSON would have written with a point; None for anything else."""
+    if isinstance(content, datetime):
+        return content.timestamp()
+    if not isinstance(content, Decimal | Fraction):
+        return None
+    try:
+        return float(content)
+    except OverflowError:
+        return math.inf if content > 0 else -math.inf

@@ -2,6 +2,8 @@
 
 import json
 import struct
+from decimal import Decimal
+from fractions import Fraction
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -221,6 +223,22 @@ def test_hostile_cbor_is_rejected(path: Path, cbor2: Any, sent: bytes) -> None:
     assert rejection(path, 'format = "cbor"', sent)[0] in (
         *(Reason.WRONG_FORMAT, Reason.TOO_DEEP, Reason.NO_NUMBER, Reason.NOT_FINITE),
     )
+
+
+@pytest.mark.parametrize("sent", [b"21.5", b"\x15\x15", b"\xfb\x40\x35\x80\x00\x00\x00\x00\x00\x00"])
+def test_what_goes_on_behind_the_end_of_cbor_is_none(path: Path, cbor2: Any, sent: bytes) -> None:
+    """As a text on a topic of CBOR does: its first characters are an item, too."""
+    assert cbor2.loads(sent) in (-19, 21, 21.5)
+    assert rejection(path, 'format = "cbor"', sent) == (Reason.WRONG_FORMAT, "not CBOR")
+    assert values(path, 'format = "cbor"', b"\x32") == {"a/b": -19.0}
+
+
+def test_fractions_of_cbor_are_numbers(path: Path, cbor2: Any) -> None:
+    sent = cbor2.dumps({"t": Decimal("273.15"), "third": Fraction(1, 3), "huge": Fraction(-(10**400), 3)})
+    text = 'format = "cbor"\nvalue = ["t", "third"]'
+    assert values(path, text, sent) == {"a/b/t": 273.15, "a/b/third": 1 / 3}
+    assert values(path, 'format = "cbor"', b"\xc5\x82\x20\x03") == {"a/b": 1.5}
+    assert rejection(path, 'format = "cbor"\nvalue = "huge"', sent) == (Reason.NOT_FINITE, "huge")
 
 
 def test_cbor_that_refers_to_itself_over_and_over_takes_no_time(path: Path, cbor2: Any) -> None:
