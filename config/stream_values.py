@@ -134,6 +134,8 @@ def read_map(value: object) -> Mapping[str, float]:
     if not isinstance(value, dict) or not value:
         raise ValueError(allowed)
     words = {word.strip().lower(): _number(number, allowed) for word, number in value.items()}
+    if not all(map(isfinite, words.values())):
+        raise ValueError(f"{allowed}: nan and inf are no readings")
     if len(words) < len(value) or any(len(word) > _LONGEST_WORD for word in words):
         raise ValueError("must have each word only once, in upper or in lower case")
     return MappingProxyType(words)

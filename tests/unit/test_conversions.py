@@ -112,6 +112,7 @@ def test_a_number_out_of_its_range_is_rejected_by_its_name(path: Path) -> None:
             'range = ["a", 1]',
             "range = [nan, 1]",
         ),
+        *("map = {}", "map = { ON = nan }", "map = { ON = 1, OFF = -inf }", 'map = { ON = "1" }'),
         *("scale = 0", 'scale = "2"', "scale = inf", "scale = true", "offset = nan", "offset = []"),
         *('decimal = ";"', 'unit = ""', "unit = 3", 'device_class = "a\\nb"', 'bad_time = "now"'),
     ],

@@ -8,7 +8,7 @@ import pytest
 from models.catalog import SeriesRow
 from models.reading import Reading
 from models.storage.batch import Batch, Deleted, NewRejected, Place, Stored
-from models.storage.errors import StoreUnavailable
+from models.storage.errors import NotStored, StoreUnavailable
 from models.storage.sqlite.connection import WritingDatabase, reading_database, writing_database
 from models.storage.sqlite.queries import counters
 from models.storage.sqlite.store import Store
@@ -250,6 +250,16 @@ def test_an_error_anywhere_in_a_batch_takes_all_of_it_back(store: Store, path: P
     rows(path, "DROP TRIGGER broken")
     assert store.add(batch).sequence == 4
     assert len(rows(path, READINGS)) == 4
+
+
+@pytest.mark.usefixtures("data")
+def test_what_is_no_number_is_told_from_a_database_that_cannot_be_written(store: Store, path: Path) -> None:
+    """It would be tried again for ever, and nothing that came after it would be taken in."""
+    for bad in (reading(0, value=float("nan")), reading(float("nan"))):
+        with pytest.raises(NotStored, match="NOT NULL"):
+            store.add(Batch(readings=[reading(1), bad]))
+    assert rows(path, READINGS) == []
+    assert store.add(Batch(readings=[reading(1)])).sequence == 1
 
 
 @pytest.mark.usefixtures("data")

@@ -8,7 +8,13 @@ from typing import Any
 
 import peewee
 
-from models.storage.errors import DamagedStore, DatabaseGone, StoreUnavailable, UnreadableDatabase
+from models.storage.errors import (
+    DamagedStore,
+    DatabaseGone,
+    NotStored,
+    StoreUnavailable,
+    UnreadableDatabase,
+)
 from models.storage.sqlite.connection import Database, WritingDatabase
 from models.storage.sqlite.damage import is_damage, what_to_do_with_a_damaged
 
@@ -20,7 +26,8 @@ _FAILURES = (DatabaseGone, *_ERRORS)
 class Transaction:
     """Commits the body on leaving, or raises StoreUnavailable; connects if it must.
 
-    Raises DatabaseGone if the file is not at its path any more: what was committed may be lost.
+    Raises DatabaseGone if the file is not at its path any more: what was committed may be lost; and NotStored
+    if a value was missing that a row has to have, such as a NaN, which SQLite takes for one.
 
     A reading that comes alone has one to itself. So the driver begins and ends it, since peewee takes longer
     than SQLite itself, and it is no generator.
@@ -56,7 +63,8 @@ class Transaction:
     def _told(self, error: BaseException) -> BaseException:
         """Close the connection, and return the error of ours that tells of `error`."""
         database = self._database
-        text = str(_first(error))
+        first = _first(error)
+        text = str(first)
         loss = database.loss
         # After a full disk or an I/O error a connection may be in any state: take a new one.
         with suppress(*_ERRORS):
@@ -67,6 +75,8 @@ class Transaction:
             return DatabaseGone(loss)
         if is_damage(text):
             return DamagedStore(what_to_do_with_a_damaged(database.name, text))
+        if getattr(first, "sqlite_errorname", None) == "SQLITE_CONSTRAINT_NOTNULL":
+            return NotStored(text)
         return StoreUnavailable(text)
 
 
