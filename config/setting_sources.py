@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Collection, Mapping
+from io import StringIO
 from pathlib import Path
 
 from config.near_names import nearest
@@ -36,14 +37,22 @@ def _environment() -> dict[str, str | None]:
 
 def _file() -> dict[str, str | None]:
     """Return what `.env` sets; a name that has no `=` has None."""
-    if not (_FILE.is_file() or _FILE.is_fifo()):
-        return {}
-    from dotenv import dotenv_values  # few have this file
-
     try:
-        return _without_empty(dotenv_values(_FILE, encoding="utf-8"))
+        if not (_FILE.is_file() or _FILE.is_fifo()):
+            return {}
+        text = _FILE.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise InvalidSettings(f".env cannot be read: {error}") from None
+    from dotenv import dotenv_values  # few have this file
+    from dotenv.parser import parse_stream
+
+    for statement in parse_stream(StringIO(text)):
+        if statement.error:
+            written = statement.original.string
+            line = statement.original.line + written[: -len(written.lstrip())].count("\n")
+            # what stands there is not shown: it may be a password
+            raise InvalidSettings(f".env, line {line}: must be NAME=value, with both of its quotation marks")
+    return _without_empty(dotenv_values(stream=StringIO(text)))
 
 
 def _without_empty(variables: Mapping[str, str | None]) -> dict[str, str | None]:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from ipaddress import ip_address
 from pathlib import Path
+from stat import S_ISREG
 
 from config.quantities import LONGEST_DURATION, Window, each_of, format_duration, parse_duration
 from config.stream_keys import read_windows
@@ -44,9 +45,14 @@ def path(text: str) -> Path:
 def existing_file(text: str) -> Path:
     """Read the path of a file that exists."""
     found = path(text)
-    if not found.is_file():
-        raise ValueError("must be an existing file")
-    return found
+    try:
+        if S_ISREG(found.stat().st_mode):
+            return found
+    except PermissionError:
+        raise ValueError("must be a file in a folder that we may enter") from None
+    except OSError:  # there is none, or its name is too long for one
+        pass
+    raise ValueError("must be an existing file")
 
 
 def client_id(text: str) -> str:

@@ -27,10 +27,10 @@ class Command(BaseCommand):
             )
         from models.storage.errors import UnreadableDatabase, UnusableDatabase
         from models.storage.sqlite.backup import BackupFailed, back_up
+        from models.storage.sqlite.reader import check_there
 
-        if not settings.db_file.exists():
-            raise CommandError(f"DB_FILE={settings.db_file} does not exist: there is nothing to copy")
         try:
+            check_there(settings.db_file, "there is nothing to copy")
             readings = back_up(settings.db_file, options.file)
         except (BackupFailed, UnreadableDatabase, UnusableDatabase) as error:
             raise CommandError(str(error)) from None

@@ -7,23 +7,24 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 
 import peewee
 import pytest
 
-from models.storage.errors import LockedDatabase, UnusableDatabase
+from models.storage.errors import LockedDatabase, UnreadableDatabase, UnusableDatabase
 from models.storage.sqlite.connection import reading_database, writing_database
+from models.storage.sqlite.database import SqliteDatabase
 from models.storage.sqlite.opening import prepare
 from models.storage.sqlite.ownership import sole_owner
 from models.storage.sqlite.schema import READINGS
 from models.storage.sqlite.store import Store
+from tests.unit.ordinary_user import as_ordinary_user, outside_of
 from tests.unit.rows import locked, rows
 from tests.unit.stored import add
 
 ROOT = Path(__file__).parents[2]
-NOBODY = 65534
 
 
 def refusal(path: Path) -> str:
@@ -34,19 +35,6 @@ def refusal(path: Path) -> str:
     assert "\n" not in line
     assert line.startswith(f"DB_FILE={path}")
     return line
-
-
-@contextmanager
-def as_ordinary_user() -> Iterator[None]:
-    """Be somebody whom permissions bind, also when the tests are run by root."""
-    if os.geteuid() != 0:
-        yield
-        return
-    os.seteuid(NOBODY)
-    try:
-        yield
-    finally:
-        os.seteuid(0)
 
 
 @pytest.fixture
@@ -167,6 +155,24 @@ def test_a_file_that_is_not_writable_is_refused(open_folder: Path) -> None:
     with as_ordinary_user():
         assert "cannot be written: check the permissions" in refusal(path)
     open_folder.chmod(0o755)
+
+
+@pytest.mark.parametrize("name", ["test.db", "a" * 300])
+def test_a_file_that_we_cannot_even_look_for_is_refused(tmp_path: Path, name: str) -> None:
+    """A page that another user serves tells so, where it would fail at each request."""
+
+    def check(path: Path, why: str) -> None:
+        assert "cannot be written: check the permissions" in refusal(path)
+        database = SqliteDatabase(path)
+        for opened in (database.reader_for_commands(), database.reader_as_it_is()):
+            with pytest.raises(UnreadableDatabase, match=f"^DB_FILE={path} cannot be read: {why}$"), opened:
+                pass
+
+    if name == "test.db":
+        with outside_of(name) as path:
+            check(path, "we may not enter its folder")
+    else:
+        check(tmp_path / name, "File name too long")
 
 
 def test_a_database_that_another_program_has_locked_can_be_used_later(tmp_path: Path) -> None:

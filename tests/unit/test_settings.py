@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from config import setting_sources
 from config.broker_address import BrokerAddress
 from config.quantities import Window
 from config.settings import (
@@ -13,6 +14,7 @@ from config.settings import (
     misspelt_settings,
     settings_from,
 )
+from tests.unit.ordinary_user import outside_of
 
 
 def refusal(**flags: str) -> str:
@@ -186,6 +188,7 @@ def test_other_variables_are_none_of_our_business(monkeypatch: pytest.MonkeyPatc
         ("commit_interval", "11s", "must be a duration from 0s to 10s"),
         ("streams_file", "/missing.toml", "must be an existing file"),
         ("streams_file", "/", "must be an existing file"),
+        ("streams_file", "a" * 300, "must be an existing file"),
         ("max_series", "0", "must be a whole number from 1 to 1000000"),
         ("max_series", "1000001", "must be a whole number from 1 to 1000000"),
         ("max_series", "-1", "must be a whole number from 1 to 1000000"),
@@ -342,6 +345,30 @@ def test_a_file_of_settings_that_is_no_text_is_told_in_one_line() -> None:
     Path(".env").write_bytes(b"TOPIC=\xff\xfe\n")
     assert refusal().startswith(".env cannot be read: ")
     assert "\n" not in refusal()
+
+
+@pytest.mark.parametrize(
+    ("written", "line"),
+    [
+        ("TOPIC: home/#", 1),
+        ("TOPIC=a\n\n# of the broker\n\n  BROKER mqtts://me:geheim@host\nWINDOWS=1min\n", 5),
+        ('WINDOWS=1min\r\nBROKER="mqtts://me:geheim@host\r\n', 2),
+    ],
+)
+def test_a_line_of_the_file_of_settings_that_is_none_is_told_by_its_number(written: str, line: int) -> None:
+    """What it was to set would be left out; and what stands there may be a password."""
+    Path(".env").write_text(written)
+    assert refusal() == f".env, line {line}: must be NAME=value, with both of its quotation marks"
+
+
+def test_a_file_that_cannot_be_looked_for_is_told_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir("/")
+    with outside_of("streams.toml") as path:
+        assert refusal(streams_file=str(path)) == (
+            f"STREAMS_FILE={path} must be a file in a folder that we may enter"
+        )
+        monkeypatch.setattr(setting_sources, "_FILE", path)
+        assert refusal().startswith(".env cannot be read: ")
 
 
 def test_settings_do_not_change_once_they_are_read() -> None:

@@ -9,7 +9,7 @@ from models.storage.interface import Durability
 from models.storage.sqlite.connection import writing_database
 from models.storage.sqlite.opening import check_read_only, may_write, prepare, writing_settings
 from models.storage.sqlite.ownership import sole_owner
-from models.storage.sqlite.reader import ReadingSource, StoreReader, open_as_it_is, open_reader
+from models.storage.sqlite.reader import ReadingSource, StoreReader, check_there, open_as_it_is, open_reader
 from models.storage.sqlite.store import Store
 
 
@@ -39,15 +39,7 @@ class SqliteDatabase:
     @contextmanager
     def reader_for_commands(self) -> Iterator[StoreReader]:
         """Bring the file up to date first, if we may write it."""
-        try:
-            found = self._path.exists()
-        except PermissionError:
-            raise UnreadableDatabase(f"{self.name} cannot be read: we may not enter its folder") from None
-        if not found:
-            where = "" if self._path.is_absolute() else f" in {Path.cwd()}"
-            raise UnreadableDatabase(
-                f"{self.name} does not exist{where}: the subscriber creates it when it first runs"
-            )
+        check_there(self._path, where="" if self._path.is_absolute() else f" in {Path.cwd()}")
         read_only = not may_write(self._path)
         try:
             if read_only:

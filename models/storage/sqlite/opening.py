@@ -33,10 +33,10 @@ def prepare(path: Path, schema: Schema = READINGS, now: Callable[[], float] = ti
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UnusableDatabase(f"{name}: its folder cannot be created: {error.strerror}") from None
-    if path.is_dir():
-        raise UnusableDatabase(f"{name} is a folder, and must be a file")
     reader, writer = reading_database(path, schema), writing_database(path, schema)
     try:
+        if path.is_dir():
+            raise UnusableDatabase(f"{name} is a folder, and must be a file")
         if not _create_file(path):
             # before anything is changed: even the journal mode is another program's, if the file is
             with reader.connection_context():

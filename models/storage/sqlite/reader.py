@@ -89,16 +89,31 @@ def open_reader(path: Path, *, read_only: bool = False) -> Iterator[StoreReader]
         yield StoreReader(database)
 
 
+def check_there(
+    path: Path, cure: str = "the subscriber creates it when it first runs", where: str = ""
+) -> None:
+    """Raise UnreadableDatabase if nothing is at `path`, or if nobody can tell us.
+
+    `cure`, and `where` it is missing, are said of what does not exist.
+    """
+    name = f"DB_FILE={path}"
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        raise UnreadableDatabase(f"{name} does not exist{where}: {cure}") from None
+    except PermissionError:
+        raise UnreadableDatabase(f"{name} cannot be read: we may not enter its folder") from None
+    except OSError as error:
+        raise UnreadableDatabase(f"{name} cannot be read: {error.strerror}") from None
+
+
 @contextmanager
 def open_as_it_is(path: Path) -> Iterator[StoreReader]:
     """Have a reading connection to a file that may not be there yet, or be of another version.
 
     Raises UnreadableDatabase then: nothing is created and nothing upgraded.
     """
-    if not path.exists():
-        raise UnreadableDatabase(
-            f"DB_FILE={path} does not exist: the subscriber creates it when it first runs"
-        )
+    check_there(path)
     database = reading_database(path)
     with reading(database):
         if (why := why_unknown(database, f"DB_FILE={path}")) is not None:
