@@ -6,7 +6,7 @@ from functools import partial
 from config.conversion import Conversion
 from config.formats import ROOT
 from config.streams import Stream
-from scheduler_app.intake.payload import parse, parse_or_text
+from scheduler_app.intake.payload import parse, parse_as_written
 from scheduler_app.intake.raw_bytes import raw_parser
 from scheduler_app.intake.senml import parse_senml
 from scheduler_app.intake.text_lines import parse_csv, parse_influx
@@ -28,7 +28,11 @@ def _json_parser(stream: Stream) -> Parser:
         whole = [value.conversion for value in stream.values if value.path == ROOT]
         if not stream.values:
             whole = [stream.conversion]
-    return parse_or_text if any(conversion.reads_texts for conversion in whole) else parse
+    if not any(conversion.reads_texts for conversion in whole):
+        return parse
+    # where nothing else is looked for
+    searched = all(conversion.pattern for conversion in whole) and len(whole) == max(1, len(stream.values))
+    return partial(parse_as_written, searched=searched)
 
 
 def _csv_parser(stream: Stream) -> Parser:

@@ -144,6 +144,24 @@ def parse_or_text(payload: bytes) -> Any:
         return text
 
 
+def parse_as_written(payload: bytes, *, searched: bool = False) -> Any:
+    """Return what a payload holds as JSON, or its text where it is a text, a number, or says nothing.
+
+    For what reads texts: with a decimal comma `1.234` is another number than in JSON, and `none` may be a
+    word for one. Where texts are `searched`, one may begin as JSON does. Raises Rejected.
+    """
+    try:
+        content = parse_or_text(payload)
+    except NothingToRead:
+        return _stripped(text_of(payload))
+    except Rejected as rejection:
+        if not searched or rejection.reason != Reason.NOT_JSON:
+            raise
+        return _stripped(text_of(payload))
+    is_number = type(content) in (int, float) and math.isfinite(content)
+    return _stripped(text_of(payload)) if is_number else content
+
+
 def text_of(payload: bytes) -> str:
     """Return the text of a payload that is not too long. Raises Rejected."""
     if len(payload) > MAX_PAYLOAD:

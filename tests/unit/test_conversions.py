@@ -155,6 +155,48 @@ def test_a_point_where_a_comma_is_said_could_mean_thousands(path: Path) -> None:
     assert rejection(path, text, {"v": "1.234,5"}) == (Reason.NO_NUMBER, "v")
 
 
+@pytest.mark.parametrize("sent", [b"1.234", b"-1.5\n", b'"1.234"', b"01.234"])
+def test_a_message_with_a_decimal_point_is_refused_where_a_comma_is_said(path: Path, sent: bytes) -> None:
+    """Whoever writes 999,5 may mean more than a thousand; that this is JSON too changes nothing."""
+    assert rejection(path, 'decimal = ","', sent)[0] == Reason.NO_NUMBER
+    assert rejection(path, 'value = "."\ndecimal = ","', sent)[0] == Reason.NO_NUMBER
+
+
+@pytest.mark.parametrize(
+    ("sent", "first", "last"), [(b"215063", 215.0, 63.0), (b"015063", 15.0, 63.0), (b" 007008\r\n", 7.0, 8.0)]
+)
+def test_a_message_of_digits_is_searched_for_a_pattern(
+    path: Path, sent: bytes, first: float, last: float
+) -> None:
+    text = (
+        'value = [{ path = ".", name = "t", pattern = "^([0-9]{3})" }, '
+        '{ path = ".", name = "h", pattern = "([0-9]{3})$" }]'
+    )
+    assert values(path, text, sent) == {"a/b/t": first, "a/b/h": last}
+    assert says_nothing(path, "pattern = '^([0-9]{3})$'", b"1234")
+
+
+def test_a_text_that_begins_as_json_does_is_searched_too(path: Path) -> None:
+    text = "pattern = 'T=([0-9.]+)'"
+    assert values(path, text, b"[12:01] T=21.5") == values(path, text, b"{T=21.5}") == {"a/b": 21.5}
+    assert rejection(path, f'value = [{{ path = ".", name = "x", {text} }}, "a"]', b'{"a": T=21.5') == (
+        Reason.NOT_JSON,
+        "",
+    )
+    assert rejection(path, 'unit = "W"', b"[5 W") == (Reason.NOT_JSON, "")
+
+
+def test_a_word_that_says_nothing_else_may_stand_for_a_number(path: Path) -> None:
+    """As in a field: a sensor of presence says none, or motion."""
+    text = "map = { none = 0, motion = 1 }"
+    for sent in (b"none", b"None\n", b'"none"'):
+        assert values(path, text, sent) == {"a/b": 0.0}
+    assert values(path, f'value = "p"\n{text}', {"p": "none"}) == {"a/b": 0.0}
+    assert says_nothing(path, text, b"unavailable")
+    assert says_nothing(path, text, b"null")
+    assert rejection(path, text, b"NaN") == rejection(path, text, b"1e999") == (Reason.NOT_FINITE, "")
+
+
 def test_a_text_without_the_pattern_says_nothing(path: Path) -> None:
     assert says_nothing(path, "pattern = 'T=([0-9.]+)'", b"H=40")
 
