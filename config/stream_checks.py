@@ -1,8 +1,10 @@
 """What must be so of the keys of a stream together, and of the streams of a file."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import product
 from typing import Any
 
+from config.field_path import FieldPath
 from config.formats import FORMATS
 from config.stream import DEFAULT_STATISTICS
 from config.stream_keys import KEYS, WrongKey
@@ -29,8 +31,18 @@ def check_together(given: Mapping[str, Any], all_keys: Mapping[str, Any]) -> Non
     for name in ("include", "exclude"):
         if name in given and all_keys.get("value", ()) is not None:
             raise WrongKey(name, f'{name} needs value = "*", of whose numbers it takes some')
+    _check_included(given.get("include", ()), given.get("exclude", ()))
     _check_format(given, all_keys)
     _check_elements(given, all_keys)
+
+
+def _check_included(included: Iterable[FieldPath], excluded: Iterable[FieldPath]) -> None:
+    for path, other in product(included, excluded):
+        if path.keys[: len(other.keys)] == other.keys:
+            shown, above = (printable(".".join(each.keys)) or "." for each in (path, other))
+            raise WrongKey(
+                "include", f"include = {shown} is at or below exclude = {above}: nothing is left of it"
+            )
 
 
 def _check_retained(given: Mapping[str, Any]) -> None:

@@ -20,7 +20,8 @@ def number_finder(stream: Stream) -> Finder:
     """
     named = [stream.time, stream.id, *(stream.series.paths if stream.series else ())]
     left_out = frozenset(map(str, (*stream.exclude, *(path for path in named if path is not None))))
-    roots = _outermost(stream.include) or (FieldPath(()),)
+    included = _outermost(stream.include) or (FieldPath(()),)
+    roots = [path for path in included if not any(str(above) in left_out for above in _at_and_above(path))]
     worth_looking = _may_be_read if stream.conversion.reads_texts else _is_number
 
     def find(content: object) -> Iterator[tuple[str, object]]:
@@ -41,6 +42,11 @@ def _outermost(paths: tuple[FieldPath, ...]) -> tuple[FieldPath, ...]:
     return tuple(
         path for path in paths if not any(path.keys[: len(other)] == other != path.keys for other in keys)
     )
+
+
+def _at_and_above(path: FieldPath) -> Iterator[FieldPath]:
+    """Yield a path and those that it lies below, but not the whole message, which is never left out."""
+    return (FieldPath(path.keys[:length]) for length in range(1, len(path.keys) + 1))
 
 
 def _below(

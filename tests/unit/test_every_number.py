@@ -38,12 +38,20 @@ def test_a_star_may_leave_out_fields_and_all_below_them(path: Path) -> None:
     }
     assert values(path, 'value = "*"\ninclude = "e"\nexclude = "/e/p"', payload) == {"a/b/e/q": 3.0}
     assert refusal(path, 'value = "t"\nexclude = "t"').startswith('line 4: exclude needs value = "*"')
+    for written in ("e.p", "e"):
+        assert refusal(path, f'value = "*"\nexclude = ["x", "{written}"]\ninclude = ["t", "/e/p"]') == (
+            f"line 5: include = e.p is at or below exclude = {written}: nothing is left of it"
+        )
 
 
 def test_what_a_stream_names_otherwise_is_no_number_of_a_star(path: Path) -> None:
     text = 'value = "*"\nseries = "{model}/{channel}"\nid = "n"\ntime = "when.s"'
     payload = {"model": "x", "channel": 3, "n": 17, "when": {"s": ARRIVED, "z": 2}, "t": 1.5}
     assert values(path, text, payload) == {"x/3/t": 1.5, "x/3/when/z": 2.0}
+    text += '\ninclude = ["t", "n", "when.s"]'
+    assert values(path, text, payload) == {"x/3/t": 1.5}
+    text = 'value = "*"\ntime = "when"\ninclude = ["when.z", "t"]'
+    assert values(path, text, {"when": ARRIVED, "t": 1.5}) == {"a/b/t": 1.5}
 
 
 def test_a_star_takes_words_of_a_map(path: Path) -> None:
