@@ -1,6 +1,6 @@
 """What must be so of the keys of a stream together, and of the streams of a file."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping
 from itertools import product
 from typing import Any
 
@@ -86,9 +86,14 @@ def _check_elements(given: Mapping[str, Any], all_keys: Mapping[str, Any]) -> No
         raise WrongKey("series", "series = … {each} needs each, which says where the elements stand")
 
 
-def hidden_by(topic_filter: str, earlier: Sequence[str]) -> str | None:
-    """Return which earlier filter leaves nothing to a later one, since a topic belongs to the first."""
-    return next((other for other in earlier if covers(other, topic_filter)), None)
+def hidden_by(topic_filter: str, earlier: Container[str], wild: Iterable[str]) -> str | None:
+    """Return which of the `earlier` filters leaves nothing to a later one; `wild` are those with wildcards.
+
+    A topic belongs to the first. Without wildcards a filter leaves nothing to another only if it is the same.
+    """
+    if topic_filter in earlier:
+        return topic_filter
+    return next((other for other in wild if covers(other, topic_filter)), None)
 
 
 def hidden(topic_filter: str, by: str, line: int) -> str:

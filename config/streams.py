@@ -15,7 +15,7 @@ from config.stream_keys import CONVERSION_KEYS, KEYS, WrongKey, as_values, read_
 from config.stream_values import TIME_FORMATS
 from config.text import printable
 from config.toml_lines import line_of, lines_of_keys
-from config.topics import is_at_or_below, matches
+from config.topics import has_wildcards, is_at_or_below, matches
 from models.statistics.registry import looks_before
 
 __all__ = [
@@ -48,48 +48,54 @@ def load_streams(
     `windows` are used for streams that name none. The readings of a stream are kept for at least `retention`
     seconds, since the averages over all readings need them. No stream may be at or below `stats_topic`.
     """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-        document = tomllib.loads(text)
-    except (OSError, UnicodeDecodeError) as error:
-        raise InvalidStreams(f"{path} cannot be read: {error}") from None
-    except (ValueError, RecursionError) as error:
-        raise InvalidStreams(f"{path} is not valid TOML: {error}") from None
-    lines = lines_of_keys(text)
+    text, document = _read(path)
+
+    def line(number: int, name: str) -> int:
+        return line_of(lines_of_keys(text), number, name)  # it takes long for a long file, and few need it
+
     for name in document:
         if name != "stream":
             raise InvalidStreams(
-                f"{path}, line {line_of(lines, 0, name)}: {printable(name)} must not stand here: "
+                f"{path}, line {line(0, name)}: {printable(name)} must not stand here: "
                 "a stream file holds [[stream]] tables only"
             )
     tables = document.get("stream")
     if not isinstance(tables, list) or not tables or not all(isinstance(table, dict) for table in tables):
         raise InvalidStreams(f"{path} needs at least one [[stream]] table")
     streams: list[Stream] = []
-    line_of_filter: dict[str, int] = {}
+    # In which stream each filter stands.
+    earlier: dict[str, int] = {}
+    wild: list[str] = []
     for number, table in enumerate(tables, start=1):
         try:
             added = _streams(table, windows, retention)
             for stream in added:
-                _check_topic(stream.topic, stats_topic, line_of_filter)
+                if is_at_or_below(stream.topic, stats_topic):
+                    raise WrongKey("topic", f"topic = {printable(stream.topic)} {not_below(stats_topic)}")
+                if (by := hidden_by(stream.topic, earlier, wild)) is not None:
+                    raise WrongKey("topic", hidden(stream.topic, by, line(earlier[by], "topic")))
         except WrongKey as error:
-            raise InvalidStreams(f"{path}, line {line_of(lines, number, error.name)}: {error}") from None
+            raise InvalidStreams(f"{path}, line {line(number, error.name)}: {error}") from None
         streams += added
-        line_of_filter |= dict.fromkeys((stream.topic for stream in added), line_of(lines, number, "topic"))
+        earlier |= dict.fromkeys((stream.topic for stream in added), number)
+        wild += [stream.topic for stream in added if has_wildcards(stream.topic)]
     return tuple(streams)
+
+
+def _read(path: Path) -> tuple[str, dict[str, Any]]:
+    """Return the text of a stream file, and what it says. Raises InvalidStreams."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+        return text, tomllib.loads(text)
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidStreams(f"{path} cannot be read: {error}") from None
+    except (ValueError, RecursionError) as error:
+        raise InvalidStreams(f"{path} is not valid TOML: {error}") from None
 
 
 def stream_of(streams: Iterable[Stream], topic: str) -> Stream | None:
     """Return the stream that a topic belongs to: the first whose filter matches it."""
     return next((stream for stream in streams if matches(stream.topic, topic)), None)
-
-
-def _check_topic(topic_filter: str, stats_topic: str, earlier: Mapping[str, int]) -> None:
-    """Check one filter, with the lines of those of `earlier` streams. Raises WrongKey."""
-    if is_at_or_below(topic_filter, stats_topic):
-        raise WrongKey("topic", f"topic = {printable(topic_filter)} {not_below(stats_topic)}")
-    if (by := hidden_by(topic_filter, tuple(earlier))) is not None:
-        raise WrongKey("topic", hidden(topic_filter, by, earlier[by]))
 
 
 def stream_of_series(streams: Sequence[Stream], name: str, topic: str, field: str) -> Stream | None:

@@ -1,8 +1,8 @@
 """Topic names and topic filters, as MQTT 3.1.1 and 5 define them (section 4.7)."""
 
 import re
-from collections.abc import Iterable
-from itertools import zip_longest
+from collections.abc import Iterable, Mapping
+from itertools import chain, zip_longest
 
 _MAX_BYTES = 65535
 # Mosquitto closes the connection of a client that publishes to a topic with more of them.
@@ -70,6 +70,11 @@ def unpublishable(topic: str) -> str | None:
     return None
 
 
+def has_wildcards(topic_filter: str) -> bool:
+    """Whether a filter may match several topics."""
+    return "+" in topic_filter or "#" in topic_filter
+
+
 def matches(topic_filter: str, topic: str) -> bool:
     """Whether messages on `topic` are sent to those who subscribe to `topic_filter` (section 4.7)."""
     topic_filter = unshared(topic_filter)
@@ -93,13 +98,23 @@ def disjoint(topic_filters: Iterable[str]) -> tuple[str, ...]:
     overlap, one that covers both takes their place; it may match more than they did. That cannot be
     for filters of which one is shared by a group, and the other not by the same: ValueError.
     """
-    apart: list[str] = []
+    apart: dict[str, None] = {}  # in their order
+    # Those without wildcards, by the one topic that they match: where there are thousands, each would else
+    # be compared with each.
+    single: dict[str, str] = {}
+    wild: dict[str, None] = {}
     for topic_filter in topic_filters:
         cover = topic_filter
-        while overlapping := [other for other in apart if _overlap(unshared(cover), unshared(other))]:
-            apart.remove(overlapping[0])
-            cover = _cover_of_group(cover, overlapping[0])
-        apart.append(cover)
+        while (other := _overlapping(cover, single, wild)) is not None:
+            del apart[other]
+            wild.pop(other, None)
+            single.pop(unshared(other), None)
+            cover = _cover_of_group(cover, other)
+        apart[cover] = None
+        if has_wildcards(cover):
+            wild[cover] = None
+        else:
+            single[unshared(cover)] = cover
     return tuple(apart)
 
 
@@ -144,6 +159,17 @@ def _overlap(one: str, other: str) -> bool:
         if level != other_level and (None in (level, other_level) or "+" not in (level, other_level)):
             return False
     return True
+
+
+def _overlapping(topic_filter: str, single: Mapping[str, str], wild: Iterable[str]) -> str | None:
+    """Return one of the filters that overlaps with `topic_filter`, None if none does."""
+    topic = unshared(topic_filter)
+    others: Iterable[str] = wild
+    if has_wildcards(topic):
+        others = chain(wild, single.values())
+    elif topic in single:
+        return single[topic]
+    return next((other for other in others if _overlap(topic, unshared(other))), None)
 
 
 def _cover_of_group(one: str, other: str) -> str:

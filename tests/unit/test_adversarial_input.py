@@ -22,7 +22,7 @@ from loguru import logger
 from config.broker_address import BrokerAddress, hide_password
 from config.pattern import Pattern
 from config.quantities import Window
-from config.streams import FieldPath, Stream, Value, topic_level
+from config.streams import FieldPath, Stream, Value, load_streams, topic_level
 from config.template import Template
 from config.text import printable
 from config.topics import check_topic, check_topic_filter, disjoint, is_at_or_below, matches, unpublishable
@@ -248,6 +248,25 @@ def test_no_payload_keeps_a_stream_file_busy(
 
     assert_linear(work_on, MAX_PAYLOAD, shortest=4 * LONGEST_NAME)
     assert_memory_is_bounded(work_on(MAX_PAYLOAD), MAX_PAYLOAD)
+
+
+@pytest.mark.parametrize("each", ["[[stream]]\ntopic = 'home/{}/t'\n", "    'home/{}/t',\n"])
+def test_a_start_takes_long_for_no_number_of_topics(tmp_path: Path, each: str) -> None:
+    """Somebody may name ten thousand topics, each in a line; every command reads the file."""
+    file = tmp_path / "streams.toml"
+
+    def work_on(size: int) -> Callable[[], object]:
+        topics = "".join(each.format(number) for number in range(size))
+        text = topics if topics.startswith("[") else f"[[stream]]\ntopic = [\n{topics}]\n"
+
+        def work() -> None:
+            file.write_text(text)
+            streams = load_streams(file, (Window("1min", 60.0),), 2100.0, "STATS")
+            assert len(disjoint(stream.topic for stream in streams)) == size
+
+        return work
+
+    assert_linear(work_on, 8000, shortest=100)
 
 
 @pytest.mark.parametrize("payload", PAYLOADS.values(), ids=PAYLOADS)
