@@ -4,8 +4,8 @@
 CURES = {
     "too long": "A payload may have 64 KiB: have the device publish less at once.",
     "not UTF-8": "The payload is no text: leave its topic out, or have the device publish numbers or JSON.",
-    "not JSON": "The payload is neither a number nor JSON: leave its topic out, or have the device publish "
-    "a plain number.",
+    "not JSON": "The payload is neither a number nor JSON: say in a stream file (STREAMS_FILE) how it is "
+    "read, by map for words, unit, decimal, pattern or format; or leave its topic out.",
     "nested too deep": "The JSON has too many levels: leave its topic out, or have the device publish less.",
     "no number": "There is no number where one is looked for: name the right fields in a stream file "
     "(STREAMS_FILE) or in VALUE, or leave the topic out.",

@@ -26,6 +26,8 @@ _LONGEST_INTEGER = 40
 # Longer ids are stored as a digest.
 _LONGEST_ID = 64
 _YEAR = 365 * 86400.0
+# Seconds.
+_MANY = 1e12
 _SUBSECOND_UNITS = {"milliseconds": 1e3, "microseconds": 1e6, "nanoseconds": 1e9}
 
 
@@ -255,7 +257,12 @@ def _ahead(time: float, latest: float) -> str:
     for unit, scale in _SUBSECOND_UNITS.items():
         if abs(time / scale - latest) < 10 * _YEAR:
             return f"looks like {unit}"
-    return f"{time - latest:.0f} s more than allowed"
+    return too_much(time - latest)
+
+
+def too_much(seconds: float) -> str:
+    """Say how far a time is further ahead than allowed. What is very much is told by its first digits."""
+    return f"{seconds:.0f} s more than allowed" if seconds < _MANY else f"{seconds:.3g} s more than allowed"
 
 
 # Made once: `json.loads` would make one for each payload, at the cost of decoding it. A NaN is refused where

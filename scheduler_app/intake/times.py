@@ -7,7 +7,7 @@ from functools import partial
 from zoneinfo import ZoneInfo
 
 from config.streams import Stream
-from scheduler_app.intake.payload import Reason, Rejected, event_time
+from scheduler_app.intake.payload import Reason, Rejected, event_time, too_much
 
 # Returns UTC epoch seconds for what stands in a message. It arrived at a time, and may have one up to another
 # that is later.
@@ -76,7 +76,7 @@ def _relative(read: TimeReader) -> TimeReader:
         if time >= _SMALLEST_TIME:
             return time
         if arrived + time > latest:
-            raise Rejected(Reason.TOO_FAR_AHEAD, f"{arrived + time - latest:.0f} s more than allowed")
+            raise Rejected(Reason.TOO_FAR_AHEAD, too_much(arrived + time - latest))
         return FromArrival(arrived + time)
 
     return read_relative
@@ -100,7 +100,7 @@ def _date_reader(stream: Stream) -> TimeReader:
             raise Rejected(Reason.BAD_TIME) from None
         if time > latest:
             hint = local_time_hint(time - arrived, zone_is_set=zone_is_set) if date.tzinfo is None else ""
-            raise Rejected(Reason.TOO_FAR_AHEAD, hint or f"{time - latest:.0f} s more than allowed")
+            raise Rejected(Reason.TOO_FAR_AHEAD, hint or too_much(time - latest))
         return time
 
     return read

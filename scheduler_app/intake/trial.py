@@ -14,6 +14,7 @@ from scheduler_app.intake.lateness import LateReadings, late_text
 from scheduler_app.intake.number_names import listed, number_paths
 from scheduler_app.intake.payload import NothingToRead, Rejected, parse
 from scheduler_app.intake.redelivery import Redeliveries
+from scheduler_app.intake.strangers import Strangers
 from scheduler_app.intake.writer import Writer, _Route
 from scheduler_app.log import LogLimit
 from scheduler_app.mqtt.message import Message
@@ -66,6 +67,7 @@ class Trial(Writer):
         nowhere = cast(WritingStore, None)  # what is sorted is never committed
         super().__init__(settings, nowhere, Redeliveries(), catalog, lambda readings, sequence: None)
         self._late = self._lateness = _Lateness()
+        self._strangers = _NoStrangers((), settings.stats_topic)
         self._ids: set[tuple[int, str]] = set()
         # Value and time of the last reading of each series.
         self._last: dict[int, tuple[float, float]] = {}
@@ -153,6 +155,13 @@ class _Lateness(LateReadings):
 
     def warn(self, time: float, message: Message, stream: Stream) -> None:
         self.text = late_text(time, message, stream)
+
+
+class _NoStrangers(Strangers):
+    """Warns of none: what is tried need not have come by a subscription."""
+
+    def look_at(self, topic: str) -> None:
+        pass
 
 
 def _what_there_is(message: Message) -> str:

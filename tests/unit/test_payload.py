@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from scheduler_app.intake.payload import MAX_PAYLOAD, NothingToRead, Reason, Rejected, decode
+from scheduler_app.intake.payload import MAX_PAYLOAD, NothingToRead, Reason, Rejected, decode, too_much
 
 ARRIVED = 1_700_000_000.5
 LATEST = ARRIVED + 30
@@ -160,6 +160,15 @@ def test_a_reading_may_be_ahead_by_what_is_allowed_and_no_more() -> None:
     assert decode(json.dumps({"number": 1, "epochtime": LATEST}).encode(), ARRIVED, LATEST).time == LATEST
     ahead = rejection(json.dumps({"number": 1, "epochtime": LATEST + 90}).encode())
     assert (ahead.reason, ahead.detail) == (Reason.TOO_FAR_AHEAD, "90 s more than allowed")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told"), [(999_999_999_999, "999999999999 s"), (10**12, "1e+12 s"), (1e300, "1e+300 s")]
+)
+def test_a_time_that_is_ahead_very_far_is_told_by_its_first_digits(seconds: float, told: str) -> None:
+    assert too_much(seconds) == f"{told} more than allowed"
+    ahead = rejection(json.dumps({"number": 1, "epochtime": 1e300}).encode())
+    assert (ahead.reason, ahead.detail) == (Reason.TOO_FAR_AHEAD, "1e+300 s more than allowed")
 
 
 @pytest.mark.parametrize(

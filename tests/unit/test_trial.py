@@ -64,6 +64,15 @@ def test_what_is_rejected_is_told_with_reason_and_detail_beside_what_is_read(tri
     assert fate.rejections == [Rejection("boolean", "humidity")]
 
 
+def test_a_topic_that_no_subscription_brings_is_no_fault_of_a_broker(
+    log_lines: list[str],
+) -> None:
+    """Who tries a message has subscribed to nothing."""
+    fate = new_trial(load_settings({"topic": "#"})).of(message(b"5", "$SYS/x"))
+    assert (fate.readings, fate.counts) == ([], Counter())
+    assert log_lines == []
+
+
 def test_all_rejected_messages_are_told_however_many(trial: Trial) -> None:
     """Of a flood the subscriber keeps a sample, and logs a line a minute."""
     for _ in range(300):
