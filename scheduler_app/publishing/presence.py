@@ -77,6 +77,8 @@ class Presence:
         # Whether what we say on this connection has come back; at how many looks it had not.
         self._heard = False
         self._unheard_looks = 0
+        # Whether something else stood there on this connection, and what we said to it has not come back.
+        self._denied = False
         # On which topics the broker refuses what we publish, and why.
         self._refused: dict[str, str] = {}
 
@@ -107,7 +109,7 @@ class Presence:
 
         def announce() -> None:
             self._refused.clear()
-            self._heard, self._unheard_looks = False, 0
+            self._heard, self._unheard_looks, self._denied = False, 0, False
             self._announce()
             on_connect()
 
@@ -196,23 +198,34 @@ class Presence:
             return
         if message.payload == ONLINE.encode():
             self._heard = True
+            self._tell_denial()
             return
         if message.retained:
             return  # what the broker had when we came is older than what we have said since
         with self._asserting:
-            if self._stopping or self._timer is not None:
+            if self._stopping:
+                return
+            self._denied = True
+            if self._timer is not None:
                 return
             pause = self._asserted_at + _ASSERT_INTERVAL - self._now()
             if pause > 0:
                 self._timer = threading.Timer(pause, self._announce)
                 self._timer.daemon = True
                 self._timer.start()
-        if (held := self._warnings.allows("state")) is not None:
+        if pause <= 0:
+            self._announce()
+
+    def _tell_denial(self) -> None:
+        """Tell that something else stood on the topic, now that it says again that we are there.
+
+        Not before: a broker that is stopped publishes our will as its last word, and hears no more of us.
+        """
+        denied, self._denied = self._denied, False
+        if denied and (held := self._warnings.allows("state")) is not None:
             logger.info(
-                "{} does not say that we are here, perhaps because of an older connection of ours: "
-                "we say it again{}",
+                "{} did not say that we are here, perhaps because of an older connection of ours: "
+                "we have said it again{}",
                 self._state_topic,
                 f" ({held} more times)" if held else "",
             )
-        if pause <= 0:
-            self._announce()

@@ -120,9 +120,41 @@ def test_a_flood_is_answered_once_a_second(service: Service, log_lines: list[str
     service.now = 101.0
     timer.action()
     assert service.published == [ONLINE, ONLINE]
+    service.hear(b"online")
     service.hear(b"offline")
     assert [each.pause for each in service.timers] == [0.75, 1.0]
+    service.timers[-1].action()
+    service.hear(b"online")
     assert len(log_lines) == 1
+
+
+def test_what_said_that_we_are_not_there_is_told_when_we_are_heard_again(
+    service: Service, log_lines: list[str]
+) -> None:
+    for _ in range(2):
+        service.hear(b"online")
+        service.now += 10.0
+        service.hear(b"offline")
+    assert log_lines == [
+        (
+            "INFO: STATS/$state did not say that we are here, perhaps because of an older connection of "
+            "ours: we have said it again"
+        )
+    ]
+
+
+def test_the_last_word_of_a_broker_that_is_stopped_is_nothing_to_tell(
+    service: Service, log_lines: list[str]
+) -> None:
+    """It publishes our will, and hears nothing more; when it is back, it is told that we are there."""
+    service.hear(b"online")
+    service.now = 101.0
+    service.hear(b"offline")
+    service.presence.start(lambda: None)  # on a new connection
+    service.hear(b"offline", retained=True)
+    service.hear(b"online")
+    assert service.presence.works
+    assert log_lines == []
 
 
 def test_who_is_about_to_go_does_not_say_that_it_is_there(service: Service) -> None:
