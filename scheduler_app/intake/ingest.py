@@ -162,8 +162,18 @@ class Ingest:
 
         Safe in any thread.
         """
-        since = self._storing_since
-        return not self.patience.failing and (since is None or self._monotonic() - since < _LONGEST_COMMIT)
+        return self.trouble is None
+
+    @property
+    def trouble(self) -> str | None:
+        """What keeps what arrives from being stored, in one line; None if nothing is known to.
+
+        Safe in any thread.
+        """
+        failure, since = self.patience.failure, self._storing_since
+        if failure is None and since is not None and self._monotonic() - since >= _LONGEST_COMMIT:
+            return f"the database has not stored within {_LONGEST_COMMIT:g} s what it was given"
+        return failure
 
     def run(self) -> None:
         """Run until `stop`; then everything received is either stored and acknowledged, or neither."""

@@ -39,8 +39,8 @@ class Patience:
         self._stopping = stopping
         self._monotonic = monotonic
         self._errors = LogLimit()
-        # Whether the latest try has failed. For whoever watches from another thread.
-        self.failing = False
+        # Why the latest try has failed, in one line; None if it has not. For whoever watches from another thread.
+        self.failure: str | None = None
         # Whether the user was told so, and not yet that it is over.
         self._complained = False
         # When the database began to let us wait, and when it last did (monotonic time).
@@ -62,10 +62,10 @@ class Patience:
         try:
             write()
         except StoreUnavailable as error:
-            self.failing = True
+            self.failure = _line(error)
             self.complain(error)
             return False
-        self.failing = False
+        self.failure = None
         if self._complained:
             self._complained = False
             logger.info("the database can be written again; what was held is stored")
@@ -92,7 +92,11 @@ class Patience:
         if self._errors.allows("store") is None:
             return
         self._complained = True
-        if isinstance(error, DamagedStore):
-            logger.error("{}; until then what arrives is neither stored nor acknowledged", error)
-        else:
-            logger.error("the database cannot be written ({}); holding what arrives, trying again", error)
+        damaged = isinstance(error, DamagedStore)
+        then = "until then what arrives is neither stored nor acknowledged"
+        logger.error("{}; {}", _line(error), then if damaged else "holding what arrives, trying again")
+
+
+def _line(error: StoreUnavailable) -> str:
+    """Say what is the matter with the database; a damaged one says by itself what to do."""
+    return str(error) if isinstance(error, DamagedStore) else f"the database cannot be written ({error})"

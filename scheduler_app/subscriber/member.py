@@ -116,7 +116,7 @@ def _fill(
             check_right=lambda: heartbeat.keep(),  # noqa: PLW0108 - it is there only when it is called
         )
         presence = Presence(mine, topic=member_state_topic(mine, slot))
-        troubles = Troubles(session, presence, "state of this member is")
+        troubles = Troubles(session, presence, "state of this member is", storing=lambda: ingest.trouble)
         shared = any(is_shared(topic_filter) for topic_filter in opened.subscriptions.wanted)
         heartbeat = Heartbeat(store, ingest, session, writer, lambda: troubles.text, shared=shared)
         others = OtherSeries(database, opened.catalog, ingest.submit)

@@ -67,7 +67,7 @@ def run_subscriber(options: argparse.Namespace, settings: Settings) -> None:
 
         read_errors = ReadErrors()
         presence = Presence(settings)
-        troubles = Troubles(session, presence)
+        troubles = Troubles(session, presence, storing=lambda: ingest.trouble)
         monitor = Monitor(
             database,
             ingest,

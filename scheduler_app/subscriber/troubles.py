@@ -1,5 +1,7 @@
 """What keeps the subscriber from its work though it runs, for the log, the metrics and its health."""
 
+from collections.abc import Callable
+
 from loguru import logger
 
 from config.text import printable, shortened
@@ -14,17 +16,27 @@ LONGEST = 1000
 
 
 class Troubles:
-    """Knows what is wrong with both connections to the broker, and how to cure it.
+    """Knows what is wrong with the database and with both connections to the broker, and how to cure it.
 
-    The ingest session tells its own troubles as they come. Those of the connection that we publish over are
-    told only if they last, and if the session has none: one outage of the broker is one line.
+    Whoever stores, and the ingest session, tell their own troubles as they come. Those of the connection
+    that we publish over are told only if they last, and if the session has none: one outage of the broker is
+    one line.
     """
 
     def __init__(
-        self, session: IngestSession | None, presence: Presence, what: str = "statistics are"
+        self,
+        session: IngestSession | None,
+        presence: Presence,
+        what: str = "statistics are",
+        *,
+        storing: Callable[[], str | None] = lambda: None,
     ) -> None:
-        """`session`: None where no readings come in. `what` is published, as the log says it."""
+        """`session`: None where no readings come in. `what` is published, as the log says it.
+
+        `storing` says what keeps what arrives from being stored, in one line; None if nothing is known to.
+        """
         self._what = what
+        self._storing = storing
         self._session = session
         self._presence = presence
         self._seen = False
@@ -33,8 +45,9 @@ class Troubles:
     @property
     def text(self) -> str | None:
         """What is wrong now, in one line; None if nothing is known to be. Safe in any thread."""
-        lines = [None if self._session is None else self._session.trouble]
-        if not lines[0]:
+        receiving = None if self._session is None else self._session.trouble
+        lines = [self._storing(), receiving]
+        if not receiving:
             lines += [shortcoming.text for shortcoming in self._lacking]
             lines += [self._presence.trouble]
         text = printable("; ".join(line for line in lines if line))

@@ -186,6 +186,9 @@ def problems_of(metrics: Metrics | None, rates: dict[str, float] | None, now: fl
                 f"{balance['received']:,} were received, but {balance['accounted']:,} are accounted for",
             )
         )
+    if metrics.trouble is not None:
+        text = f"the subscriber has trouble: {metrics.trouble}"
+        found.append(Problem("subscriber_trouble", Trust.LIMITED, text))
     waiting = metrics.oldest_unacknowledged
     if waiting is not None and waiting > ACKNOWLEDGEMENT_TIMEOUT:
         text = f"a message has waited {waiting:.0f} s to be stored: the subscriber's log says why"

@@ -163,7 +163,7 @@ def test_commands_on_a_damaged_database(
 def test_health_while_nothing_can_be_stored(
     mosquitto: Mosquitto, make_role: MakeRole, database: Path, tmp_path: Path
 ) -> None:
-    """A subscriber that holds what arrives is not well, and is again when it is stored."""
+    """A subscriber that holds what arrives is not well, says why, and is well again when it is stored."""
     health_file = tmp_path / "health"
     settings = {**FAST, "HEALTH_FILE": str(health_file)}
     subscriber = make_role("subscriber", broker=mosquitto, **settings).start()
@@ -173,5 +173,7 @@ def test_health_while_nothing_can_be_stored(
         subscriber.wait_for_complaint("the database cannot be written")
         health_file.unlink()
         stays(lambda: not health_file.exists(), "not well", 3.0)
+        status = manage("status", folder=tmp_path, environment=mosquitto.environment)
+        assert "trouble: the database cannot be written (database is locked)" in status.stdout
     wait_for(health_file.exists, "it is well again")
     assert values(database) == [1.0]

@@ -647,12 +647,17 @@ def test_what_is_held_can_be_seen_while_the_store_fails() -> None:
 def test_it_stores_unless_the_latest_try_has_failed() -> None:
     session = FakeSession([A], [B])
     ingest = ingest_of(session, failures=2)
-    seen: list[bool] = []
-    session.when_sleeping = lambda: seen.append(ingest.stores)
-    session.when_empty = lambda: (seen.append(ingest.stores), ingest.stop())[0]  # type: ignore[func-returns-value]
+    seen: list[tuple[bool, str | None]] = []
+
+    def look() -> None:
+        seen.append((ingest.stores, ingest.trouble))
+
+    session.when_sleeping = look
+    session.when_empty = lambda: (look(), ingest.stop())[0]  # type: ignore[func-returns-value]
     assert ingest.stores
     ingest.run()
-    assert seen == [False, False, True]
+    failed = (False, "the database cannot be written (database is locked)")
+    assert seen == [failed, failed, (True, None)]
 
 
 @pytest.mark.parametrize(("seconds", "stores"), [(0.0, True), (4.9, True), (5.1, False)])
@@ -661,15 +666,16 @@ def test_a_commit_that_takes_very_long_is_none(seconds: float, *, stores: bool) 
     clock = [1000.0]
     session = FakeSession([A])
     ingest = ingest_of(session, monotonic=lambda: clock[0])
-    seen: list[bool] = []
+    seen: list[tuple[bool, str | None]] = []
 
     def commit(batch: Batch) -> None:
         clock[0] += seconds
-        seen.append(ingest.stores)
+        seen.append((ingest.stores, ingest.trouble))
 
     ingest._writer.commit = commit  # type: ignore[method-assign]
     ingest.run()
-    assert seen == [stores]
+    trouble = None if stores else "the database has not stored within 5 s what it was given"
+    assert seen == [(stores, trouble)]
     clock[0] += 100
     assert ingest.stores
 
@@ -685,6 +691,7 @@ def test_a_damaged_database_is_told_with_what_to_do_and_nothing_is_acknowledged(
     session.when_sleeping = lambda: ingest.stop() if len(session.sleeps) == 3 else None
     ingest.run()
     assert session.events == ["hold"] * 3 + ["disconnect"]
+    assert ingest.trouble == "DB_FILE=x is damaged: do this"
     assert log_lines == [
         "ERROR: DB_FILE=x is damaged: do this; until then what arrives is neither stored nor acknowledged"
     ]

@@ -34,7 +34,8 @@ class Subscriber:
         self.session, self.presence = Session(), Presence()
         session: Any = self.session
         presence: Any = self.presence
-        self.troubles = Troubles(session, presence)
+        self.storing: str | None = None
+        self.troubles = Troubles(session, presence, storing=lambda: self.storing)
 
     def break_presence(self, trouble: str | None) -> None:
         self.presence.outage = self.presence.trouble = trouble
@@ -81,6 +82,15 @@ def test_one_outage_of_the_broker_is_the_sessions_to_tell(
     assert log_lines == []
     assert subscriber.troubles.text == "no broker answers"
     assert subscriber.troubles.grave
+
+
+@pytest.mark.parametrize("lost", [None, "no broker answers"])
+def test_what_keeps_readings_from_being_stored_comes_first(subscriber: Subscriber, lost: str | None) -> None:
+    """Where the broker is away too, both are told. The health has its own eye on it."""
+    subscriber.storing = "the database cannot be written (database is locked)"
+    subscriber.session.trouble = lost
+    assert subscriber.troubles.text == "; ".join(filter(None, (subscriber.storing, lost)))
+    assert not subscriber.troubles.grave
 
 
 def test_what_is_told_is_no_longer_than_its_readers_take(subscriber: Subscriber) -> None:

@@ -97,6 +97,7 @@ def test_old_statistics(interval: str, timeout: int) -> None:
     ("changes", "code"),
     [
         ({"received": 4}, "unbalanced"),
+        ({"trouble": "the broker allows QoS 0 only"}, "subscriber_trouble"),
         ({"oldest_unacknowledged": 10.1}, "writing_held_up"),
         ({"oldest_unacknowledged": 10.0}, None),
         ({"last_commit": AT - 601}, "readings_stopped"),
