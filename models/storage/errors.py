@@ -6,7 +6,7 @@ from models.catalog import SeriesRow
 
 
 class LockedDatabase(Exception):
-    """The database cannot be used now: another program holds a lock on it, or its server does not answer."""
+    """The database cannot be used now: it is locked, its disk is full, or its server does not answer."""
 
 
 class UnusableDatabase(Exception):

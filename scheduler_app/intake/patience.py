@@ -39,7 +39,7 @@ class Patience:
         self._stopping = stopping
         self._monotonic = monotonic
         self._errors = LogLimit()
-        # Why the latest try has failed, in one line; None if it has not. For whoever watches from another thread.
+        # Why the latest try has failed, in one line; None if it has not. Another thread may look at it.
         self.failure: str | None = None
         # Whether the user was told so, and not yet that it is over.
         self._complained = False

@@ -84,6 +84,24 @@ def test_disk_full(
     assert len(mosquitto.packets(CONNECTED)) == 1
 
 
+def test_started_on_a_full_disk(
+    mosquitto: Mosquitto, make_subscriber: MakeSubscriber, tmp_path: Path
+) -> None:
+    """A subscriber that is started while its disk is full waits for room, and goes on by itself."""
+    folder = tmp_path / "disk"
+    with small_disk(folder, megabytes=8) as mounted:
+        if not mounted:
+            pytest.skip("no file system can be mounted here")
+        subscriber = make_subscriber(mosquitto, DB_FILE=str(folder / "test.db"))
+        subscriber.start_and_wait()
+        subscriber.end()
+        with full(folder):
+            subscriber.start()
+            subscriber.wait_for_complaint("its disk is full); trying again until it can")
+        subscriber.wait_healthy()
+        subscriber.end()
+
+
 @sizes("count", quick=3000, full=5000)
 def test_no_file_may_grow(
     mosquitto: Mosquitto,

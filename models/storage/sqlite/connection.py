@@ -37,6 +37,7 @@ class Database(peewee.SqliteDatabase):
             timeout=_LOCK_TIMEOUT,
         )
         self.name = f"{schema.setting}={path}"
+        self.path = path
 
 
 # Device and inode, which no other file has as long as this one is open.

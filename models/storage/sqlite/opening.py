@@ -1,5 +1,6 @@
 """A database file is created, checked and brought up to date before anything else opens it."""
 
+import errno
 import os
 import sqlite3
 import time
@@ -14,6 +15,7 @@ from models.storage.sqlite.connection import read_only_database, reading_databas
 from models.storage.sqlite.damage import is_damage
 from models.storage.sqlite.migration import create, upgrade
 from models.storage.sqlite.ownership import sole_owner
+from models.storage.sqlite.room import is_full
 from models.storage.sqlite.schema import READINGS, Schema
 
 # Nobody but us has anything to do with our files. SQLite gives -wal and -shm the mode of the database.
@@ -32,6 +34,7 @@ def prepare(path: Path, schema: Schema = READINGS, now: Callable[[], float] = ti
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
+        _check_room(name, path, error)
         raise UnusableDatabase(f"{name}: its folder cannot be created: {error.strerror}") from None
     reader, writer = reading_database(path, schema), writing_database(path, schema)
     try:
@@ -53,9 +56,17 @@ def prepare(path: Path, schema: Schema = READINGS, now: Callable[[], float] = ti
     except peewee.DatabaseError as error:
         if "locked" in str(error):
             raise LockedDatabase(f"{name} is locked by another program") from None
+        _check_room(name, path, error)
         raise UnusableDatabase(f"{name} {_explain(error, path)}") from None
     except OSError as error:
+        _check_room(name, path, error)
         raise UnusableDatabase(f"{name} {_not_writable(path)} ({error.strerror})") from None
+
+
+def _check_room(name: str, path: Path, error: peewee.DatabaseError | OSError) -> None:
+    """Raise LockedDatabase if the file called `name` cannot be used because its disk is full."""
+    if getattr(error, "errno", None) == errno.ENOSPC or is_full(path, str(error)):
+        raise LockedDatabase(f"{name}: its disk is full") from None
 
 
 def may_write(path: Path) -> bool:

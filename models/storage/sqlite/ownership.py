@@ -40,8 +40,9 @@ def sole_owner(path: Path, schema: Schema = READINGS) -> Iterator[None]:
             ) from None
         with suppress(OSError):  # of an earlier version, or of another user
             os.fchmod(descriptor, _OWNER_ONLY)
-        os.ftruncate(descriptor, 0)
-        os.write(descriptor, str(os.getpid()).encode())
+        with suppress(OSError):  # on a full disk it is not told who has it
+            os.ftruncate(descriptor, 0)
+            os.write(descriptor, str(os.getpid()).encode())
         yield
     finally:
         os.close(descriptor)

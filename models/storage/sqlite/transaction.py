@@ -17,6 +17,7 @@ from models.storage.errors import (
 )
 from models.storage.sqlite.connection import Database, WritingDatabase
 from models.storage.sqlite.damage import is_damage, what_to_do_with_a_damaged
+from models.storage.sqlite.room import with_cause
 
 # peewee's own errors, and the driver's where its connection is used directly.
 _ERRORS = (peewee.DatabaseError, sqlite3.Error)
@@ -77,7 +78,7 @@ class Transaction:
             return DamagedStore(what_to_do_with_a_damaged(database.name, text))
         if getattr(first, "sqlite_errorname", None) == "SQLITE_CONSTRAINT_NOTNULL":
             return NotStored(text)
-        return StoreUnavailable(text)
+        return StoreUnavailable(with_cause(database.path, text))
 
 
 @contextmanager
@@ -90,7 +91,9 @@ def reading(database: Database) -> Iterator[None]:
         text = str(_first(error))
         if is_damage(text):
             raise UnreadableDatabase(what_to_do_with_a_damaged(database.name, text)) from None
-        raise UnreadableDatabase(f"{database.name} cannot be read: {text}") from None
+        raise UnreadableDatabase(
+            f"{database.name} cannot be read: {with_cause(database.path, text)}"
+        ) from None
 
 
 def _first(error: BaseException) -> BaseException:
