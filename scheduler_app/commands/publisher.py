@@ -125,7 +125,7 @@ class Command(BaseCommand):
             scheduler.start()
             stack.callback(scheduler.shutdown)
             if options.count is None:
-                serve(stop, lambda: connection.connected, settings.health_file)
+                serve(stop, lambda: connection.connected and sender.stores, settings.health_file)
             else:
                 wait_until(lambda: stop.requested or (published == options.count and sender.waiting == 0))
 

@@ -42,7 +42,8 @@ class OutboxSender:
 
     One thread does all of it, in `run`; other threads leave it notes. What is in the outbox when a
     connection begins is sent anew, in order and with the ids it had, so that the subscriber can
-    tell. `waiting`, for other threads to look at, counts what no broker has acknowledged yet.
+    tell. `waiting`, for other threads to look at, counts what no broker has acknowledged yet, and
+    `stores` says whether the outbox could be written when that was tried last.
     """
 
     def __init__(self, outbox: Outbox, link: Link, waiting: int) -> None:
@@ -61,6 +62,9 @@ class OutboxSender:
         self._connection = 0
         self._retry_at = float("inf")
         self._warnings = LogLimit()
+        # Whether the disk has taken what it was given last; whether it was told that it has not.
+        self.stores = True
+        self._complained = False
         self._stored = waiting
         self._put = 0
         self._acknowledged = 0
@@ -90,12 +94,22 @@ class OutboxSender:
                 self._persist()
                 self._send()
             except StoreUnavailable as error:
+                self.stores = False
                 if self._warnings.allows("store") is not None:
+                    self._complained = True
                     logger.error("the outbox cannot be written ({}); trying again", error)
                 self._retry_at = time.monotonic() + _STORE_PAUSE
+            else:
+                self._tell_end_of_failure()
         if self._new:
             logger.error("{} readings could not be stored in the outbox and are lost", len(self._new))
         self._outbox.close()
+
+    def _tell_end_of_failure(self) -> None:
+        self.stores = True
+        if self._complained:
+            self._complained = False
+            logger.info("the outbox can be written again; what was held is stored")
 
     def _read_notes(self) -> None:
         """Wait for a note or for the time to try again, then do all that is noted."""

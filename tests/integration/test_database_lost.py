@@ -177,3 +177,20 @@ def test_health_while_nothing_can_be_stored(
         assert "trouble: the database cannot be written (database is locked)" in status.stdout
     wait_for(health_file.exists, "it is well again")
     assert values(database) == [1.0]
+
+
+def test_health_while_the_outbox_cannot_be_written(
+    mosquitto: Mosquitto, make_role: MakeRole, tmp_path: Path
+) -> None:
+    """A publisher whose readings wait for its disk is not well, and is again when they are stored."""
+    health_file = tmp_path / "health"
+    pauses = ("--min-interval", "100ms", "--max-interval", "100ms")
+    settings = {"HEALTH_FILE": str(health_file)}
+    publisher = make_role("publisher", *pauses, broker=mosquitto, **settings).start()
+    wait_for(health_file.exists, "it is well")
+    with locked(tmp_path / "tmp" / "outbox.db"):
+        publisher.wait_for_complaint("the outbox cannot be written")
+        health_file.unlink()
+        stays(lambda: not health_file.exists(), "not well", 3.0)
+    wait_for(health_file.exists, "it is well again")
+    publisher.wait_for_log("the outbox can be written again; what was held is stored")

@@ -387,7 +387,10 @@ def test_a_locked_outbox_is_tried_again_and_nothing_is_published_before(
     assert sent_while_locked == []
     assert link.sent == ["t 1", "t 2"]
     assert (in_outbox(path), sender.waiting) == (["1", "2"], 2)
-    assert log_lines == ["ERROR: the outbox cannot be written (database is locked); trying again"]
+    assert log_lines == [
+        "ERROR: the outbox cannot be written (database is locked); trying again",
+        "INFO: the outbox can be written again; what was held is stored",
+    ]
 
 
 def test_what_was_acknowledged_while_the_outbox_is_locked_is_deleted_later_and_not_sent_again(
@@ -549,7 +552,7 @@ def test_an_acknowledged_reading_is_kept_for_a_while(
     assert kept == [["1"]]
 
 
-def test_an_outbox_that_cannot_be_written_is_told_at_once_and_only_once(
+def test_an_outbox_that_cannot_be_written_is_told_at_once_and_only_once_and_so_is_its_end(
     sender: OutboxSender,
     outbox: Outbox,
     link: FakeLink,
@@ -558,12 +561,34 @@ def test_an_outbox_that_cannot_be_written_is_told_at_once_and_only_once(
 ) -> None:
     monkeypatch.setattr(outbox_sender, "_STORE_PAUSE", 0.0)
     failing(outbox, 3, monkeypatch)
+    seen: list[bool] = []
+
+    def look() -> None:
+        seen.append(sender.stores)
+        sender.stop()
+
+    link.when_published = look
+    connect(sender, link)
+    put(sender, 1)
+    assert sender.stores
+    run(sender)
+    assert link.sent == ["t 1"]
+    assert seen == [False]  # until the whole round has worked
+    assert sender.stores
+    assert log_lines == [
+        "ERROR: the outbox cannot be written (no space left); trying again",
+        "INFO: the outbox can be written again; what was held is stored",
+    ]
+
+
+def test_an_outbox_that_could_always_be_written_is_nothing_to_tell(
+    sender: OutboxSender, link: FakeLink, log_lines: list[str]
+) -> None:
     link.when_published = sender.stop
     connect(sender, link)
     put(sender, 1)
     run(sender)
-    assert link.sent == ["t 1"]
-    assert log_lines == ["ERROR: the outbox cannot be written (no space left); trying again"]
+    assert log_lines == []
 
 
 HOUR = 3600.0
