@@ -44,12 +44,18 @@ class Ticking:
 
     def tick(self) -> None:
         """Take a tick, and publish it if the lead is ours."""
+        with self._read_errors.round():
+            self._tick()
+
+    def _tick(self) -> None:
         take = partial(tick, self._take, self._publish, self._now)
         self.works = False
         with suppress(Stopped), self._read_errors.told():
             self.works = attempt(
                 self._errors, "taking the statistics", take, but=(UnreadableDatabase, Stopped)
             )
+        if self.works:  # it has loaded all there is, or fetched what is new
+            self._read_errors.has_read()
         term = self._leading.term
         if not self.works and term is not None:  # what has become of the messages is told all the same
             term.outlets.stats.publish_metrics()

@@ -20,10 +20,16 @@ _MOST_NAMED = 5
 
 
 class ReadErrors:
-    """Says once a minute that the database cannot be read, for work that comes again by itself."""
+    """Says once a minute that the database cannot be read, for work that comes again by itself.
+
+    And says that it can be again, when a round of that work has read it and found nothing to be unreadable.
+    That what is done between two rounds has worked says nothing: it may have had nothing to read.
+    """
 
     def __init__(self) -> None:
         self._errors = LogLimit()
+        # Whether an error was told and not yet its end; whether the present round has met one, and has read.
+        self._told = self._failed = self._has_read = False
 
     @contextmanager
     def told(self) -> Iterator[None]:
@@ -31,8 +37,23 @@ class ReadErrors:
         try:
             yield
         except UnreadableDatabase as error:
+            self._failed = True
             if self._errors.allows("read") is not None:
+                self._told = True
                 logger.error("{}; nothing can be published of what is in it", error)
+
+    @contextmanager
+    def round(self) -> Iterator[None]:
+        """Do a round of the work inside; at its end say if an error is over that was told before."""
+        self._failed = self._has_read = False
+        yield
+        if self._told and self._has_read and not self._failed:
+            self._told = False
+            logger.info("the database can be read again; what is in it is published")
+
+    def has_read(self) -> None:
+        """Note that the database has been read in this round."""
+        self._has_read = True
 
 
 class Monitor:
@@ -67,7 +88,9 @@ class Monitor:
     def metrics(self, tick: TickMark | None) -> Metrics | None:
         """Return what there is to tell, with the latest tick; None if the database cannot be read."""
         with self._read_errors.told():
-            return self._metrics(tick, self._counters())
+            counters = self._counters()
+            self._read_errors.has_read()
+            return self._metrics(tick, counters)
         return None
 
     def _counters(self) -> dict[str, int]:

@@ -90,6 +90,7 @@ def run_subscriber(options: argparse.Namespace, settings: Settings) -> None:
         summing_up = None if summing is None else SummingUp(summing, catalog, statistics.grid)
         scheduler = Scheduler()
 
+        @read_errors.round()
         def run_tick() -> None:
             if store.file_may_be_gone:
                 ingest.submit(store.check_file)

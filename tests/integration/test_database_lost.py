@@ -1,5 +1,6 @@
 """The database file is deleted, moved, replaced or damaged under a running role."""
 
+import resource
 import shutil
 import sqlite3
 import time
@@ -194,3 +195,14 @@ def test_health_while_the_outbox_cannot_be_written(
         stays(lambda: not health_file.exists(), "not well", 3.0)
     wait_for(health_file.exists, "it is well again")
     publisher.wait_for_log("the outbox can be written again; what was held is stored")
+
+
+def test_a_database_that_cannot_be_read_for_a_while(mosquitto: Mosquitto, make_role: MakeRole) -> None:
+    """Both are told, that it cannot be read and that it can be again."""
+    subscriber = make_role("subscriber", broker=mosquitto, **FAST).start_and_wait()
+    limits = resource.prlimit(subscriber.pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(subscriber.pid, resource.RLIMIT_NOFILE, (3, limits[1]))  # no further file can be opened
+    subscriber.wait_for_complaint("cannot be read: unable to open database file; nothing can be published")
+    resource.prlimit(subscriber.pid, resource.RLIMIT_NOFILE, limits)
+    subscriber.wait_for_log("the database can be read again; what is in it is published")
+    assert len(subscriber.complaints()) == 1

@@ -134,6 +134,33 @@ def test_periodic_work_says_it_once_and_leaves_the_rest_to_the_next_time(log_lin
     assert log_lines == ["ERROR: DB_FILE=x is damaged; nothing can be published of what is in it"]
 
 
+AGAIN = "INFO: the database can be read again; what is in it is published"
+
+
+def test_a_round_that_has_read_all_says_that_it_can_be_read_again(log_lines: list[str]) -> None:
+    """Not one that had nothing to read, nor one of which a part could not be read."""
+    read_errors = ReadErrors()
+
+    @read_errors.round()
+    def work(*, fails: bool = False, reads: bool = True) -> None:
+        with read_errors.told():
+            if fails:
+                raise UnreadableDatabase("DB_FILE=x is damaged")
+        if reads:
+            read_errors.has_read()
+
+    work()
+    work(fails=True)
+    work(fails=True)
+    work(reads=False)
+    with read_errors.told():  # beside the rounds, with nothing to read
+        pass
+    assert len(log_lines) == 1
+    work()
+    work()
+    assert log_lines[1:] == [AGAIN]
+
+
 def test_periodic_work_that_fails_for_another_reason_is_not_hidden() -> None:
     with pytest.raises(ZeroDivisionError), ReadErrors().told():
         raise ZeroDivisionError
