@@ -1,9 +1,9 @@
 """Whether the database is on a disk that it can be kept on safely."""
 
-import os
 from pathlib import Path
 
 from scheduler_app.checks.finding import Finding, Level
+from scheduler_app.runtime.disk import disk_of
 
 _NETWORK_FILE_SYSTEMS = ("nfs", "cifs", "smb", "9p", "sshfs", "afs", "ceph", "gluster")
 
@@ -17,7 +17,14 @@ def check_disk(db_file: Path) -> Finding:
             "disk",
             f"{db_file} is on a network file system ({kind}), which SQLite cannot lock safely",
         )
-    return Finding(Level.OK, "disk", f"{kind or 'unknown'} file system, {_free(db_file.parent)} free")
+    disk, name = disk_of(db_file), f"{kind or 'unknown'} file system"
+    if disk is None:
+        return Finding(Level.OK, "disk", name)
+    free = f"{disk.free / 2**20:,.0f} MiB"
+    if disk.is_low:
+        text = f"{name}, only {free} free: when it is full, nothing that arrives is stored or acknowledged"
+        return Finding(Level.WARN, "disk", text)
+    return Finding(Level.OK, "disk", f"{name}, {free} free")
 
 
 def _file_system(folder: Path) -> str:
@@ -28,8 +35,3 @@ def _file_system(folder: Path) -> str:
         return ""
     holding = [(point, kind) for point, kind in mounts if folder.is_relative_to(point)]
     return max(holding, key=lambda mount: len(mount[0]), default=("", ""))[1]
-
-
-def _free(folder: Path) -> str:
-    stats = os.statvfs(folder)
-    return f"{stats.f_bavail * stats.f_frsize / 2**20:,.0f} MiB"

@@ -1,11 +1,9 @@
 """Whether the numbers can be trusted: what is connected, what is counted, and what is wrong."""
 
 import platform
-import shutil
 import time
 from collections.abc import Callable, Mapping
 from enum import StrEnum
-from pathlib import Path
 from typing import NamedTuple
 
 from config.quantities import format_duration
@@ -13,6 +11,7 @@ from config.settings import Settings
 from models.storage.records import ENDINGS
 from scheduler_app.publishing.messages import ONLINE, metrics_content
 from scheduler_app.publishing.records import Metrics
+from scheduler_app.runtime.disk import Disk, disk_of
 from scheduler_app.version import version
 from scheduler_app.web.live import LiveStatistics
 
@@ -22,8 +21,6 @@ TICK_TIMEOUT = 120.0
 ACKNOWLEDGEMENT_TIMEOUT = 10.0
 # Seconds without a commit after which readings are said to have stopped.
 SILENCE = 600.0
-# Less free disk than either is little: bytes, and the share of the whole.
-LITTLE_DISK, LITTLE_SHARE = 500_000_000, 0.05
 # Seconds for which it is told that the session was lost.
 _TOLD_FOR = 86400.0
 
@@ -52,13 +49,6 @@ class BrokerState(NamedTuple):
     address: str
     connected: bool
     trouble: str | None
-
-
-class Disk(NamedTuple):
-    """The file system that the database is on, in bytes."""
-
-    free: int
-    total: int
 
 
 class Facts(NamedTuple):
@@ -134,7 +124,7 @@ class Health:
         problems = [*self.unready(), *problems_of(metrics, rates, now)]
         if trouble is not None:
             problems.append(Problem("database_unreadable", Trust.LIMITED, trouble))
-        if disk is not None and (disk.free < LITTLE_DISK or disk.free < LITTLE_SHARE * disk.total):
+        if disk is not None and disk.is_low:
             text = f"only {disk.free / 1e6:,.0f} MB are free where the database is"
             problems.append(Problem("disk_low", Trust.LIMITED, text))
         tick = None if metrics is None else metrics.tick
@@ -229,12 +219,3 @@ def balance_of(metrics: Metrics) -> dict[str, int]:
         "accounted": accounted,
         "difference": metrics.received - accounted,
     }
-
-
-def disk_of(path: Path) -> Disk | None:
-    """Return how much room there is where a file is, or would be; None if that cannot be told."""
-    try:
-        usage = shutil.disk_usage(path.absolute().parent)
-    except OSError:
-        return None
-    return Disk(usage.free, usage.total)

@@ -2,6 +2,8 @@
 
 import itertools
 import json
+import shutil
+from collections import namedtuple
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -56,6 +58,41 @@ def test_settings_and_database_are_found_to_be_right(tmp_path: Path) -> None:
     assert second.text.startswith(f"{path}: 2 readings, SQLite 3.")
     assert second.text.endswith("journal wal, synchronous full")
     assert (third.level, third.name) == (Level.OK, "disk")
+
+
+Usage = namedtuple("Usage", "total used free")
+
+
+@pytest.mark.parametrize(
+    ("total", "free", "low"),
+    [
+        (10**12, 10**12 // 20, False),
+        (10**12, 10**12 // 20 - 1, True),
+        (10**9, 500_000_000, False),
+        (10**9, 499_999_999, True),
+    ],
+)
+def test_a_disk_that_is_nearly_full_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, total: int, free: int, low: bool
+) -> None:
+    """As on the page."""
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: Usage(total, 0, free))
+    *_, disk = findings(tmp_path / "test.db", 3)
+    assert (disk.level, disk.name) == (Level.WARN if low else Level.OK, "disk")
+    assert f" {free / 2**20:,.0f} MiB free" in disk.text
+    assert disk.text.endswith(": when it is full, nothing that arrives is stored or acknowledged") is low
+
+
+def test_a_disk_that_cannot_be_looked_at_is_no_bad_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(path: Path) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(shutil, "disk_usage", fail)
+    *_, disk = findings(tmp_path / "test.db", 3)
+    assert disk.level == Level.OK
+    assert disk.text.endswith(" file system")
 
 
 def test_a_database_with_ids_of_readings_is_found_to_be_right(tmp_path: Path) -> None:
