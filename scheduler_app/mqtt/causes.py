@@ -3,6 +3,8 @@
 import re
 import ssl
 
+from paho.mqtt.client import WebsocketConnectionError
+
 from config.broker_address import BrokerAddress
 from config.settings import Settings
 
@@ -54,6 +56,12 @@ def unreachable(error: OSError, settings: Settings) -> tuple[bool, str]:
         )
     if isinstance(error, ssl.SSLError) and _asks_for_certificate(error):
         return True, f"the broker at {address} refuses us: {_client_certificate(error, settings)}"
+    if isinstance(error, WebsocketConnectionError):  # also of a proxy whose broker is away
+        others = "mqtts://" if address.tls else "wss:// or mqtt://"
+        return False, (
+            f"no broker answers over WebSockets at {address}: if that lasts, set BROKER to the port and path "
+            f"where it does, or to {others} instead of {address.scheme}://"
+        )
     if address.tls and (isinstance(error, ssl.SSLError | ConnectionResetError) or "handshake" in str(error)):
         return True, (
             f"the broker at {address} does not speak TLS there ({_reason(error)}): set BROKER to the port "
@@ -95,25 +103,25 @@ def unanswered(
         elif first_byte != _CONNACK:
             advice = ": set BROKER to the port of an MQTT broker"
         return True, f"the broker at {address} has sent what is no {version} ({wrong}){advice}"
-    return False, f"the broker at {address} hangs up before it answers; {doubt or _doubts(settings)}"
+    return False, f"the broker at {address} hangs up before it answers; {doubt or doubts(settings)}"
 
 
 def silent(settings: Settings, seconds: float) -> str:
     """Say why nothing comes on a connection that was accepted `seconds` ago."""
-    return f"the broker at {settings.broker} has not answered for {seconds:.0f} s; {_doubts(settings)}"
+    return f"the broker at {settings.broker} has not answered for {seconds:.0f} s; {doubts(settings)}"
 
 
-def _doubts(settings: Settings) -> str:
+def doubts(settings: Settings) -> str:
     """Return what may be wrong where a broker does not say."""
     address = settings.broker
-    doubts = []
+    found = []
     if not address.tls:
-        doubts.append(f"it may speak TLS there (then set BROKER={_secure(address)})")
+        found.append(f"it may speak TLS there (then set BROKER={_secure(address)})")
     elif settings.broker_certfile is None:
-        doubts.append("it may ask for a client certificate (then set BROKER_CERTFILE and BROKER_KEYFILE)")
+        found.append("it may ask for a client certificate (then set BROKER_CERTFILE and BROKER_KEYFILE)")
     if settings.mqtt_version != "auto":
-        doubts.append(f"it may not speak MQTT {settings.mqtt_version} (then set MQTT_VERSION=auto)")
-    return ", or ".join(doubts) or "it may be no MQTT broker"
+        found.append(f"it may not speak MQTT {settings.mqtt_version} (then set MQTT_VERSION=auto)")
+    return ", or ".join(found) or "it may be no MQTT broker"
 
 
 def _secure(address: BrokerAddress) -> str:

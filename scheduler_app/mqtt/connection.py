@@ -15,6 +15,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from config.settings import Settings
 from config.text import printable
 from scheduler_app.log import LogLimit
+from scheduler_app.mqtt.causes import doubts
 from scheduler_app.mqtt.dialer import Dialer
 from scheduler_app.mqtt.granted import Granted
 from scheduler_app.mqtt.message import Message, Puback, Retained
@@ -53,6 +54,7 @@ class Connection:
         client_id: str | None = None,
         may_connect: Callable[[], bool] = lambda: True,
         quiet: bool = False,
+        beside: bool = False,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         """Build it; nothing is opened before `start`.
@@ -60,7 +62,8 @@ class Connection:
         `state` is what the broker publishes when we are gone, with or without a goodbye. With a `client_id` a
         broker lets only one such connection be, and ends the one before: `may_connect` is asked before each
         try whether that is to be. Without, each connection has an id of its own. `quiet` logs outages at
-        DEBUG only. `monotonic` returns seconds of a clock that nobody sets.
+        DEBUG only. `beside` another connection of ours, which tells what is wrong with the broker itself.
+        `monotonic` returns seconds of a clock that nobody sets.
         """
         self._monotonic = monotonic
         self._quiet = quiet
@@ -73,10 +76,11 @@ class Connection:
         self._when_connected: Callable[[], object] = lambda: None
         self._state = state
         if state is not None:
-            self._dialer.doubt = (
+            doubt = (
                 "it may not take the message that it is to publish when we are gone, which is retained and "
                 "has QoS 1 (Mosquitto: retain_available true, max_qos 1)"
             )
+            self._dialer.doubt = doubt if beside else f"{doubts(settings)}, or {doubt}"
         # Grows with each connection that is made.
         self.number = 0
         self._ready = False

@@ -46,11 +46,12 @@ class Presence:
         topic: str | None = None,
         client_id: str | None = None,
         may_connect: Callable[[], bool] = lambda: True,
+        beside: bool = False,
     ) -> None:
         """`now` returns seconds, by a clock that never jumps. Nothing is opened before `start`.
 
-        `topic` takes the place of `$state` for who is one of several. `client_id` and `may_connect` are
-        described at Connection.
+        `topic` takes the place of `$state` for who is one of several. `client_id`, `may_connect` and `beside`
+        are described at Connection.
         """
         self._now = now
         self._warnings = LogLimit()
@@ -68,6 +69,7 @@ class Presence:
             client_id=client_id,
             may_connect=may_connect,
             quiet=True,
+            beside=beside,
         )
         # Held while the state is published: nothing may say `online` once we are about to go.
         self._asserting = threading.Lock()

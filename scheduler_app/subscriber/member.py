@@ -115,7 +115,7 @@ def _fill(
             lambda readings, sequence: None,
             check_right=lambda: heartbeat.keep(),  # noqa: PLW0108 - it is there only when it is called
         )
-        presence = Presence(mine, topic=member_state_topic(mine, slot))
+        presence = Presence(mine, topic=member_state_topic(mine, slot), beside=True)
         troubles = Troubles(session, presence, "state of this member is", storing=lambda: ingest.trouble)
         shared = any(is_shared(topic_filter) for topic_filter in opened.subscriptions.wanted)
         heartbeat = Heartbeat(store, ingest, session, writer, lambda: troubles.text, shared=shared)

@@ -66,7 +66,7 @@ def run_subscriber(options: argparse.Namespace, settings: Settings) -> None:
         )
 
         read_errors = ReadErrors()
-        presence = Presence(settings)
+        presence = Presence(settings, beside=True)
         troubles = Troubles(session, presence, storing=lambda: ingest.trouble)
         monitor = Monitor(
             database,

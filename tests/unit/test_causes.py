@@ -7,6 +7,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
+from paho.mqtt.client import WebsocketConnectionError
 
 from config.settings import Settings, load_settings
 from scheduler_app.mqtt import causes
@@ -154,6 +155,18 @@ def test_why_no_connection_could_be_made(error: OSError, act: bool, part: str) -
     assert found[0] == act
     assert part in found[1]
     assert "_ssl.c" not in found[1]
+
+
+@pytest.mark.parametrize(("scheme", "other"), [("ws", "wss:// or mqtt"), ("wss", "mqtts")])
+def test_who_speaks_no_websockets_is_told_as_that(scheme: str, other: str) -> None:
+    """Also behind TLS, which it does speak; and of a proxy, whose broker may come back by itself."""
+    settings = settings_of(broker=f"{scheme}://broker.example/path")
+    act, line = causes.unreachable(WebsocketConnectionError("WebSocket handshake error"), settings)
+    assert not act
+    assert line.startswith(
+        f"no broker answers over WebSockets at {settings.broker}: if that lasts, set BROKER"
+    )
+    assert line.endswith(f"or to {other}:// instead of {scheme}://")
 
 
 class Alert(ssl.SSLError):

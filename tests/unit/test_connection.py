@@ -1,6 +1,7 @@
 """How the connection for publishing keeps to what the broker grants. The rest is in the integration tests."""
 
 import itertools
+import socket
 from typing import Any
 
 import pytest
@@ -145,3 +146,21 @@ def test_nobody_connects_who_may_not() -> None:
     connection._dialer.at_once = True  # no pause between the tries
     connection._run()
     assert dialled == [0]
+
+
+@pytest.mark.parametrize("beside", [False, True])
+def test_what_hangs_up_may_speak_tls_unless_another_connection_of_ours_would_tell_that(beside: bool) -> None:
+    """What `check` finds first, and a process that only publishes, is not always our last message."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        settings = load_settings({"broker": f"127.0.0.1:{port}", "mqtt_version": "5"})
+        connection = Connection(settings, "test", state=STATE, beside=beside, quiet=True)
+        client = connection._dialer.dial(lambda client: None)
+        assert client is not None
+        listener.accept()[0].close()
+        while connection._dialer.survives(client, client.loop_read):
+            pass
+    tls = f"it may speak TLS there (then set BROKER=mqtts://127.0.0.1:{port})"
+    assert connection.trouble is not None
+    assert (tls in connection.trouble) is not beside
+    assert "it may not take the message that it is to publish when we are gone" in connection.trouble
