@@ -14,6 +14,8 @@ from models.statistics.sums import Sums
 
 # It is looked whether to go on after so many readings.
 _LOOK_AFTER = 4096
+# So many readings of a slot are held at once.
+_PART = 100_000
 # The times `after` < time <= `until`, in UTC epoch seconds.
 Span = tuple[float, float]
 
@@ -30,12 +32,6 @@ class StoredReadings(Protocol):
 
     def latest_sequence(self) -> int:
         """Return the sequence of the reading that was stored last, 0 if there was none."""
-
-    def next_time(self, after: float) -> float | None:
-        """Return the time of the first reading later than `after`, None if there is none."""
-
-    def values(self, after: float, until: float) -> Iterator[Mapping[int, list[float]]]:
-        """Yield the values of a span by the ids of the series, in parts."""
 
     def timed(self, after: float, until: float = math.inf) -> Iterator[tuple[int, float, float]]:
         """Yield (series, time, value) of a span in the order of time, then of arrival."""
@@ -64,6 +60,12 @@ class SummedSlot(Protocol):
 class SummedReadings(StoredReadings, Protocol):
     """What readings are beside that if it may be noted what those of ended slots add up to."""
 
+    def next_time(self, after: float) -> float | None:
+        """Return the time of the first reading later than `after`, None if there is none."""
+
+    def values(self, after: float, until: float) -> Iterator[Mapping[int, list[float]]]:
+        """Yield the values of a span by the ids of the series, in parts."""
+
     def summed(self, slot_length: int, after: float) -> Iterator[SummedSlot]:
         """Yield what is noted of slots of so many milliseconds that begin at `after` or later, in order."""
 
@@ -91,7 +93,10 @@ def load(everything: AllSeries, stored: StoredReadings, look: Callable[[], objec
     """
     for number in stored.series:
         everything.find(number)  # or it has just been removed
-    newest = _take_newest(stored, _take_sums(everything, stored, look), look)
+    if isinstance(stored, SummedReadings):
+        newest = _take_newest(stored, _take_sums(everything, stored, look), look)
+    else:
+        newest = _take_each(everything, stored, look)
     for number in everything.by_id.keys() - newest.keys():
         everything.remove(number)
     _take_readings_before(everything, stored, look)
@@ -106,7 +111,7 @@ def load(everything: AllSeries, stored: StoredReadings, look: Callable[[], objec
 class _SumsLoader:
     """Takes in counts and sums, in the order of time; what lies before all windows is left out."""
 
-    def __init__(self, everything: AllSeries, stored: StoredReadings, look: Callable[[], object]) -> None:
+    def __init__(self, everything: AllSeries, stored: SummedReadings, look: Callable[[], object]) -> None:
         self._everything = everything
         self._stored = stored
         self._look = look
@@ -126,7 +131,8 @@ class _SumsLoader:
             span = after, min(until, grid.edge(slot))
             for by_series in self._stored.values(*span):
                 self._look()
-                self._take_values(slot, span, by_series)
+                _take_values(self._everything, slot, by_series)
+                self.spans.update(dict.fromkeys(by_series, span))
             _, after = span
 
     def take_summed(self, summed: SummedSlot) -> None:
@@ -149,7 +155,8 @@ class _SumsLoader:
             self._take_together(slot, sums)
             self.spans.update(dict.fromkeys(numbers, span))
         if summed.rest:
-            self._take_values(slot, span, summed.rest)
+            _take_values(self._everything, slot, summed.rest)
+            self.spans.update(dict.fromkeys(summed.rest, span))
 
     def _find_takers(self, numbers: Sequence[int]) -> list[tuple[Sums, list[bool]]]:
         """Return which sums take which of the series with these ids."""
@@ -169,31 +176,62 @@ class _SumsLoader:
             parts = [part for _, *two in rows for part in two]
         self._everything.overall.add(slot, sum(counts), parts)
 
-    def _take_values(self, slot: int, span: Span, by_series: Mapping[int, Sequence[float]]) -> None:
-        parts: list[float] = []
-        count = sum(map(len, by_series.values()))
-        for number, values in by_series.items():
-            series = _known(self._everything, number)
-            of_series = series.add(slot, values)
-            if series.plan.overall:  # as nearly always
-                parts += of_series
-            else:
-                count -= len(values)
-        self._everything.overall.add(slot, count, parts)
-        self.spans.update(dict.fromkeys(by_series, span))
 
-
-def _take_sums(everything: AllSeries, stored: StoredReadings, look: Callable[[], object]) -> dict[int, Span]:
+def _take_sums(everything: AllSeries, stored: SummedReadings, look: Callable[[], object]) -> dict[int, Span]:
     """Take in counts and sums; return the span of time in which each series has its newest reading."""
     loader = _SumsLoader(everything, stored, look)
     after = everything.grid.edge(everything.first)
-    if isinstance(stored, SummedReadings):
-        for summed in stored.summed(everything.grid.milliseconds, after):
-            loader.take_readings(after, summed.after)
-            loader.take_summed(summed)
-            after = summed.until
+    for summed in stored.summed(everything.grid.milliseconds, after):
+        loader.take_readings(after, summed.after)
+        loader.take_summed(summed)
+        after = summed.until
     loader.take_readings(after, math.inf)
     return loader.spans
+
+
+def _take_each(everything: AllSeries, stored: StoredReadings, look: Callable[[], object]) -> dict[int, At]:
+    """Take in the counts and sums of readings that come one by one; return the newest of each series.
+
+    They are asked for all at once, not slot by slot: there may be thousands of slots.
+    """
+    grid = everything.grid
+    slot = everything.first
+    begin = end = grid.edge(slot)
+    newest: dict[int, tuple[float, float]] = {}
+    by_series: defaultdict[int, list[float]] = defaultdict(list)
+    held = 0
+    for number, time, value in stored.timed(begin):
+        if time > end or held == _PART:
+            look()
+            _take_values(everything, slot, by_series)
+            slot = grid.slot(time)
+            end = grid.edge(slot)
+            by_series.clear()
+            held = 0
+        by_series[number].append(value)
+        newest[number] = time, value
+        held += 1
+    _take_values(everything, slot, by_series)
+    others = everything.by_id.keys() - newest.keys()
+    for number, time, value in _timed(stored, look, others, -math.inf, begin):
+        newest[number] = time, value
+    return {number: At(*reading) for number, reading in newest.items()}
+
+
+def _take_values(everything: AllSeries, slot: int, by_series: Mapping[int, Sequence[float]]) -> None:
+    """Take in readings that lie in one slot."""
+    if not by_series:
+        return
+    parts: list[float] = []
+    count = sum(map(len, by_series.values()))
+    for number, values in by_series.items():
+        series = _known(everything, number)
+        of_series = series.add(slot, values)
+        if series.plan.overall:  # as nearly always
+            parts += of_series
+        else:
+            count -= len(values)
+    everything.overall.add(slot, count, parts)
 
 
 def _take_readings_before(everything: AllSeries, stored: StoredReadings, look: Callable[[], object]) -> None:

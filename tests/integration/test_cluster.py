@@ -218,7 +218,7 @@ def test_what_is_loaded_is_not_new(site: Site) -> None:
     [row] = store(member, "a", 1.0, 2.0).series
     following = site.following()
     with following.snapshot() as stored:
-        assert [value for part in stored.values(NOW, NOW + 10) for value in part[row.id]] == [1.0, 2.0]
+        assert [value for _, _, value in stored.timed(NOW, NOW + 10)] == [1.0, 2.0]
         store(member, "a", 3.0, series=row.id)
         total = stored.latest_sequence()
     assert total == sum(following.position.values())
