@@ -236,6 +236,30 @@ def test_one_subscriber_has_the_database_to_itself(url: str) -> None:
             store.series()
 
 
+def test_another_subscriber_whose_commit_waits_for_a_standby_may_have_ended(replicated: PostgreSQL) -> None:
+    """When the wait is over, it has until the next try to end; if it is there then, it has not ended."""
+    url = replicated.new_database().url
+    PostgresqlDatabase(url, "shown").prepare()
+    with closing(store_at(url, alone=True)) as store, closing(store_at(url, "me too", alone=True)) as second:
+        begin(store)
+        standby = replicated.hold_back_standby()
+        thread = threading.Thread(target=store.add, args=[batch_of(FEW)])
+        thread.start()
+        waiting = "SELECT pid FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND usename = 'averages'"
+        try:
+            wait_for(lambda: replicated.sql(waiting), "the COMMIT waits")
+            for _ in range(2):
+                with pytest.raises(StoreUnavailable, match=r"which may have ended, waits for a standby"):
+                    second.series()
+        finally:
+            os.kill(standby, signal.SIGCONT)
+            thread.join()
+        with pytest.raises(StoreUnavailable, match="which may have ended"):
+            second.series()
+        with pytest.raises(UnusableDatabase, match="is in use by another subscriber"):
+            second.series()
+
+
 def test_an_earlier_connection_of_ours_is_no_other_subscriber(url: str) -> None:
     """Which the server still has: it does not know yet that nobody is at its other end."""
     with closing(store_at(url, alone=True)) as store:

@@ -44,7 +44,7 @@ class Claim(Protocol):
         """Take it on a connection that was just opened; `again` if we had it before.
 
         Raises UnusableDatabase if it is another's, TakenOver if it has become another's, and
-        StoreUnavailable if it is still a connection's of ours that is about to end.
+        StoreUnavailable if it is still a connection's of ours that is about to end, or may be.
         """
 
 
@@ -54,6 +54,8 @@ class SoleSubscriber:
     def __init__(self, name: str) -> None:
         """`name` is what errors call the database."""
         self._name = name
+        # The process of the server that was found waiting for a standby.
+        self._waiting = 0
 
     def take(self, connection: PatientConnection, writer: Writer, *, again: bool) -> None:
         if try_lock(connection, SUBSCRIBER):
@@ -66,9 +68,23 @@ class SoleSubscriber:
         whose = f"another subscriber (process {pid} of the server, from {address})"
         if again:
             raise TakenOver(f"{self._name} has been taken over by {whose} while we could not reach it")
+        if self._may_have_ended(connection, pid):
+            raise StoreUnavailable(f"{whose}, which may have ended, waits for a standby with its COMMIT")
         raise UnusableDatabase(
             f"{self._name} is in use by {whose}: stop that one, or set another DB_URL and CLIENT_ID"
         )
+
+    def _may_have_ended(self, connection: PatientConnection, pid: int) -> bool:
+        """Whether a connection may be what is left of a subscriber that was killed.
+
+        While a COMMIT waits for a standby, the server does not look whether anybody is at the other end: the
+        connection keeps its lock until the standby is back, whoever has ended meanwhile.
+        """
+        query = "SELECT wait_event = 'SyncRep' FROM pg_stat_activity WHERE pid = %s"
+        [waits] = connection.execute(query, (pid,)).fetchone() or [False]
+        # one that waits no longer has until the next time to end
+        before, self._waiting = self._waiting, pid if waits else 0
+        return bool(waits) or pid == before
 
 
 def try_lock(connection: PatientConnection, key: int, *, shared: bool = False) -> bool:

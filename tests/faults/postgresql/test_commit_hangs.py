@@ -4,6 +4,7 @@ import time
 
 import pytest
 
+from tests.conftest import MakeRole
 from tests.faults.load import ENDLESS, Kind, Load
 from tests.faults.postgresql.conftest import MEMBERS, MakeMember
 from tests.faults.postgresql.oracle import Oracle, judge, settle, storing
@@ -79,3 +80,34 @@ def test_wait_for_the_standby_cancelled(
             verdict = judge(oracle, load)
         report.add(f"waiting COMMIT cancelled, {times} times, then failover", "ids", verdict)
         verdict.assert_exactly_once()
+
+
+@sizes("seconds", quick=2.0, full=30.0)
+def test_killed_while_the_commit_hangs(
+    *, mosquitto: Mosquitto, make_role: MakeRole, report: Report, seconds: float
+) -> None:
+    """A single subscriber that is started again waits until what it had begun to commit has ended.
+
+    The server does not notice while it waits for the standby that nobody is at the other end any more: its
+    connection holds the database as if there were another subscriber.
+    """
+    with Pair() as pair, Oracle(pair.url) as oracle:
+        settings = {"DB_URL": pair.url, "STATS_INTERVAL": "1s"}
+        killed = make_role("subscriber", broker=mosquitto, **settings).start_and_wait()
+        with Load(mosquitto.access, ENDLESS, RATE, Kind.NUMBERS) as load:
+            storing(oracle)
+            pair.standby.stop()
+            pair.wait_until_in_doubt()
+            killed.kill()
+            again = make_role("subscriber", broker=mosquitto, **settings).start()
+            again.wait_for_complaint("which may have ended, waits for a standby with its COMMIT")
+            stays(lambda: again.running, "it waits", seconds)
+            assert pair.waiting_commits() == 1
+            pair.standby.start()
+            storing(oracle)
+            load.finish()
+            settle(mosquitto.access, oracle, load)
+            verdict = judge(oracle, load)
+        report.add(f"killed while a COMMIT hangs for {seconds:g} s, started again", "no ids", verdict)
+        verdict.assert_exactly_once()
+        assert again.running
