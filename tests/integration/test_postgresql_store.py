@@ -236,6 +236,16 @@ def test_one_subscriber_has_the_database_to_itself(url: str) -> None:
             store.series()
 
 
+def test_the_server_soon_ends_the_connection_of_a_machine_that_has_vanished(url: str) -> None:
+    """By itself it would take more than two hours, in which the database has another subscriber."""
+    with closing(store_at(url, alone=True)) as store:
+        begin(store)
+        names = ("tcp_keepalives_idle", "tcp_keepalives_interval", "tcp_keepalives_count", "tcp_user_timeout")
+        settings = ", ".join(f"current_setting('{name}')" for name in names)
+        found = store._session._server.driver.execute(f"SELECT {settings}".encode()).fetchone()
+        assert found == ("5", "2", "3", "10000")
+
+
 def test_another_subscriber_whose_commit_waits_for_a_standby_may_have_ended(replicated: PostgreSQL) -> None:
     """When the wait is over, it has until the next try to end; if it is there then, it has not ended."""
     url = replicated.new_database().url

@@ -11,6 +11,10 @@ from models.storage.postgresql.schema import LOCKS, SUBSCRIBER
 _LONGEST_NAME = 63
 # Of a mark, to count in.
 _MARK_BITS = 22
+# How soon the server finds out that the machine of a subscriber has vanished (seconds, then milliseconds): as
+# soon as that finds out that the server has. Else a lock would be held for more than two hours.
+_WATCH = """SET tcp_keepalives_idle = 5; SET tcp_keepalives_interval = 2; SET tcp_keepalives_count = 3;
+    SET tcp_user_timeout = 10000"""
 
 
 class Writer:
@@ -58,6 +62,7 @@ class SoleSubscriber:
         self._waiting = 0
 
     def take(self, connection: PatientConnection, writer: Writer, *, again: bool) -> None:
+        connection.execute(_WATCH)
         if try_lock(connection, SUBSCRIBER):
             return
         pid, application, address = holder(connection, SUBSCRIBER)
