@@ -75,10 +75,17 @@ def longest(windows: Iterable[Window]) -> float:
 
 
 def check_members(settings: "Settings") -> None:
-    """Raise ValueError if several subscribers have no database that they can share."""
+    """Raise ValueError if several subscribers have no database to share, or share what cannot be shared."""
     for name in ("members", "share"):
         if getattr(settings, name) is not None and settings.db_url is None:
             raise ValueError(
                 f"{name.upper()}={printable(str(getattr(settings, name)))} needs DB_URL, a PostgreSQL "
                 f"database that several subscribers store in: set it, or leave {name.upper()} out"
             )
+    taking = next((stream for stream in settings.streams if stream.retained == "take"), None)
+    if settings.share is not None and taking is not None:
+        raise ValueError(
+            f"SHARE={printable(settings.share)} must not stand beside retained = take, which the stream of "
+            f"{printable(taking.topic)} has in STREAMS_FILE: a group that shares messages gets no retained "
+            "copies"
+        )

@@ -441,6 +441,17 @@ def test_a_group_has_a_name_that_a_broker_takes(group: str) -> None:
     assert line == f"SHARE={group} must be the name of a group, without / + and #, for example averages"
 
 
+def test_a_group_cannot_take_retained_copies() -> None:
+    """A broker sends none for a shared subscription; in a filter with $share that is refused, too."""
+    Path("streams.toml").write_text('[[stream]]\ntopic = "z/+"\nvalue = "v"\ntime = "t"\nretained = "take"\n')
+    several = {"streams_file": "streams.toml", "members": "2", "db_url": DB_URL}
+    assert load_settings(several).streams[0].retained == "take"
+    assert refusal(share="averages", **several) == (
+        "SHARE=averages must not stand beside retained = take, which the stream of z/+ has in STREAMS_FILE: "
+        "a group that shares messages gets no retained copies"
+    )
+
+
 @pytest.mark.parametrize(("name", "value"), [("members", "2"), ("share", "averages")])
 def test_several_subscribers_need_a_database_that_they_can_share(name: str, value: str) -> None:
     assert refusal(**{name: value}) == (
