@@ -1,10 +1,12 @@
 """Sparkplug B: payloads of metrics in Protocol Buffers, as Eclipse Tahu's sparkplug_b.proto defines them."""
 
+import math
 from typing import Any
 
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from google.protobuf.message import DecodeError
 
+from config.streams import topic_level
 from scheduler_app.intake.payload import MAX_PAYLOAD, NothingToRead, Reason, Rejected
 
 _FIELD = descriptor_pb2.FieldDescriptorProto
@@ -21,6 +23,10 @@ _VALUES = (
 # Bits of the types that are signed, although they are sent as unsigned numbers, and what is no number.
 _SIGNED = {1: 8, 2: 16, 3: 32, 4: 64}
 _DATE_TIME = 13
+# Characters of a name.
+_SHOWN = 100
+# The smallest numbers that may be negative ones, where no type says it.
+_MAYBE_NEGATIVE = {"int_value": 1 << 31, "long_value": 1 << 63}
 
 
 def parse_sparkplug(payload: bytes) -> dict[str, object]:
@@ -42,12 +48,19 @@ def parse_sparkplug(payload: bytes) -> dict[str, object]:
     }
 
 
-def _metric(metric: Any) -> dict[str, object]:
+def _metric(metric: Any) -> dict[str, object] | Rejected:
+    """Return a metric, or why it is none: after a birth, a node may leave out the types of its metrics."""
     found = {name: getattr(metric, name) for name, _, _ in _METRIC if metric.HasField(name)}
     kind = metric.WhichOneof("value")
     found["value"] = None
     if kind is not None and not metric.is_null and metric.datatype != _DATE_TIME:
         value = getattr(metric, kind)
+        if not metric.datatype and value >= _MAYBE_NEGATIVE.get(kind, math.inf):
+            return Rejected(
+                Reason.WRONG_FORMAT,
+                f"{value} of {topic_level(metric.name[:_SHOWN])} may be a negative number, since it has no "
+                "datatype: have the node send them in DDATA too",
+            )
         if isinstance(value, int):
             value = _signed(int(value), _SIGNED.get(metric.datatype))
         found["value"] = value

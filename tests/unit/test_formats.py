@@ -309,6 +309,22 @@ def test_metrics_of_sparkplug_are_read_by_name(path: Path, sparkplug: Any) -> No
     assert says_nothing(path, text, b"")
 
 
+@pytest.mark.parametrize(("kind", "bits"), [("int_value", 32), ("long_value", 64)])
+def test_a_metric_that_may_be_negative_needs_a_datatype(
+    path: Path, sparkplug: Any, kind: str, bits: int
+) -> None:
+    """Sparkplug 3 leaves datatypes to the birth: -5 comes as a number that may as well be a huge one."""
+    text = 'format = "sparkplug_b"\nseries = "{name}"'
+    good = {"name": "a", kind: 2 ** (bits - 1) - 1}
+    bad = {"name": "b", kind: 2**bits - 5}
+    named, rejections, _ = decoded(stream_of(path, text), metrics(sparkplug, good, bad))
+    assert named == {"a": 2.0 ** (bits - 1) if bits == 64 else 2.0 ** (bits - 1) - 1}
+    said = "may be a negative number, since it has no datatype: have the node send them in DDATA too"
+    assert rejections == [(Reason.WRONG_FORMAT, f"element 1: {2**bits - 5} of b {said}")]
+    bad["datatype"] = {32: 3, 64: 4}[bits]
+    assert values(path, text, metrics(sparkplug, bad)) == {"b": -5.0}
+
+
 @pytest.mark.parametrize(
     ("written", "said"),
     [
