@@ -4,7 +4,8 @@ from loguru import logger
 
 from config.streams import TIME_FORMATS, Stream
 from scheduler_app.formatting import age_text, time_text
-from scheduler_app.intake.times import EARLIEST, local_time_hint
+from scheduler_app.intake.payload import other_unit
+from scheduler_app.intake.times import EARLIEST, UNITS, local_time_hint
 from scheduler_app.log import LogLimit, more_like_it
 from scheduler_app.mqtt.message import Message
 
@@ -50,6 +51,9 @@ def _cure(time: float, age: float, message: Message, stream: Stream) -> str:
     """Say what is probably wrong, and what to do about it."""
     if message.retained:
         return "it is a retained copy; a longer hold, or a longer window, keeps such readings"
+    units = UNITS.get(stream.time_format)
+    if units is not None and (hint := other_unit(time, message.arrived, units)):
+        return f"{hint}: is time_format right?"
     if time < EARLIEST:
         return f"its clock was never set? {_AT_ARRIVAL}"
     if stream.time_format not in _WITHOUT_ZONE:

@@ -28,7 +28,7 @@ _LONGEST_ID = 64
 _YEAR = 365 * 86400.0
 # Seconds.
 _MANY = 1e12
-_SUBSECOND_UNITS = {"milliseconds": 1e3, "microseconds": 1e6, "nanoseconds": 1e9}
+_UNITS = {"seconds": 1.0, "milliseconds": 1e3, "microseconds": 1e6, "nanoseconds": 1e9}
 
 
 class Reason(StrEnum):
@@ -114,7 +114,7 @@ def event_time(found: object, arrived: float, latest: float, units: float = 1.0)
         return arrived
     time = number(found, Reason.BAD_TIME) / units
     if time > latest:
-        raise Rejected(Reason.TOO_FAR_AHEAD, _ahead(time, latest))
+        raise Rejected(Reason.TOO_FAR_AHEAD, other_unit(time, latest, units) or too_much(time - latest))
     return time
 
 
@@ -253,11 +253,16 @@ def id_of(content: object) -> str | None:
     return "#" + blake2b(text.encode(errors="surrogatepass"), digest_size=16).hexdigest()
 
 
-def _ahead(time: float, latest: float) -> str:
-    for unit, scale in _SUBSECOND_UNITS.items():
-        if abs(time / scale - latest) < 10 * _YEAR:
+def other_unit(time: float, near: float, units: float) -> str:
+    """Say in which unit a time was probably given that was read in another; empty if in none.
+
+    Both are UTC epoch seconds; `units`: how many of those that it was read in are a second. In the right unit
+    it is `near` the other, give or take ten years.
+    """
+    for unit, scale in _UNITS.items():
+        if scale != units and abs(time * units / scale - near) < 10 * _YEAR:
             return f"looks like {unit}"
-    return too_much(time - latest)
+    return ""
 
 
 def too_much(seconds: float) -> str:

@@ -15,7 +15,7 @@ from scheduler_app.intake.payload import Reason, Rejected, event_time, too_much
 TimeReader = Callable[[object, float, float], float]
 
 # Of each so many are a second.
-_UNITS = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
+UNITS = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
 # Characters. No date is longer, and what reads them need not be quick.
 _LONGEST_DATE = 64
 # UTC epoch seconds: 2001-01-01. Clocks that were never set begin in 1970, 1980 or 2000.
@@ -34,8 +34,8 @@ class FromArrival(float):
 def time_reader(stream: Stream) -> TimeReader:
     """Return what reads the times of a stream."""
     read: TimeReader
-    if stream.time_format in _UNITS:
-        read = partial(event_time, units=_UNITS[stream.time_format])
+    if stream.time_format in UNITS:
+        read = partial(event_time, units=UNITS[stream.time_format])
     else:
         read = _date_reader(stream)
     if stream.format == "senml":

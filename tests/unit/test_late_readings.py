@@ -53,6 +53,21 @@ def test_a_clock_that_was_never_set_is_told(tmp_path: Path, lines: list[str], ti
     )
 
 
+@pytest.mark.parametrize(
+    ("said", "sent", "is_in"), [("ms", 1.0, "seconds"), ("us", 1e3, "milliseconds"), ("ns", 1.0, "seconds")]
+)
+def test_a_time_in_a_larger_unit_than_the_stream_says_is_told(
+    tmp_path: Path, lines: list[str], said: str, sent: float, is_in: str
+) -> None:
+    """It lies in 1970, as that of a clock that was never set does."""
+    time = (NOW - 60) * sent / {"ms": 1e3, "us": 1e6, "ns": 1e9}[said]
+    keys = f'time = "t"\ntime_format = "{said}"'
+    line = warned(tmp_path / "s.toml", lines, time, keys)
+    assert line.endswith(f"{KEPT}: looks like {is_in}: is time_format right?")
+    lines.clear()
+    assert warned(tmp_path / "s.toml", lines, 12.0, keys).endswith(AT_ARRIVAL)
+
+
 @pytest.mark.parametrize("time", [978307200, NOW - 2100, NOW - 7 * 3600])
 def test_a_clock_that_is_behind_is_told(tmp_path: Path, lines: list[str], time: float) -> None:
     """Numbers have no zone: that they are hours behind says nothing."""

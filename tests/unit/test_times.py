@@ -55,6 +55,20 @@ def test_the_zone_may_be_that_of_the_machine(path: Path) -> None:
     assert time_of(path, text, tasmota(local.isoformat())) == ARRIVED - 1
 
 
+@pytest.mark.parametrize(
+    ("said", "factor", "is_in"),
+    [("ms", 1e6, "microseconds"), ("ms", 1e9, "nanoseconds"), ("us", 1e9, "nanoseconds")],
+)
+def test_a_time_in_a_smaller_unit_than_the_stream_says_is_told(
+    path: Path, said: str, factor: float, is_in: str
+) -> None:
+    sent = {"number": 1, "t": ARRIVED * factor}
+    assert rejection(path, f'time = "t"\ntime_format = "{said}"', sent) == (
+        Reason.TOO_FAR_AHEAD,
+        f"looks like {is_in}",
+    )
+
+
 @pytest.mark.parametrize("zone", ["Mars/Olympus", "", "../../etc/passwd", "Europe", "/etc/localtime"])
 def test_a_zone_that_is_none_is_told(path: Path, zone: str) -> None:
     line = refusal(path, f'{TASMOTA}\ntime_zone = "{zone}"')
