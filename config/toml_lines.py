@@ -8,8 +8,9 @@ from collections.abc import Mapping
 def lines_of_keys(text: str) -> dict[tuple[int, str], int]:
     """Return in which line each key stands, by the number of its [[stream]]; `""` is that line itself.
 
-    A key in the third [[stream.value]] of its stream is `value.2.scale`, and its line itself `value.2`. The
-    text is valid TOML. A statement of one line or several is the shortest piece that is valid alone.
+    A key in the third [[stream.value]] of its stream is `value.2.scale`, and its line itself `value.2`; what
+    is in [stream.value] is in the first. The text is valid TOML. A statement of one line or several is the
+    shortest piece that is valid alone.
     """
     lines: dict[tuple[int, str], int] = {}
     table = begin = 0
@@ -26,6 +27,8 @@ def lines_of_keys(text: str) -> dict[tuple[int, str], int]:
         for name, value in names.items():
             if not header:
                 lines.setdefault((table, prefix + name), begin + 1)
+                for inner in value if isinstance(value, dict) else ():  # name.inner = …
+                    lines.setdefault((table, f"{prefix}{name}.0.{inner}"), begin + 1)
             elif name != "stream":
                 lines.setdefault((0, name), begin + 1)
             elif isinstance(value, list):
@@ -35,9 +38,10 @@ def lines_of_keys(text: str) -> dict[tuple[int, str], int]:
                 lines[table, ""] = begin + 1
             else:  # [stream.name] or [[stream.name]]
                 prefix = _inner(value, inner_tables)
-                for inner in value:
-                    lines.setdefault((table, inner), begin + 1)
-                lines[table, prefix.removesuffix(".")] = begin + 1
+                own = prefix.removesuffix(".")
+                for outer in (*value, own.rpartition(".")[0]):
+                    lines.setdefault((table, outer), begin + 1)
+                lines[table, own] = begin + 1
         begin = end
     return lines
 
@@ -53,8 +57,7 @@ def _inner(header: Mapping[str, object], inner_tables: Counter[str]) -> str:
     """Return what the names of keys below a header begin with."""
     prefix = ""
     for name, value in header.items():
-        prefix += f"{name}."
         if isinstance(value, list):
-            prefix += f"{inner_tables[name]}."
             inner_tables[name] += 1
+        prefix += f"{name}.{max(0, inner_tables[name] - 1)}."
     return prefix

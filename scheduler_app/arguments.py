@@ -15,12 +15,16 @@ LINES, ORIGINAL = "lines", "original"
 _MOST_SENSORS = 100_000
 # Readings a second.
 _HIGHEST_RATE = 100_000.0
+# What a database takes for a number of rows.
+_MOST = 2**63 - 1
 
 
 def positive(text: str) -> int:
     """Read a whole number, 1 or more."""
     if not text.isdecimal() or int(text) == 0:
         raise ArgumentTypeError(f"{text!r} must be a whole number, 1 or more")
+    if int(text) > _MOST:
+        raise ArgumentTypeError(f"{text!r} must be {_MOST} at most")
     return int(text)
 
 

@@ -275,6 +275,22 @@ def test_unit_and_device_class_are_told_to_whoever_shows_a_series(path: Path) ->
         ('value = [".", "a"]', "line 3: value: what is the whole message needs a name"),
         ('value = ["a", { path = "b", name = "a" }]', "line 3: value: two of these have the same name"),
         ('[[stream.value]]\npath = "$.a"', "line 4: path = $.a must be a in"),
+        (
+            '[stream.value]\npath = "a"\nscal = 1',
+            "line 5: scal is no key of a value: its keys are path, name",
+        ),
+        ("[stream.vaule.map]\nON = 1", "line 3: vaule is no key of a stream"),
+        ('[stream.value]\nname = "a"', "line 3: value = {'name': 'a'} needs a path"),
+        ('[stream.map]\nON = 1\nOFF = "0"', "line 3: map = {'ON': 1, 'OFF': '0'} must be numbers for words"),
+        (
+            '[[stream.value]]\npath = "a"\n[stream.value.map]\nON = true\n[[stream.value]]\npath = "b"',
+            "line 5: map = {'ON': True} must be numbers for words",
+        ),
+        (
+            '[[stream.value]]\npath = "a"\n[stream.value.map]\n1 = 1\n[[stream.value]]\npath = "b"\nunit = 1',
+            "line 9: unit = 1 must be a text",
+        ),
+        ('value.path = "a"\nvalue.scale = "1"', "line 4: scale = 1 must be a number"),
     ],
 )
 def test_a_mistake_in_a_value_is_told_with_its_line(path: Path, written: str, said: str) -> None:

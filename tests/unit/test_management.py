@@ -178,6 +178,7 @@ def test_a_command_like_no_other_is_pointed_to_the_list(
         (["publisher", "--count", "0"], "'0' must be a whole number, 1 or more"),
         (["publisher", "--count", "-1"], "'-1' must be a whole number, 1 or more"),
         (["publisher", "--count", "x"], "'x' must be a whole number, 1 or more"),
+        (["rejected", "--limit", f"{2**63}"], f"'{2**63}' must be {2**63 - 1} at most"),
         (["publisher", "--min-interval", "5"], "'5' must be a number with a unit"),
         (["publisher", "--min-interval", "0s"], "'0s' must be at least 1ms"),
         (["publisher", "--seed", "x"], "--seed"),
