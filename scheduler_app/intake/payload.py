@@ -23,6 +23,8 @@ _AROUND = "\ufeff\0"
 # What JSON allows around a value (RFC 8259 section 2).
 _BLANKS = " \t\n\r"
 _LONGEST_INTEGER = 40
+# Below it each whole number is a float of its own.
+_WHOLE = 2.0**53
 # Longer ids are stored as a digest.
 _LONGEST_ID = 64
 _YEAR = 365 * 86400.0
@@ -246,7 +248,10 @@ def _integer(text: str) -> float | int:
 def id_of(content: object) -> str | None:
     """Return the id of a reading that was found in its payload, None if it has none."""
     if isinstance(content, bool) or not isinstance(content, str | int) or content == "":
-        return None
+        # 17.0 is a whole number, too, up to where two of them may become one float
+        if not (isinstance(content, float) and content.is_integer() and abs(content) < _WHOLE):
+            return None
+        content = int(content)
     text = str(content)
     if len(text) <= _LONGEST_ID and text.isascii() and not text.startswith("#"):
         return text

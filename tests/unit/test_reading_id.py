@@ -24,6 +24,9 @@ def id_of(content: object) -> str | None:
         (17, "17"),
         (-1, "-1"),
         (0, "0"),
+        (17.0, "17"),  # as Lua, and some that pack numbers, write whole numbers
+        (-0.0, "0"),
+        (2.0**53 - 1, "9007199254740991"),
     ],
 )
 def test_an_id_that_is_short_and_plain_is_kept_as_it_is(content: object, text: str) -> None:
@@ -41,6 +44,6 @@ def test_any_other_id_is_a_digest_which_no_plain_id_can_be(content: str) -> None
     assert id_of(digest) != digest
 
 
-@pytest.mark.parametrize("content", [None, "", True, False, 1.5, ["a"], {"a": 1}])
+@pytest.mark.parametrize("content", [None, "", True, False, 1.5, 2.0**53, ["a"], {"a": 1}])
 def test_what_names_nothing_is_no_id(content: object) -> None:
     assert id_of(content) is None
