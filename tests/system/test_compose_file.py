@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from scheduler_app.management import SUBSCRIBER_SETTINGS
 from scheduler_app.publishing import outbox_sender
 from tests.support.brokers import Access, Broker, find_program, missing
 from tests.support.mqtt_client import Peer
@@ -141,6 +142,26 @@ def test_settings_of_the_user(compose: Compose) -> None:
     assert text.count("BROKER: mosquitto") == 4
     assert "elsewhere" not in text
     assert "mine.db" not in text
+
+
+# What a container has otherwise than by the name of the setting: the broker, files, and what is for several
+# subscribers.
+NOT_HANDED_ON = {
+    *("broker", "broker_cafile", "broker_certfile", "broker_keyfile"),
+    *("db_file", "db_url", "members", "share"),
+}
+
+
+def test_every_setting_of_the_subscriber_reaches_it() -> None:
+    """And is named at the head of the file."""
+    text = (ROOT / "docker-compose.yml").read_text()
+    _, head = text.split("# Your settings come from", 1)
+    head, _ = head.split("\n\n", 1)
+    _, environment = text.split("environment: &environment\n", 1)
+    environment, _ = environment.split("healthcheck:", 1)
+    handed_on = {name.lower() for name in re.findall(r"^    (\w+): \$\{\1:-\}$", environment, re.MULTILINE)}
+    assert handed_on == set(SUBSCRIBER_SETTINGS) - NOT_HANDED_ON
+    assert {name for name in handed_on if name.upper() not in re.findall(r"\w+", head)} == set()
 
 
 def test_log_levels(compose: Compose) -> None:
