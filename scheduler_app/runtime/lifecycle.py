@@ -4,6 +4,7 @@ import argparse
 import os
 import resource
 import signal
+import stat
 import sys
 import threading
 import time
@@ -148,7 +149,7 @@ def serve(stop: StopSignal, healthy: Callable[[], bool], health_file: Path | Non
         return
     if health_file is not None:
         with suppress(OSError):  # touching it below will fail in the same way, and say so
-            health_file.unlink(missing_ok=True)
+            _remove(health_file)
     complaints = LogLimit()
     was_healthy = None
     while not stop.requested:
@@ -167,6 +168,13 @@ def serve(stop: StopSignal, healthy: Callable[[], bool], health_file: Path | Non
         was_healthy = is_healthy
         stop.wait(_HEALTH_INTERVAL if is_healthy else _HEALTH_POLL)
     manager.tell("STOPPING=1", f"STATUS={_ENDING}")
+
+
+def _remove(path: Path) -> None:
+    """Remove a file of an earlier run, or a symbolic link; a device such as /dev/null stays."""
+    mode = path.lstat().st_mode
+    if stat.S_ISREG(mode) or stat.S_ISLNK(mode):
+        path.unlink()
 
 
 def _touch(path: Path) -> None:

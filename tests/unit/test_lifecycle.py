@@ -193,6 +193,16 @@ def test_a_health_file_that_is_replaced_by_a_link_is_told_and_its_target_left_al
     ]
 
 
+def test_what_is_no_file_is_not_removed_to_make_room_for_one(tmp_path: Path, log_lines: list[str]) -> None:
+    """With HEALTH_FILE=/dev/null, a role of root would take that away from all programs."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    stop = StopSignal()
+    serve(stop, lambda: healthy_once(stop), pipe)
+    assert pipe.is_fifo()
+    assert log_lines == [f"ERROR: HEALTH_FILE={pipe} cannot be written: No such device or address"]
+
+
 @pytest.mark.parametrize("name", ["missing/health", ".", "file/health"])
 def test_a_health_file_that_cannot_be_written_is_told_and_ends_nothing(
     tmp_path: Path, log_lines: list[str], name: str
