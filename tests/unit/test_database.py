@@ -125,6 +125,9 @@ def test_half_a_database_is_refused(tmp_path: Path) -> None:
 
 def test_a_folder_is_refused(tmp_path: Path) -> None:
     assert refusal(tmp_path).endswith("is a folder, and must be a file")
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", Path("/dev/null")):
+        assert refusal(path).endswith("is a device, a pipe or a socket, and must be a file")
 
 
 def test_a_folder_that_cannot_be_created_is_refused(tmp_path: Path) -> None:

@@ -39,10 +39,10 @@ def leave(monkeypatch: pytest.MonkeyPatch) -> Leave:
 
 
 @contextmanager
-def nothing_grows() -> Iterator[None]:
-    """Have each write that makes a file larger fail while inside: SQLite calls that an I/O error."""
+def nothing_grows(beyond: int = 0) -> Iterator[None]:
+    """Have each write beyond so many bytes of a file fail while inside: SQLite calls that an I/O error."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (beyond, hard))
     try:
         yield
     finally:
@@ -58,6 +58,17 @@ def test_a_full_disk_is_no_broken_one(path: Path, leave: Leave) -> None:
     leave(32768)
     with nothing_grows(), pytest.raises(UnusableDatabase, match=r"cannot be opened: disk I/O error$"):
         prepare(path)
+
+
+def test_what_failed_first_is_told_not_that_it_left_nothing_to_roll_back(
+    tmp_path: Path, leave: Leave
+) -> None:
+    """A new file, on a disk that becomes full while its tables are made."""
+    leave(0)
+    for beyond in range(0, 16000, 500):
+        path = tmp_path / f"{beyond}.db"
+        with nothing_grows(beyond), pytest.raises(LockedDatabase, match=r"its disk is full$"):
+            prepare(path)
 
 
 def test_whoever_looks_or_writes_is_told_that_it_is_full(path: Path, leave: Leave) -> None:

@@ -17,6 +17,7 @@ from models.storage.sqlite.migration import create, upgrade
 from models.storage.sqlite.ownership import sole_owner
 from models.storage.sqlite.room import is_full
 from models.storage.sqlite.schema import READINGS, Schema
+from models.storage.sqlite.transaction import first_error
 
 # Nobody but us has anything to do with our files. SQLite gives -wal and -shm the mode of the database.
 _OWNER_ONLY = 0o600
@@ -38,8 +39,9 @@ def prepare(path: Path, schema: Schema = READINGS, now: Callable[[], float] = ti
         raise UnusableDatabase(f"{name}: its folder cannot be created: {error.strerror}") from None
     reader, writer = reading_database(path, schema), writing_database(path, schema)
     try:
-        if path.is_dir():
-            raise UnusableDatabase(f"{name} is a folder, and must be a file")
+        if path.exists() and not path.is_file():
+            what = "a folder" if path.is_dir() else "a device, a pipe or a socket"
+            raise UnusableDatabase(f"{name} is {what}, and must be a file")
         if not _create_file(path):
             # before anything is changed: even the journal mode is another program's, if the file is
             with reader.connection_context():
@@ -54,16 +56,17 @@ def prepare(path: Path, schema: Schema = READINGS, now: Callable[[], float] = ti
                     if writer.user_version == 0:
                         create(writer, schema, now())
     except peewee.DatabaseError as error:
-        if "locked" in str(error):
+        first = first_error(error)
+        if "locked" in str(first):
             raise LockedDatabase(f"{name} is locked by another program") from None
-        _check_room(name, path, error)
-        raise UnusableDatabase(f"{name} {_explain(error, path)}") from None
+        _check_room(name, path, first)
+        raise UnusableDatabase(f"{name} {_explain(first, path)}") from None
     except OSError as error:
         _check_room(name, path, error)
         raise UnusableDatabase(f"{name} {_not_writable(path)} ({error.strerror})") from None
 
 
-def _check_room(name: str, path: Path, error: peewee.DatabaseError | OSError) -> None:
+def _check_room(name: str, path: Path, error: BaseException) -> None:
     """Raise LockedDatabase if the file called `name` cannot be used because its disk is full."""
     if getattr(error, "errno", None) == errno.ENOSPC or is_full(path, str(error)):
         raise LockedDatabase(f"{name}: its disk is full") from None
@@ -141,7 +144,7 @@ def check_ours(database: peewee.SqliteDatabase, name: str, schema: Schema) -> No
         )
 
 
-def _explain(error: peewee.DatabaseError, path: Path) -> str:
+def _explain(error: BaseException, path: Path) -> str:
     text = str(error)
     if is_damage(text):
         return f"is not an SQLite database, or is damaged ({text}): name a new file instead"

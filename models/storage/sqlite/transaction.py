@@ -64,7 +64,7 @@ class Transaction:
     def _told(self, error: BaseException) -> BaseException:
         """Close the connection, and return the error of ours that tells of `error`."""
         database = self._database
-        first = _first(error)
+        first = first_error(error)
         text = str(first)
         loss = database.loss
         # After a full disk or an I/O error a connection may be in any state: take a new one.
@@ -88,7 +88,7 @@ def reading(database: Database) -> Iterator[None]:
         with database.connection_context():
             yield
     except _ERRORS as error:
-        text = str(_first(error))
+        text = str(first_error(error))
         if is_damage(text):
             raise UnreadableDatabase(what_to_do_with_a_damaged(database.name, text)) from None
         raise UnreadableDatabase(
@@ -96,7 +96,7 @@ def reading(database: Database) -> Iterator[None]:
         ) from None
 
 
-def _first(error: BaseException) -> BaseException:
+def first_error(error: BaseException) -> BaseException:
     """Return the error that `error` was raised over: a full disk, not that it left nothing to roll back."""
     while isinstance(error.__context__, _ERRORS):
         error = error.__context__
