@@ -29,6 +29,7 @@ from scheduler_app.parser import (
     without_password,
 )
 from scheduler_app.plain_output import print_what_can_be
+from scheduler_app.standard_streams import open_closed_streams
 
 if TYPE_CHECKING:
     from config.settings import Settings
@@ -99,6 +100,7 @@ class BaseCommand(ABC):
 
 def main(argv: Sequence[str]) -> int:
     """Run the command that `argv` (program name first) asks for; return the exit status."""
+    open_closed_streams()
     print_what_can_be(sys.stdout, sys.stderr)
     return exit_status(lambda: _run(list(argv[1:])))
 
@@ -114,14 +116,25 @@ def exit_status(work: Callable[[], object]) -> int:
         pass  # whoever read our output has gone: `manage.py stats | head`
     except ModuleNotFoundError as error:
         status = _tell(_not_installed(error))
+    except OSError:
+        try:
+            print(flush=True)
+        except OSError as error:  # so it was the output, which fails again
+            status = _tell(_unwritable_output(error))
+        else:
+            raise
     try:
         print(end="", flush=True)
     except OSError as error:
         if not status and not isinstance(error, BrokenPipeError):
-            status = _tell(CommandError(f"standard output cannot be written: {error.strerror}"))
+            status = _tell(_unwritable_output(error))
         # what is left in the buffer would fail once more at the very end
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return status
+
+
+def _unwritable_output(error: OSError) -> CommandError:
+    return CommandError(f"standard output cannot be written: {error.strerror}")
 
 
 def _tell(error: CommandError) -> int:

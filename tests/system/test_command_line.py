@@ -1,14 +1,17 @@
 """`manage.py` itself: help, mistakes, and where settings come from."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from config.settings import SETTINGS
+from models.storage.sqlite.opening import prepare
 from tests.conftest import MakeRole
 from tests.support.brokers import Mosquitto
-from tests.support.processes import ROOT, manage
+from tests.support.processes import MANAGE, ROOT, manage, settings_only
 
 COMMANDS = sorted(
     path.stem.replace("_", "-")
@@ -109,3 +112,37 @@ def test_where_settings_come_from(mosquitto: Mosquitto, make_role: MakeRole, tmp
     assert subscribed_topic() == "from/file"
     assert subscribed_topic(TOPIC="from/environment") == "from/environment"
     assert subscribed_topic("--topic", "from/flag", TOPIC="from/environment") == "from/flag"
+
+
+@pytest.mark.parametrize("buffered", [True, False])
+def test_an_output_without_room_is_told_in_one_line(tmp_path: Path, *, buffered: bool) -> None:
+    """Also where each line is written at once, as in a container, or there is more than a buffer holds."""
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [sys.executable, str(MANAGE), "help"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=tmp_path,
+            env=settings_only({} if buffered else {"PYTHONUNBUFFERED": "1"}),
+            timeout=60,
+            check=False,
+        )
+    line = "Error: standard output cannot be written: No space left on device\n"
+    assert (done.returncode, done.stderr) == (1, line)
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_streams_that_are_closed_are_nothing_wrong(tmp_path: Path, closed: str) -> None:
+    """Whoever starts a role in the background may close them; the database must not take their numbers."""
+    prepare(tmp_path / "test.db")
+    done = subprocess.run(
+        ["sh", "-c", f'exec "$@" {closed}', "sh", sys.executable, str(MANAGE), "series"],
+        cwd=tmp_path,
+        env=settings_only({"DB_FILE": "test.db"}),
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0
+    assert done.stdout == (b"" if ">&-" in closed.split() else b"there are no series\n")
