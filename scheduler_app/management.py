@@ -251,6 +251,7 @@ def _run(arguments: list[str]) -> None:
 
 def _run_command(name: str, arguments: list[str]) -> None:
     command = load_command(name)
+    _check_folder()
     options = build_parser(name, command).parse_args(_join_descending(arguments))
 
     from config.database_url import has_password
@@ -281,6 +282,14 @@ def _run_command(name: str, arguments: list[str]) -> None:
         _uninterrupted() if command.is_role else nullcontext(),  # until it handles them by itself
     ):
         command.handle(options, settings)
+
+
+def _check_folder() -> None:
+    """Raise CommandError if the current folder, which files are named from, was deleted under the shell."""
+    try:
+        os.getcwd()  # noqa: PTH109 - a Path takes longer, and this is all that it would do
+    except FileNotFoundError:
+        raise CommandError("the current folder is not there any more: go to one that is, by 'cd'") from None
 
 
 def _with_login(settings: "Settings", options: argparse.Namespace) -> str:

@@ -146,3 +146,21 @@ def test_streams_that_are_closed_are_nothing_wrong(tmp_path: Path, closed: str) 
     )
     assert done.returncode == 0
     assert done.stdout == (b"" if ">&-" in closed.split() else b"there are no series\n")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_current_folder_that_is_gone_is_told_in_one_line(tmp_path: Path, command: str) -> None:
+    """It was deleted, and made anew by a clone: a shell is still in the old one."""
+    folder = tmp_path / "gone"
+    folder.mkdir()
+    done = subprocess.run(
+        ["sh", "-c", f'rmdir {folder}; exec "$@"', "sh", sys.executable, str(MANAGE), command],
+        cwd=folder,
+        env=settings_only({}),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    line = "Error: the current folder is not there any more: go to one that is, by 'cd'\n"
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", line)
