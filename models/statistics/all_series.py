@@ -79,12 +79,14 @@ class AllSeries:
             if overall:
                 self.overall.enter(arrived)
 
-    def fill(self) -> None:
-        """Fill the windows, which are empty, with all that was loaded."""
+    def fill(self, look: Callable[[], object]) -> None:
+        """Fill the windows, which are empty, with all that was loaded. `look` may end it by what it raises."""
         for sums in self._sums.values():
             sums.fill()
         for series in self.by_id.values():
-            series.fill()
+            if series.in_order:
+                series.fill()
+                look()
         self.overall.fill()
 
     def move(self, slot: int) -> None:

@@ -105,7 +105,7 @@ def load(everything: AllSeries, stored: StoredReadings, look: Callable[[], objec
         everything.by_id[number].append(time, value)
     for number, series in everything.by_id.items():
         series.newest = newest[number]
-    everything.fill()
+    everything.fill(look)
 
 
 class _SumsLoader:

@@ -452,6 +452,18 @@ def test_loading_ends_by_what_is_raised_when_it_is_looked_whether_to_go_on(servi
     assert looks > 30  # at least once in each slot
 
 
+def test_it_is_looked_whether_to_go_on_at_each_series_whose_readings_are_put_in_order(
+    service: Service,
+) -> None:
+    """That takes long where there are many readings, and it is the last thing that loading does."""
+    service.add(*((f"b{number}", NOW, 1) for number in range(40)))
+    looks: list[None] = []
+    service.start_again()
+    service.statistics._look = lambda: looks.append(None)
+    service.tick(NOW)
+    assert len(looks) >= 40
+
+
 def test_many_readings_of_a_series_are_taken_apart_a_part_at_a_time() -> None:
     readings = array("d", range(14))
     assert [list(part) for part in _cut(readings, 6)] == [[*range(6)], [*range(6, 12)], [12, 13]]
