@@ -80,7 +80,7 @@ class AllSeries:
                 self.overall.enter(arrived)
 
     def fill(self, look: Callable[[], object]) -> None:
-        """Fill the windows, which are empty, with all that was loaded. `look` may end it by what it raises."""
+        """Fill the windows, which are empty, with all that was loaded. `look` ends it by what it raises."""
         for sums in self._sums.values():
             sums.fill()
         for series in self.by_id.values():
