@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from models.storage.batch import Batch, NewRejected
-from models.storage.errors import NotStored, StoreUnavailable
+from models.storage.errors import StoreUnavailable
 from models.storage.rejected_bounds import MORE_AT_ONCE, MOST_BYTES, MOST_ROWS
 from models.storage.sqlite import rejected as module
 from models.storage.sqlite.connection import writing_database
@@ -93,7 +93,7 @@ def test_what_was_rolled_back_does_not_count_as_kept(
         with locked(path), pytest.raises(StoreUnavailable):
             add(store, 9, 9, 9)
         # the last statement of the transaction fails, when all else is done
-        with pytest.raises(NotStored):
+        with pytest.raises(StoreUnavailable):
             store.add(Batch(rejected=[rejected(9)] * 3, deliveries=[(1, None)]))  # type: ignore[list-item]
         with locked(path), pytest.raises(StoreUnavailable):
             store.delete_rejected(until=5, limit=99)

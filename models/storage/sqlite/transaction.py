@@ -22,13 +22,15 @@ from models.storage.sqlite.room import with_cause
 # peewee's own errors, and the driver's where its connection is used directly.
 _ERRORS = (peewee.DatabaseError, sqlite3.Error)
 _FAILURES = (DatabaseGone, *_ERRORS)
+# SQLite takes a NaN for NULL. It would do so however often it is tried.
+_NO_NUMBER = "NOT NULL constraint failed: reading."
 
 
 class Transaction:
     """Commits the body on leaving, or raises StoreUnavailable; connects if it must.
 
     Raises DatabaseGone if the file is not at its path any more: what was committed may be lost; and NotStored
-    if a value was missing that a row has to have, such as a NaN, which SQLite takes for one.
+    if a reading is no number.
 
     A reading that comes alone has one to itself. So the driver begins and ends it, since peewee takes longer
     than SQLite itself, and it is no generator.
@@ -64,8 +66,7 @@ class Transaction:
     def _told(self, error: BaseException) -> BaseException:
         """Close the connection, and return the error of ours that tells of `error`."""
         database = self._database
-        first = first_error(error)
-        text = str(first)
+        text = str(first_error(error))
         loss = database.loss
         # After a full disk or an I/O error a connection may be in any state: take a new one.
         with suppress(*_ERRORS):
@@ -76,7 +77,7 @@ class Transaction:
             return DatabaseGone(loss)
         if is_damage(text):
             return DamagedStore(what_to_do_with_a_damaged(database.name, text))
-        if getattr(first, "sqlite_errorname", None) == "SQLITE_CONSTRAINT_NOTNULL":
+        if text.startswith(_NO_NUMBER):
             return NotStored(text)
         return StoreUnavailable(with_cause(database.path, text))
 
