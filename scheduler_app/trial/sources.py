@@ -14,6 +14,7 @@ from config.settings import Settings
 from config.text import printable
 from config.topics import check_topic
 from scheduler_app.errors import CommandError
+from scheduler_app.intake.payload import NothingToRead, Rejected, is_number, parse
 from scheduler_app.mqtt.connection import Connection
 from scheduler_app.mqtt.message import Message
 
@@ -23,6 +24,8 @@ _MOST_WAITING = 10_000
 _CONNECT_TIMEOUT = 12.0
 # Seconds between two looks at what has come.
 _LOOK = 0.1
+# What hardly stands in a topic, but before a number in CSV and other texts.
+_OF_TEXTS = frozenset(",;:=\"'")
 # What `mosquitto_sub -v` prints for an empty payload.
 _EMPTY = b"(null)"
 
@@ -55,9 +58,9 @@ def _lines(name: str, file: BinaryIO, now: Callable[[], float]) -> Iterator[Mess
         text = line.rstrip(b"\r\n").removeprefix(b"\xef\xbb\xbf")
         if not text.strip():
             continue
-        topic, space, payload = text.partition(b" ")
+        topic, payload = _parted(text)
         try:
-            if not space:
+            if payload is None:
                 raise ValueError
             yield message_of(check_topic(topic.decode()), b"" if payload == _EMPTY else payload, now())
         except ValueError:
@@ -65,6 +68,38 @@ def _lines(name: str, file: BinaryIO, now: Callable[[], float]) -> Iterator[Mess
                 f"{printable(name)}, line {number}: must be a topic, a space and a payload, as mosquitto_sub "
                 f"-v prints them, and not {printable(text[:60].decode(errors='backslashreplace'))}"
             ) from None
+
+
+def _parted(line: bytes) -> tuple[bytes, bytes | None]:
+    """Return the topic and the payload of a line; no payload if it has no space.
+
+    `mosquitto_sub` does not say where a topic ends that has spaces in it, as has `zigbee2mqtt/living room`:
+    it goes on up to what is JSON, or up to a number that stands behind a further level with a name.
+    """
+    topic, space, payload = line.partition(b" ")
+    if not space:
+        return topic, None
+    begin = min((place for sign in (b" {", b" [") if (place := line.find(sign)) >= 0), default=0)
+    if begin > len(topic) and _is_json(line[begin + 1 :]):
+        return line[:begin], line[begin + 1 :]
+    more, space, last = payload.rpartition(b" ")
+    if _are_levels(more.decode(errors="replace")) and is_number(last.decode(errors="replace")):
+        return line[: -len(last) - 1], last
+    return topic, payload
+
+
+def _are_levels(text: str) -> bool:
+    """Whether a text goes on with the levels of a topic: a date with slashes does not."""
+    _, slash, level = text.rpartition("/")
+    return bool(slash) and _OF_TEXTS.isdisjoint(text) and any(map(str.isalpha, level))
+
+
+def _is_json(payload: bytes) -> bool:
+    try:
+        parse(payload)
+    except (Rejected, NothingToRead):
+        return False
+    return True
 
 
 def from_broker(

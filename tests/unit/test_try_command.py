@@ -149,6 +149,29 @@ def test_standard_input_is_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (message.topic, message.payload, message.arrived, message.retained) == ("a/b", b"1", 5.0, False)
 
 
+@pytest.mark.parametrize(
+    ("line", "topic", "payload"),
+    [
+        ('zigbee2mqtt/living room {"t": 21.5}', "zigbee2mqtt/living room", b'{"t": 21.5}'),
+        ("the house/living room/t -2.5e1", "the house/living room/t", b"-2.5e1"),
+        ("das haus/küche/wärme 21", "das haus/küche/wärme", b"21"),
+        ("a b/c [1, 2]", "a b/c", b"[1, 2]"),
+        ('home/a {"t": {"x": 1}}', "home/a", b'{"t": {"x": 1}}'),
+        ("home/a 21.5 W", "home/a", b"21.5 W"),
+        ("home/a T= 21.5", "home/a", b"T= 21.5"),
+        ("home/a 26/11/2026 21.5", "home/a", b"26/11/2026 21.5"),
+        ("home/a x/y, 21.5", "home/a", b"x/y, 21.5"),
+        ("home/a log {21.5", "home/a", b"log {21.5"),
+        ("home/a ", "home/a", b""),
+    ],
+)
+def test_a_topic_in_a_file_may_have_spaces(tmp_path: Path, line: str, topic: str, payload: bytes) -> None:
+    """Many rooms have: nothing in such a line says where the topic ends, but what a payload looks like."""
+    file = tmp_path / "messages.txt"
+    file.write_text(f"{line}\n")
+    assert [(found.topic, found.payload) for found in sources.from_file(str(file))] == [(topic, payload)]
+
+
 def test_json_has_an_object_a_message_and_the_summary_beside_it(shown: Shown, tmp_path: Path) -> None:
     (tmp_path / "messages.txt").write_text("DATA 1\nDATA x\nattic 1\n")
     status, out, err = shown("--file", "messages.txt", "--format", "json")
