@@ -110,8 +110,12 @@ def begin_to_show(
     from scheduler_app.mqtt.message import Message
     from scheduler_app.runtime.lifecycle import background
 
+    def connected() -> bool:
+        return connection.connected
+
     inbox = Inbox()
-    view = (view_of_all if options.all else view_of_averages)(stack, options, settings, inbox)
+    make_view = view_of_all if options.all else view_of_averages
+    view = make_view(stack, options, settings, inbox, connected)
     lookout = Lookout(settings, view.topics[0])
 
     def take(message: Message) -> None:
@@ -142,7 +146,11 @@ def begin_to_show(
 
 
 def view_of_averages(
-    stack: ExitStack, options: argparse.Namespace, settings: "Settings", inbox: "Inbox"
+    stack: ExitStack,
+    options: argparse.Namespace,
+    settings: "Settings",
+    inbox: "Inbox",
+    connected: Callable[[], bool],
 ) -> View:
     """Return what prints each message with averages."""
     from scheduler_app.console.averages_view import AveragesView, Json, Lines, Printer, Tables
@@ -156,7 +164,7 @@ def view_of_averages(
         printer = Json()
     else:
         printer = Tables("simple" if table_format == ORIGINAL else table_format)
-    view = AveragesView(settings, inbox, printer, once=options.once)
+    view = AveragesView(settings, inbox, printer, once=options.once, connected=connected)
     return View((settings.stats_topic, state_topic(settings)), view.run)
 
 
@@ -165,7 +173,13 @@ def is_terminal() -> bool:
     return sys.stdout is not None and sys.stdout.isatty()
 
 
-def view_of_all(stack: ExitStack, options: argparse.Namespace, settings: "Settings", inbox: "Inbox") -> View:
+def view_of_all(
+    stack: ExitStack,
+    options: argparse.Namespace,
+    settings: "Settings",
+    inbox: "Inbox",
+    connected: Callable[[], bool],
+) -> View:
     """Return what shows the statistics of all series; the terminal is given back by the `stack`."""
     from scheduler_app.console.order import Order
     from scheduler_app.console.series_table import SeriesTable
@@ -180,7 +194,15 @@ def view_of_all(stack: ExitStack, options: argparse.Namespace, settings: "Settin
     else:
         display = JsonLines() if options.format == "json" else Tables(options.format or "simple")
     series_table = SeriesTable(options.sort or Order("name"))
-    view = SeriesView(settings, inbox, series_table, display, topic_filter=options.filter, once=options.once)
+    view = SeriesView(
+        settings,
+        inbox,
+        series_table,
+        display,
+        topic_filter=options.filter,
+        once=options.once,
+        connected=connected,
+    )
 
     def show() -> None:
         view.run()

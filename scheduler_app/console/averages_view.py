@@ -3,16 +3,18 @@
 import json
 import time
 from collections.abc import Callable, Mapping
+from queue import Empty
 from typing import Protocol
 
 from loguru import logger
 
 from config.settings import Settings
+from scheduler_app.console.absence import Absence
 from scheduler_app.console.inbox import Inbox
 from scheduler_app.console.table import render
 from scheduler_app.formatting import local_text, number_text, zone_text
 from scheduler_app.log import LogLimit, more_like_it
-from scheduler_app.publishing.messages import OFFLINE, InvalidMessage, parse_averages, parse_state
+from scheduler_app.publishing.messages import InvalidMessage, parse_averages, parse_state
 from scheduler_app.publishing.topics import state_topic
 
 Averages = Mapping[str, float | None]
@@ -77,22 +79,31 @@ class AveragesView:
         printer: Printer,
         *,
         once: bool = False,
+        connected: Callable[[], bool] = lambda: True,
         now: Callable[[], float] = time.time,
     ) -> None:
-        """`now` tells UTC epoch seconds."""
+        """`now` tells UTC epoch seconds, `connected` whether there is a connection to the broker."""
         self._state_topic = state_topic(settings)
         self._inbox = inbox
         self._printer = printer
         self._once = once
         self._now = now
         self._warnings = LogLimit()
+        self._absence = Absence("there are no newer averages", connected)
 
     def run(self) -> None:
         """Print what comes until the inbox ends; with `once`, a single time."""
-        while (message := self._inbox.get()) is not None:
+        while True:
+            self._absence.look()
+            try:
+                message = self._inbox.get(timeout=self._absence.patience())
+            except Empty:
+                continue
+            if message is None:
+                return
             try:
                 if message.topic == self._state_topic:
-                    self._take_state(message.payload)
+                    self._absence.heard(parse_state(message.payload))
                     continue
                 averages = parse_averages(message.payload)
             except InvalidMessage as error:
@@ -107,10 +118,6 @@ class AveragesView:
             print(self._printer.text(averages, None if message.retained else self._now()), flush=True)
             if self._once:
                 return
-
-    def _take_state(self, payload: bytes) -> None:
-        if parse_state(payload) == OFFLINE and self._warnings.allows(OFFLINE) is not None:
-            logger.warning("the subscriber is offline: there are no newer averages until it is back")
 
 
 def _line(first: str, cells: list[str], width: int, widths: list[int]) -> str:

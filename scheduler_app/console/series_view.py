@@ -10,12 +10,13 @@ from loguru import logger
 
 from config.settings import Settings
 from config.topics import matches
+from scheduler_app.console.absence import Absence
 from scheduler_app.console.inbox import Inbox
 from scheduler_app.console.series_table import SeriesTable
 from scheduler_app.console.table import render_columns
 from scheduler_app.log import LogLimit, more_like_it
 from scheduler_app.mqtt.message import Message
-from scheduler_app.publishing.messages import OFFLINE, InvalidMessage, parse_series, parse_state, write_series
+from scheduler_app.publishing.messages import InvalidMessage, parse_series, parse_state, write_series
 from scheduler_app.publishing.topics import is_of_series, metrics_topic, state_topic
 
 # Seconds. Retained messages come in one go, and so do those of one tick: after a pause of this length all
@@ -120,10 +121,14 @@ class SeriesView:
         *,
         topic_filter: str | None = None,
         once: bool = False,
+        connected: Callable[[], bool] = lambda: True,
         now: Callable[[], float] = time.time,
         elapsed: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`now` tells UTC epoch seconds, `elapsed` the seconds of a clock that never jumps."""
+        """`now` tells UTC epoch seconds, `elapsed` the seconds of a clock that never jumps.
+
+        `connected` tells whether there is a connection to the broker.
+        """
         self._root = settings.stats_topic
         self._state_topic = state_topic(settings)
         self._no_series = {settings.stats_topic, metrics_topic(settings)}
@@ -136,6 +141,7 @@ class SeriesView:
         self._elapsed = elapsed
         self._rhythm = Rhythm(moves=display.moves)
         self._warnings = LogLimit()
+        self._absence = Absence("nothing newer is shown", connected, elapsed=elapsed)
         self._most = settings.max_series
         # Of each series that is shown, the size of its message in bytes.
         self._sizes: dict[str, int] = {}
@@ -149,6 +155,7 @@ class SeriesView:
         if self._display.moves:
             self._display.show(self._series_table, self._now())
         while True:
+            self._absence.look()
             if self._display.react(self._series_table):
                 self._display.show(self._series_table, self._now())
             if self._display.ended:
@@ -163,7 +170,7 @@ class SeriesView:
                     return
                 continue
             try:
-                message = self._next_message(due - now)
+                message = self._next_message(max(0.0, min(due, self._absence.due) - now))
             except Empty:
                 continue
             if message is None:
@@ -214,8 +221,7 @@ class SeriesView:
         except InvalidMessage as error:
             self._complain(message.topic, error)
             return
-        if state == OFFLINE and self._warnings.allows(OFFLINE) is not None:
-            logger.warning("the subscriber is offline: nothing newer is shown until it is back")
+        self._absence.heard(state)
 
     def _make_room(self, name: str, size: int) -> None:
         """Note the size of what is kept of a series; InvalidMessage if it is too much."""

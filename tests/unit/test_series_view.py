@@ -188,7 +188,7 @@ def test_no_more_bytes_are_kept_than_there_may_be(
 def test_other_topics_are_no_series(clock: Clock, inbox: Inbox, log_lines: list[str]) -> None:
     inbox.put(1, published("a"), message(b"{}", "STATS"), message(b"{}", "STATS/$metrics"))
     inbox.put(1, message(b"offline", "STATS/$state"), message(b"offline", "STATS/$state"))
-    inbox.put(2, None)
+    inbox.put(4, None)
     assert run(inbox, Shown(clock)) == [(1.5, ["a"])]
     assert log_lines == ["WARNING: the subscriber is offline: nothing newer is shown until it is back"]
 
