@@ -162,8 +162,9 @@ def parse_as_written(payload: bytes, *, searched: bool = False) -> Any:
         if not searched or rejection.reason != Reason.NOT_JSON:
             raise
         return _stripped(text_of(payload))
-    is_number = type(content) in (int, float) and math.isfinite(content)
-    return _stripped(text_of(payload)) if is_number else content
+    if type(content) in (int, float) and math.isfinite(content):
+        return _stripped(text_of(payload))
+    return content
 
 
 def text_of(payload: bytes) -> str:

@@ -92,7 +92,7 @@ def open_reader(path: Path, *, read_only: bool = False) -> Iterator[StoreReader]
 def check_there(
     path: Path, cure: str = "the subscriber creates it when it first runs", where: str = ""
 ) -> None:
-    """Raise UnreadableDatabase if nothing is at `path`, or if nobody can tell us.
+    """Raise UnreadableDatabase if nothing is at `path`, or if we may not look.
 
     `cure`, and `where` it is missing, are said of what does not exist.
     """
