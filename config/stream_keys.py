@@ -37,9 +37,11 @@ from config.stream_values import (
     read_topics,
     read_types,
 )
-from config.text import complaint, printable
+from config.text import complaint, printable, shortened
 from models.statistics.registry import STATISTICS_FORM, is_statistic
 
+# Characters of what is written behind a key.
+_LONGEST_SHOWN = 200
 _VALUE_FORM = f'must be {PATH_FORM}, or a list of these, or "*"'
 
 
@@ -79,9 +81,16 @@ def read_keys(table: Mapping[str, object], keys: Mapping[str, Key], of_what: str
         except WrongKey:
             raise
         except ValueError as error:
-            shown = printable(str(value))
-            raise WrongKey(name, complaint(f"{name} = {shown}", str(error))) from None
+            raise WrongKey(name, complaint(f"{name} = {_shown(value)}", str(error))) from None
     return read
+
+
+def _shown(value: object) -> str:
+    """Return what is written behind a key as it is told: in one line that can be read."""
+    try:
+        return shortened(printable(str(value)), _LONGEST_SHOWN)
+    except ValueError:  # Python writes no number of thousands of digits
+        return "a number of thousands of digits"
 
 
 def read_windows(texts: Iterable[str]) -> tuple[Window, ...]:
@@ -134,7 +143,7 @@ def _value(value: object, number: int) -> ValueTable:
     except WrongKey as error:
         raise WrongKey(f"value.{number}.{error.name}", str(error)) from None
     if "path" not in read:
-        raise WrongKey(f"value.{number}", f"value = {printable(str(value))} needs a path")
+        raise WrongKey(f"value.{number}", f"value = {_shown(value)} needs a path")
     return ValueTable(read.pop("path"), read.pop("name", None), read)
 
 

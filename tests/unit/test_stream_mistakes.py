@@ -87,3 +87,16 @@ def test_a_stream_file_may_begin_with_a_byte_order_mark(path: Path) -> None:
     path.write_bytes(b'\xef\xbb\xbf[[stream]]\ntopic = "a"\nwindows = 3')
     with pytest.raises(InvalidStreams, match="line 3: windows = 3 must be"):
         load_streams(path, WINDOWS, 2100.0, "STATS")
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        (f'"{"x" * 200}"', "x" * 200),
+        (f'"{"x" * 201}"', f"{'x' * 100}…{'x' * 99}"),
+        (f"0x{'f' * 5000}", "a number of thousands of digits"),
+        (f"[0x{'f' * 5000}]", "a number of thousands of digits"),
+    ],
+)
+def test_a_value_that_is_very_long_is_not_told_as_a_whole(path: Path, written: str, shown: str) -> None:
+    assert refusal(path, f"unit = {written}").startswith(f"line 3: unit = {shown} must be a text")
