@@ -12,6 +12,8 @@ from config.text import printable
 _BEGIN = "\x1b[?1049h\x1b[?25l\x1b[?7l"
 _END = "\x1b[?7h\x1b[?25h\x1b[?1049l"
 _HOME = "\x1b[H"
+# Columns and lines of a terminal that does not say how many it has, such as a serial console.
+_UNTOLD = os.terminal_size((80, 24))
 # A line is cleared before it is written: after one that fills its line, the cursor stands on the last
 # character, which would be cleared too.
 _CLEAR_LINE, _CLEAR_REST = "\x1b[2K", "\x1b[J"
@@ -38,7 +40,8 @@ class Screen:
     @property
     def size(self) -> os.terminal_size:
         """How many columns there are, and how many lines."""
-        return os.get_terminal_size(self._terminal.fileno())
+        columns, lines = os.get_terminal_size(self._terminal.fileno())
+        return os.terminal_size((columns or _UNTOLD.columns, lines or _UNTOLD.lines))
 
     def draw(self, lines: Sequence[str]) -> None:
         """Show `lines` from the top, as far as there is room. What is not printable in them is escaped."""

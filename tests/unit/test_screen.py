@@ -16,8 +16,11 @@ class Terminal:
 
     def __init__(self) -> None:
         self._ours, theirs = pty.openpty()
-        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 4, 6, 0, 0))
         self.stream = os.fdopen(theirs, "w", encoding="utf-8")
+        self.resize(lines=4, columns=6)
+
+    def resize(self, *, lines: int, columns: int) -> None:
+        fcntl.ioctl(self.stream, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
 
     @property
     def written(self) -> str:
@@ -54,6 +57,17 @@ def test_no_more_is_drawn_than_there_is_room_for(terminal: Terminal) -> None:
     assert screen.size == (6, 4)
     screen.draw(["1234567", *"abcde"])
     assert terminal.written == "\x1b[H\x1b[2K123456\n\x1b[2Ka\n\x1b[2Kb\n\x1b[2Kc"
+
+
+@pytest.mark.parametrize(
+    ("lines", "columns", "size"), [(0, 0, (80, 24)), (0, 6, (6, 24)), (4, 0, (80, 4)), (1, 1, (1, 1))]
+)
+def test_a_terminal_that_does_not_say_its_size_has_the_usual_one(
+    terminal: Terminal, lines: int, columns: int, size: tuple[int, int]
+) -> None:
+    """A serial console has none, and would show nothing at all."""
+    terminal.resize(lines=lines, columns=columns)
+    assert Screen(terminal.stream).size == size
 
 
 def test_what_is_left_behind_fits_and_ends_its_lines(terminal: Terminal) -> None:
