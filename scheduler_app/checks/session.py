@@ -5,6 +5,7 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import NamedTuple
 
@@ -125,23 +126,33 @@ def _enough(kept: int, needed: int | None, downtime: float) -> str:
 
 
 def _try(settings: Settings, number: int, progress: Progress, elapsed: Callable[[], float]) -> Kept:
-    """Have the broker keep `number` messages for a client that is away."""
+    """Have the broker keep `number` messages for a client that is away; it keeps nothing afterwards."""
     topic = check_topic(settings, secrets.token_hex(4))
     role = f"check-{secrets.token_hex(4)}"
-    progress("session: subscribing")
-    first = IngestSession(settings, [topic], role=role, quiet=True)
-    _receive(first, 0, progress, elapsed)
-    expiry = first.granted.session_expiry
-    first.disconnect()
-    began = elapsed()
-    taken = _send(settings, topic, number, progress)
-    took = elapsed() - began
-    second = IngestSession(settings, [topic], role=role, quiet=True)
-    received, forgotten = _receive(second, number, progress, elapsed)
-    second.disconnect()
-    progress("session: tidying up")
-    IngestSession(settings, [topic], role=role, quiet=True).discard()
-    return Kept(number, taken, took, received, forgotten, expiry)
+    try:
+        progress("session: subscribing")
+        with _session(settings, topic, role) as first:
+            _receive(first, 0, progress, elapsed)
+            expiry = first.granted.session_expiry
+        began = elapsed()
+        taken = _send(settings, topic, number, progress)
+        took = elapsed() - began
+        with _session(settings, topic, role) as second:
+            received, forgotten = _receive(second, number, progress, elapsed)
+        return Kept(number, taken, took, received, forgotten, expiry)
+    finally:  # also at Ctrl-C: the broker would keep the session and all that waits in it for ever
+        progress("session: tidying up")
+        IngestSession(settings, [topic], role=role, quiet=True).discard()
+
+
+@contextmanager
+def _session(settings: Settings, topic: str, role: str) -> Iterator[IngestSession]:
+    """Have a session that the broker keeps, and leave it behind."""
+    session = IngestSession(settings, [topic], role=role, quiet=True)
+    try:
+        yield session
+    finally:
+        session.disconnect()
 
 
 def _receive(
@@ -192,6 +203,8 @@ def _send(settings: Settings, topic: str, number: int, progress: Progress) -> in
         return done.is_set()
 
     connection.start(send_all)
-    wait_until(is_done, _ANSWER_TIMEOUT + min(number / _SLOWEST, _LONGEST))
-    connection.stop()
+    try:
+        wait_until(is_done, _ANSWER_TIMEOUT + min(number / _SLOWEST, _LONGEST))
+    finally:
+        connection.stop()
     return len(pubacks)
