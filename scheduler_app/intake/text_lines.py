@@ -26,7 +26,7 @@ _BOOLEANS = {
 def parse_csv(payload: bytes, columns: Sequence[str], delimiter: str) -> list[object]:
     """Return the rows: as objects if the `columns` have names, else as lists. Raises Rejected.
 
-    A row that repeats the names is none.
+    A row that repeats the names is none; one with more cells than names is Rejected itself.
     """
     reader = csv.reader(StringIO(_text(payload), newline=""), delimiter=delimiter)
     try:
@@ -35,7 +35,7 @@ def parse_csv(payload: bytes, columns: Sequence[str], delimiter: str) -> list[ob
         raise Rejected(Reason.WRONG_FORMAT, f"no CSV: {error}") from None
     if not columns:
         return list(rows)
-    return [dict(zip(columns, row, strict=False)) for row in rows if row != list(columns)]
+    return [_named(row, columns) for row in rows if row != list(columns)]
 
 
 def parse_influx(payload: bytes) -> list[object]:
@@ -49,6 +49,18 @@ def _text(payload: bytes) -> str:
     if not text.strip():
         raise NothingToRead
     return text
+
+
+def _named(row: Sequence[str], columns: Sequence[str]) -> dict[str, str] | Rejected:
+    """Return the cells of a row by the names of their columns.
+
+    One without a name may be the rest of a number with a decimal comma, of which half would be read.
+    """
+    if any(row[len(columns) :]):
+        return Rejected(
+            Reason.WRONG_FORMAT, f"a row has {len(row)} cells, and columns has {len(columns)} names"
+        )
+    return dict(zip(columns, row, strict=False))
 
 
 def _point(line: str) -> dict[str, object] | Rejected:

@@ -58,6 +58,14 @@ def test_csv_is_read_by_the_names_of_its_columns(path: Path) -> None:
     assert time_of(path, CSV, b"1795722440,attic,21.5") == 1795722440.0
 
 
+def test_a_row_of_csv_with_more_cells_than_columns_have_names_is_rejected(path: Path) -> None:
+    """The last may be the rest of a number with a decimal comma. Empty ones are nothing."""
+    sent = b"1795722440,attic,21.5,,\n1795722440,cellar,9,5\n1795722440,roof,7"
+    named, rejections, _ = decoded(stream_of(path, CSV), sent)
+    assert named == {"attic": 21.5, "roof": 7.0}
+    assert rejections == [(Reason.WRONG_FORMAT, "element 1: a row has 4 cells, and columns has 3 names")]
+
+
 def test_csv_is_read_by_the_numbers_of_its_columns(path: Path) -> None:
     text = 'format = "csv"\nvalue = ["1", "2"]\ndelimiter = ";"\ndecimal = ","'
     assert values(path, text, b"x;21,5;40") == {"a/b/1": 21.5, "a/b/2": 40.0}
