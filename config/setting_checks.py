@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from config.quantities import Window, format_duration
-from config.stream import Stream
+from config.stream import Streams
 from config.streams import load_streams, not_below
 from config.text import printable
 from config.topic_setting import streams_of_topics
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from config.settings import Settings
 
 
-def streams_of(settings: "Settings") -> tuple[Stream, ...]:
+def streams_of(settings: "Settings") -> Streams:
     """Return what the stream file says, or one stream for each filter in TOPIC."""
     if settings.streams_file is None:
         name, streams = "TOPIC", _streams_of_topics(settings)
@@ -27,7 +27,7 @@ def streams_of(settings: "Settings") -> tuple[Stream, ...]:
     return streams
 
 
-def _streams_of_file(settings: "Settings") -> tuple[Stream, ...]:
+def _streams_of_file(settings: "Settings") -> Streams:
     assert settings.streams_file is not None
     if settings.value is not None:
         raise ValueError(
@@ -37,7 +37,7 @@ def _streams_of_file(settings: "Settings") -> tuple[Stream, ...]:
     return load_streams(settings.streams_file, settings.windows, settings.retention, settings.stats_topic)
 
 
-def _streams_of_topics(settings: "Settings") -> tuple[Stream, ...]:
+def _streams_of_topics(settings: "Settings") -> Streams:
     topics = settings.topic.split(",")
     for topic in topics:
         if is_at_or_below(topic, settings.stats_topic):

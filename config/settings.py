@@ -15,7 +15,7 @@ from config.database_url import hide_password as hide_database_password
 from config.quantities import Window
 from config.setting import InvalidSettings, Setting, read_values, setting, settings_of
 from config.setting_checks import check_certificates, check_members, check_retention, longest, streams_of
-from config.stream import RETENTION_MARGIN, Stream
+from config.stream import RETENTION_MARGIN, Streams
 from config.topic_setting import check_value
 from config.topics import check_topic
 
@@ -162,7 +162,7 @@ class Settings:
     )
 
     # What the stream file says, or one stream for each filter in TOPIC.
-    streams: tuple[Stream, ...] = field(default=(), repr=False)
+    streams: Streams = field(default=Streams(), repr=False)
     # The names of the settings that somebody has set.
     given: frozenset[str] = field(default=frozenset(), compare=False, repr=False)
 

@@ -1,7 +1,8 @@
 """A stream: topics that are read in the same way."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -9,6 +10,7 @@ from config.conversion import AS_IT_STANDS, Conversion
 from config.field_path import FieldPath
 from config.quantities import Window
 from config.template import Template
+from config.topics import has_wildcards, matches, unshared
 from models.statistics.rules import DEFAULT_RULES, Rules
 
 DEFAULT_STATISTICS = ("avg",)
@@ -136,3 +138,35 @@ class Stream:
             value for value in self.values if not value.name or f"/{series}".endswith(f"/{value.name}")
         ]
         return max(fitting, key=lambda value: len(value.name), default=None)
+
+
+class Streams(tuple[Stream, ...]):
+    """Streams in the order in which they stand. There may be thousands, most of them of one topic each."""
+
+    def of_topic(self, topic: str) -> Stream | None:
+        """Return the stream that a topic belongs to: the first whose filter matches it."""
+        return next((each for each in self.near([topic]) if matches(each.topic, topic)), None)
+
+    def near(self, topics: Iterable[str]) -> Iterator[Stream]:
+        """Yield those whose filters match one of some topics, and all that have wildcards, in their order."""
+        single, wild = self._places
+        found = {single[topic] for topic in topics if topic in single}
+        return (self[place] for place in (sorted({*found, *wild}) if found else wild))
+
+    @cached_property
+    def naming(self) -> Stream | None:
+        """The one that names its series, if there is one and all that do name them alike."""
+        found = [stream for stream in self if stream.series is not None]
+        return found[0] if found and all(stream.series == found[0].series for stream in found) else None
+
+    @cached_property
+    def _places(self) -> tuple[Mapping[str, int], Sequence[int]]:
+        """Where those without wildcards stand, by their topics, and those with wildcards."""
+        single: dict[str, int] = {}
+        wild = []
+        for place, stream in enumerate(self):
+            if has_wildcards(stream.topic):
+                wild.append(place)
+            else:
+                single.setdefault(unshared(stream.topic), place)
+        return single, wild

@@ -1,7 +1,7 @@
 """Streams: which topics are read, what in their messages is a reading, and which statistics are computed."""
 
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,7 @@ from config.conversion import AS_IT_STANDS
 from config.field_path import FieldPath, topic_level
 from config.formats import FORMATS
 from config.quantities import Window
-from config.stream import DEFAULT_STATISTICS, RETENTION_MARGIN, Stream, Value
+from config.stream import DEFAULT_STATISTICS, RETENTION_MARGIN, Stream, Streams, Value
 from config.stream_checks import check_together, hidden, hidden_by
 from config.stream_keys import CONVERSION_KEYS, KEYS, WrongKey, as_values, read_keys, read_windows
 from config.stream_values import TIME_FORMATS
@@ -25,11 +25,11 @@ __all__ = [
     "FieldPath",
     "InvalidStreams",
     "Stream",
+    "Streams",
     "Value",
     "load_streams",
     "not_below",
     "read_windows",
-    "stream_of",
     "stream_of_name",
     "stream_of_series",
     "topic_level",
@@ -40,9 +40,7 @@ class InvalidStreams(ValueError):
     """The stream file is wrong. The text says where, and what is allowed."""
 
 
-def load_streams(
-    path: Path, windows: tuple[Window, ...], retention: float, stats_topic: str
-) -> tuple[Stream, ...]:
+def load_streams(path: Path, windows: tuple[Window, ...], retention: float, stats_topic: str) -> Streams:
     """Read a stream file. InvalidStreams if it is wrong.
 
     `windows` are used for streams that name none. The readings of a stream are kept for at least `retention`
@@ -79,7 +77,7 @@ def load_streams(
         streams += added
         earlier |= dict.fromkeys((stream.topic for stream in added), number)
         wild += [stream.topic for stream in added if has_wildcards(stream.topic)]
-    return tuple(streams)
+    return Streams(streams)
 
 
 def _read(path: Path) -> tuple[str, dict[str, Any]]:
@@ -93,31 +91,25 @@ def _read(path: Path) -> tuple[str, dict[str, Any]]:
         raise InvalidStreams(f"{path} is not valid TOML: {error}") from None
 
 
-def stream_of(streams: Iterable[Stream], topic: str) -> Stream | None:
-    """Return the stream that a topic belongs to: the first whose filter matches it."""
-    return next((stream for stream in streams if matches(stream.topic, topic)), None)
-
-
-def stream_of_series(streams: Sequence[Stream], name: str, topic: str, field: str) -> Stream | None:
+def stream_of_series(streams: Streams, name: str, topic: str, field: str) -> Stream | None:
     """Return the stream that a series belongs to, which began with a message on `topic`.
 
     Where the stream names its series, that topic may be read by none any more: another one has taken its
     place. Then it belongs to the one stream that names its series, if there are not several.
     """
-    found = stream_of(streams, topic)
+    found = streams.of_topic(topic)
     if found is not None or name == (f"{topic}/{field}" if field else topic):
         return found
-    naming = [stream for stream in streams if stream.series is not None]
-    return naming[0] if naming and all(stream.series == naming[0].series for stream in naming) else None
+    return streams.naming
 
 
-def stream_of_name(streams: Sequence[Stream], name: str) -> Stream | None:
+def stream_of_name(streams: Streams, name: str) -> Stream | None:
     """Return the stream that a series most likely belongs to, where no more is known than its name."""
-    naming = [stream for stream in streams if stream.series is not None]
-    for stream in streams:
+    levels = name.split("/")
+    for stream in streams.near("/".join(levels[:number]) for number in range(1, len(levels) + 1)):
         if stream.series is None and any(matches(stream.topic, topic) for topic in _topics(stream, name)):
             return stream
-    return naming[0] if naming and all(stream.series == naming[0].series for stream in naming) else None
+    return streams.naming
 
 
 def _topics(stream: Stream, name: str) -> Iterator[str]:

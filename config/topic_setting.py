@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from config.conversion import AS_IT_STANDS
 from config.quantities import Window
-from config.stream import Stream
+from config.stream import Stream, Streams
 from config.stream_keys import KEYS, as_values
 from config.topics import covers, unshared
 
@@ -18,15 +18,15 @@ def check_value(value: object) -> str:
 
 def streams_of_topics(
     topics: Sequence[str], value: str | None, windows: tuple[Window, ...], retention: float
-) -> tuple[Stream, ...]:
+) -> Streams:
     """Return a stream for each topic filter; `value` is what VALUE says, None if it says nothing."""
     if value is None:
-        return tuple(Stream(topic, windows, retention) for topic in topics)
+        return Streams(Stream(topic, windows, retention) for topic in topics)
     paths = value.split(",")
     tables = KEYS["value"].read(paths[0] if len(paths) == 1 else paths)
     assert tables is None or isinstance(tables, tuple)
     values = as_values(tables or (), AS_IT_STANDS)
-    return tuple(
+    return Streams(
         Stream(topic, windows, retention, values=values, every_number=tables is None) for topic in topics
     )
 

@@ -3,11 +3,11 @@
 import math
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from config.quantities import Window
-from config.streams import RETENTION_MARGIN, Stream, stream_of_series
+from config.streams import RETENTION_MARGIN, Streams, stream_of_series
 from config.text import printable
 from models.catalog import SeriesRow
 from models.storage.records import Columns, Snapshot
@@ -56,7 +56,7 @@ class Audit:
     Windows that may have lost readings since are skipped, and counted with the reason.
     """
 
-    def __init__(self, stored: Snapshot, read_at: float, ahead: int, streams: Sequence[Stream] = ()) -> None:
+    def __init__(self, stored: Snapshot, read_at: float, ahead: int, streams: Streams) -> None:
         """Build it.
 
         `read_at`: when the snapshot was complete, in UTC epoch seconds. `ahead`: how far ahead of

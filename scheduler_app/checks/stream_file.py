@@ -6,7 +6,7 @@ from dataclasses import replace
 from itertools import islice
 
 from config.settings import Settings
-from config.streams import Stream, stream_of_series
+from config.streams import Stream, Streams, stream_of_series
 from config.text import printable
 from config.topics import unshared
 from models.storage.records import SeriesSummary
@@ -89,7 +89,7 @@ def _kinds(stream: Stream) -> Iterator[str]:
             yield own
 
 
-def _check_stored(streams: Sequence[Stream], summaries: Sequence[SeriesSummary]) -> Iterator[Finding]:
+def _check_stored(streams: Streams, summaries: Sequence[SeriesSummary]) -> Iterator[Finding]:
     """Warn of streams, and of fields, of which nothing is stored although messages have come."""
     names: defaultdict[Stream, list[str]] = defaultdict(list)
     for series, number in ((summary.series, summary.count) for summary in summaries):

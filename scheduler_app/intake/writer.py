@@ -7,7 +7,7 @@ from loguru import logger
 
 from config.home_assistant import is_our_config
 from config.settings import Settings
-from config.streams import Stream, stream_of
+from config.streams import Stream
 from config.topics import is_at_or_below
 from models.catalog import LONGEST_NAME, Catalog, NoSuchSeries
 from models.reading import Reading
@@ -190,7 +190,7 @@ class Writer:
         if topic in self._route_of_topic:
             return self._route_of_topic[topic]
         ours = is_at_or_below(topic, self._stats_topic) or is_our_config(self._ha_prefix, topic)
-        stream = None if ours else stream_of(self._streams, topic)
+        stream = None if ours else self._streams.of_topic(topic)
         route = None if stream is None else self._routes[stream.topic]
         if len(topic) <= LONGEST_NAME:
             if len(self._route_of_topic) >= _REMEMBERED_TOPICS:

@@ -9,7 +9,7 @@ import pytest
 
 from config.quantities import Window
 from config.settings import load_settings
-from config.streams import Stream
+from config.streams import Stream, Streams
 from models.storage.records import Batches
 from models.storage.sqlite.connection import reading_database
 from models.storage.sqlite.series_queries import snapshot
@@ -40,7 +40,7 @@ def make_audit(tmp_path: Path) -> Callable[..., Audit]:
         store_readings(path, LATE, retention)
         database = reading_database(path)
         with database.connection_context():
-            return Audit(snapshot(database), read_at, AHEAD, streams)
+            return Audit(snapshot(database), read_at, AHEAD, Streams(streams))
 
     return make
 

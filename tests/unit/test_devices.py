@@ -10,7 +10,7 @@ import pytest
 
 from config import formats
 from config.quantities import Window
-from config.streams import Stream, load_streams, stream_of
+from config.streams import Stream, load_streams
 from scheduler_app.intake.fields import decoder_of
 from scheduler_app.intake.payload import NothingToRead, decode
 from tests.unit.stream_reading import ARRIVED, LATEST
@@ -95,7 +95,7 @@ def test_a_device_is_read_as_the_page_says(tmp_path: Path, name: str) -> None:
     found = []
     used = set()
     for topic, payload in messages:
-        stream = stream_of(streams, topic)
+        stream = streams.of_topic(topic)
         assert stream is not None
         used.add((stream.values, stream.conversion))
         found += list(readings(stream, topic, payload))

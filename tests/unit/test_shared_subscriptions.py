@@ -3,7 +3,6 @@
 import pytest
 
 from config.settings import InvalidSettings, load_settings
-from config.streams import stream_of
 from config.topics import check_topic_filter, disjoint, is_at_or_below, is_shared, matches, shared_levels
 
 
@@ -39,8 +38,8 @@ def test_what_comes_is_matched_without_the_group(topic: str, expected: bool) -> 
 def test_a_stream_is_found_by_the_topic_of_its_messages() -> None:
     settings = load_settings({"topic": "$share/g/a/+,b"})
     first, second = settings.streams
-    assert stream_of(settings.streams, "a/x") is first
-    assert stream_of(settings.streams, "b") is second
+    assert settings.streams.of_topic("a/x") is first
+    assert settings.streams.of_topic("b") is second
 
 
 def test_filters_of_one_group_that_overlap_become_one_of_the_group() -> None:

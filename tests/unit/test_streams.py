@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import config.stream as stream_module
 from config.quantities import Window
 from config.settings import InvalidSettings, load_settings
 from config.streams import (
@@ -13,9 +14,10 @@ from config.streams import (
     FieldPath,
     InvalidStreams,
     Stream,
+    Streams,
     Value,
     load_streams,
-    stream_of,
+    stream_of_name,
 )
 from config.topics import matches
 from models.statistics.registry import NAMES
@@ -30,7 +32,7 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "streams.toml"
 
 
-def load(path: Path, text: str) -> tuple[Stream, ...]:
+def load(path: Path, text: str) -> Streams:
     path.write_text(text)
     return load_streams(path, WINDOWS, 2100.0, "STATS")
 
@@ -127,8 +129,37 @@ def test_readings_are_kept_for_the_longest_window_and_no_less_than_for_all(path:
 
 def test_a_topic_belongs_to_the_first_stream_that_matches_it(path: Path) -> None:
     streams = load(path, "".join(f'[[stream]]\ntopic="{topic}"\n' for topic in ("a/b", "a/+", "#")))
-    found = [stream_of(streams, topic) for topic in ("a/b", "a/c", "a", "$SYS/x")]
+    found = [streams.of_topic(topic) for topic in ("a/b", "a/c", "a", "$SYS/x")]
     assert found == [*streams, None]
+
+
+LEVELS = st.lists(st.sampled_from(["a", "b", "+", "$x"]), min_size=1, max_size=3).map("/".join)
+FILTERS = LEVELS | LEVELS.map(lambda levels: f"{levels}/#") | LEVELS.map(lambda levels: f"$share/g/{levels}")
+
+
+@given(st.lists(FILTERS, max_size=8), st.lists(st.sampled_from(["a", "b", "$x"]), min_size=1, max_size=3))
+def test_a_topic_belongs_to_the_first_stream_that_matches_it_however_many_there_are(
+    filters: list[str], levels: list[str]
+) -> None:
+    topic = "/".join(levels)
+    streams = Streams(Stream(topic_filter, (), 0.0) for topic_filter in filters)
+    expected = next((stream for stream in streams if matches(stream.topic, topic)), None)
+    assert streams.of_topic(topic) is expected
+
+
+def test_of_thousands_of_streams_hardly_any_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    streams = Streams(Stream(topic, (), 0.0) for topic in (*map(str, range(1000)), "+/t", "999"))
+    looked_at: list[str] = []
+
+    def note(topic_filter: str, topic: str) -> bool:
+        looked_at.append(topic_filter)
+        return matches(topic_filter, topic)
+
+    monkeypatch.setattr(stream_module, "matches", note)
+    assert streams.of_topic("999") is streams[999]
+    assert streams.of_topic("room/t") is streams[1000]
+    assert looked_at == ["999", "+/t"]
+    assert stream_of_name(streams, "999") is streams[999]
 
 
 RULES = """

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from config.quantities import Window
-from config.streams import load_streams, stream_of_series
+from config.streams import Streams, load_streams, stream_of_series
 from scheduler_app.mqtt.message import Message
 from tests.unit.messages import message
 from tests.unit.rows import rows
@@ -134,7 +134,7 @@ def test_a_series_belongs_to_the_stream_of_its_topic_or_to_the_one_that_names_se
     assert stream_of_series(streams, "Acurite/7", "theengs/x", "") == streams[1]
     assert stream_of_series(streams, "Acurite/7", "old/events", "") == streams[0]
     assert stream_of_series(streams, "old/events/t", "old/events", "t") is None
-    assert stream_of_series(streams[2:], "Acurite/7", "old/events", "") is None
+    assert stream_of_series(Streams(streams[2:]), "Acurite/7", "old/events", "") is None
     path.write_text(RTL_433 + '\n[[stream]]\ntopic = "x"\nseries = "{topic}"')
     streams = load_streams(path, (Window("1min", 60.0),), 2100.0, "STATS")
     assert stream_of_series(streams, "Acurite/7", "old/events", "") is None

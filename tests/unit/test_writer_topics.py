@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from config.streams import Stream, stream_of
+from config.streams import Stream, Streams
 from models.catalog import LONGEST_NAME
 from models.storage.sqlite.connection import writing_database
 from models.storage.sqlite.opening import prepare
@@ -32,11 +32,13 @@ def searched(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Note the topics whose stream is looked for among all streams, in order."""
     topics: list[str] = []
 
-    def note(streams: tuple[Stream, ...], topic: str) -> Stream | None:
-        topics.append(topic)
-        return stream_of(streams, topic)
+    find = Streams.of_topic
 
-    monkeypatch.setattr(writer_module, "stream_of", note)
+    def note(streams: Streams, topic: str) -> Stream | None:
+        topics.append(topic)
+        return find(streams, topic)
+
+    monkeypatch.setattr(Streams, "of_topic", note)
     return topics
 
 

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from config.settings import Settings
 from config.stream import Stream, Value
-from config.streams import stream_of, stream_of_series
+from config.streams import stream_of_series
 from config.topics import is_at_or_below, matches
 from models.catalog import SeriesRow
 from models.statistics.plan import Plan
@@ -34,7 +34,7 @@ class Described(NamedTuple):
 
 def is_wanted(settings: Settings, topic: str) -> bool:
     """Whether averages of what comes on a topic are to appear in Home Assistant."""
-    return _wanted(settings, stream_of(settings.streams, topic), topic)
+    return _wanted(settings, settings.streams.of_topic(topic), topic)
 
 
 def anything_wanted(settings: Settings) -> bool:
