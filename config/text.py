@@ -1,5 +1,7 @@
 """Text from outside, made fit for one line on a terminal."""
 
+from collections.abc import Sequence
+
 # Characters that Python calls printable although nothing of them is visible (Unicode:
 # Default_Ignorable_Code_Point, and blanks other than the space). Two names that look alike could differ by
 # one of them.
@@ -37,6 +39,12 @@ def complaint(shown: str, why: str) -> str:
     """
     goes_on = why.startswith(("must ", "needs ", "holds "))
     return f"{shown} {why}" if goes_on else f"{shown} must be {why}"
+
+
+def listed(names: Sequence[str], most: int = 5) -> str:
+    """Return some names in one line: the first ones, if there are more than `most`, and how many more."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
 
 
 def shortened(text: str, longest: int) -> str:

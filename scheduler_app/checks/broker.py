@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from config.settings import Settings
+from config.text import listed
 from config.topics import disjoint, unshared
 from scheduler_app.checks.finding import Finding, Level
 from scheduler_app.mqtt.connection import Connection
@@ -117,7 +118,7 @@ def check_topics(settings: Settings) -> Finding:
     wait_until(lambda: connection.subscribed or connection.trouble is not None, _CONNECT_TIMEOUT)
     subscribed, trouble = connection.subscribed, connection.trouble
     connection.stop()
-    named = ", ".join(filters)
+    named = listed(filters)
     if subscribed:
         return Finding(Level.OK, "topics", f"the broker allows us to subscribe to {named}")
     return Finding(Level.FAIL, "topics", trouble or f"the broker does not answer our subscription to {named}")

@@ -7,15 +7,15 @@ from itertools import islice
 
 from config.settings import Settings
 from config.streams import Stream, Streams, stream_of_series
-from config.text import printable
+from config.text import listed, printable
 from config.topics import unshared
 from models.storage.records import SeriesSummary
 from scheduler_app.checks.finding import Finding, Level
 from scheduler_app.errors import CommandError
 from scheduler_app.runtime.chosen_database import stored_readings
 
-# So many names stand in one line, and so many lines are there of one kind.
-_MOST_NAMES, _MOST_LINES = 5, 10
+# So many lines are there of one kind.
+_MOST_LINES = 10
 # What stands in a filter that is meant as a list, or copied from somewhere with what stood around it.
 _LIST, _BRACKETS = frozenset(",;"), frozenset("\"'[]{}<>")
 _CURE = "manage.py try tells what becomes of what comes"
@@ -122,5 +122,4 @@ def _table(stream: Stream) -> Stream:
 
 
 def _some(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
-    return ", ".join(map(printable, names[:_MOST_NAMES])) + more
+    return listed([*map(printable, names)])

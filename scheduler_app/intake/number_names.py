@@ -16,8 +16,8 @@ TIME_NAMES = frozenset(
 _TIME_ENDING = "timestamp"
 # Characters of a name and of a path that are looked at, and of a path that is shown.
 _LONGEST_NAME, _LONGEST_PATH, _LONGEST_SHOWN = 1024, 200, 60
-# So many fields are looked at, so many levels deep, and so many of the numbers are named.
-_MOST_FIELDS, _MOST_LEVELS, _MOST_SHOWN = 200, 8, 6
+# So many fields are looked at, so many levels deep; and so many of the numbers should be named.
+_MOST_FIELDS, _MOST_LEVELS, MOST_NAMED = 200, 8, 6
 # A dotted path that is certain to be read as such: what comes often must not take long.
 _USUAL = re.compile(r"[\w-]++(?:\.[\w-]++)*+", re.ASCII)
 _NUMBER = re.compile(r"[+-]?\d{1,20}(?:\.\d{0,20})?", re.ASCII)
@@ -81,12 +81,6 @@ def number_paths(content: object) -> list[str]:
         if looks_like_a_number(found) and not is_time_name(keys[-1])
     )
     return [path for path in paths if len(path) <= _LONGEST_SHOWN and path == printable(path)]
-
-
-def listed(paths: list[str]) -> str:
-    """Return the first paths of many in one line."""
-    more = f" and {len(paths) - _MOST_SHOWN} more" if len(paths) > _MOST_SHOWN else ""
-    return ", ".join(paths[:_MOST_SHOWN]) + more
 
 
 def _items(content: object) -> Iterator[tuple[object, object]]:

@@ -7,7 +7,8 @@ from enum import StrEnum
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
-from scheduler_app.intake.number_names import listed, number_paths
+from config.text import listed
+from scheduler_app.intake.number_names import MOST_NAMED, number_paths
 
 MAX_PAYLOAD = 65536
 # Where a reading stands, and its event time, unless a stream file names other fields.
@@ -104,7 +105,7 @@ def no_number(content: object) -> Rejected | NothingToRead:
     if not (paths := number_paths(content)):
         return Rejected(Reason.NO_NUMBER, f"looked for {NUMBER}")
     cure = f"name them in STREAMS_FILE, or --value {paths[0]}"
-    return Rejected(Reason.NO_NUMBER, f"has {listed(paths)}; {cure}")
+    return Rejected(Reason.NO_NUMBER, f"has {listed(paths, MOST_NAMED)}; {cure}")
 
 
 def event_time(found: object, arrived: float, latest: float, units: float = 1.0) -> float:

@@ -6,12 +6,13 @@ from typing import cast
 
 from config.settings import Settings
 from config.streams import Stream
+from config.text import listed
 from models.catalog import Catalog
 from models.reading import Reading
 from models.storage.batch import Batch
 from models.storage.interface import WritingStore
 from scheduler_app.intake.lateness import LateReadings, late_text
-from scheduler_app.intake.number_names import listed, number_paths
+from scheduler_app.intake.number_names import MOST_NAMED, number_paths
 from scheduler_app.intake.payload import NothingToRead, Rejected, parse
 from scheduler_app.intake.redelivery import Redeliveries
 from scheduler_app.intake.strangers import Strangers
@@ -170,4 +171,4 @@ def _what_there_is(message: Message) -> str:
         paths = number_paths(parse(message.payload))
     except (NothingToRead, Rejected):
         return ""
-    return f"it has {listed(paths)}" if paths else ""
+    return f"it has {listed(paths, MOST_NAMED)}" if paths else ""

@@ -10,6 +10,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from config.settings import Settings
+from config.text import listed
 from scheduler_app.log import LogLimit
 from scheduler_app.mqtt.buffered_socket import BufferedSocket
 from scheduler_app.mqtt.dialer import CONNECT_TIMEOUT, RECEIVE_MAXIMUM, Dialer
@@ -326,7 +327,7 @@ class IngestSession:
         another = f"does another client use our id {self.client_id!r}? Then set CLIENT_ID"
         if self._subscribed:
             return another
-        return f"does it not allow us to subscribe to {', '.join(self._topic_filters)}? Or {another}"
+        return f"does it not allow us to subscribe to {listed(self._topic_filters)}? Or {another}"
 
     def _on_subscribe(
         self,
@@ -341,7 +342,7 @@ class IngestSession:
         self._subscribed = True
         self.lacking.take(self.granted, at_qos_0=self._subscribing.at_qos_0)
         level = "DEBUG" if self._dialer.suspicious else self._level
-        logger.log(level, "subscribed to {} as {}", ", ".join(self._topic_filters), self.client_id)
+        logger.log(level, "subscribed to {} as {}", listed(self._topic_filters), self.client_id)
         # packets are worked off in order, so what was sent before is done too
         self.when_subscribed()
 

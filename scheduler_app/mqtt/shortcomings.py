@@ -6,6 +6,7 @@ from typing import NamedTuple
 from loguru import logger
 
 from config.quantities import format_duration
+from config.text import listed
 from config.topics import is_shared
 from scheduler_app.mqtt.granted import Granted
 
@@ -42,7 +43,7 @@ def shortcomings(
         found.append(Shortcoming(text, grave=True))
     elif at_qos_0:
         text = (
-            f"the broker grants {', '.join(at_qos_0)} at QoS 0 only: what is sent on it while the connection "
+            f"the broker grants {listed(at_qos_0)} at QoS 0 only: what is sent on it while the connection "
             "is lost, or we are away, is lost. Have it allow QoS 1 (Mosquitto: max_qos 1)"
         )
         found.append(Shortcoming(text, grave=True))

@@ -7,6 +7,7 @@ from loguru import logger
 from paho.mqtt.client import Client
 from paho.mqtt.reasoncodes import ReasonCode
 
+from config.text import listed
 from scheduler_app.mqtt.packets import Unusual
 
 # Seconds to wait for the answer to a SUBSCRIBE before it is sent again, and after a refusal: at first, and
@@ -88,7 +89,7 @@ class Subscribing:
         self._missing = [each for each in self._missing if each not in granted]
         if self._missing:
             if refused:
-                named = ", ".join(f"{topic_filter} ({reason})" for topic_filter, reason in refused)
+                named = listed([f"{topic_filter} ({reason})" for topic_filter, reason in refused])
                 self._tell("ERROR", f"the broker refuses the subscription to {named}: {_ALLOW}")
             return False
         self.trouble = ""

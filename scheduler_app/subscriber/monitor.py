@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from loguru import logger
 
 from config.settings import Settings
+from config.text import listed
 from models.catalog import Catalog
 from models.storage.errors import UnreadableDatabase
 from models.storage.interface import Database
@@ -14,9 +15,6 @@ from scheduler_app.intake.ingest import Ingest
 from scheduler_app.log import LogLimit
 from scheduler_app.mqtt.ingest_session import IngestSession
 from scheduler_app.publishing.records import Metrics, TickMark, counted
-
-# So many topics are named in one line.
-_MOST_NAMED = 5
 
 
 class ReadErrors:
@@ -141,14 +139,10 @@ def tell_what_is_used(settings: Settings, database: Database) -> None:
         count = f"{counters.get('stored', 0) - counters.get('pruned', 0):,} readings"
     except UnreadableDatabase:  # what needs them says why
         count = "readings that cannot be counted"
-    topics = [stream.topic for stream in settings.streams]
-    named = ", ".join(topics[:_MOST_NAMED])
-    if len(topics) > _MOST_NAMED:
-        named += f" and {len(topics) - _MOST_NAMED} more"
     logger.info(
         "the database is {}, with {}; readings come in on {}, statistics go out on {}",
         database.place,
         count,
-        named,
+        listed([stream.topic for stream in settings.streams]),
         settings.stats_topic,
     )

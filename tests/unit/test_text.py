@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from config.text import printable, shortened
+from config.text import listed, printable, shortened
 
 
 @pytest.mark.parametrize("text", ["", "plain text", "größe °C 温度", "with \\ backslash"])
@@ -64,3 +64,22 @@ def test_what_has_been_made_printable_stays_as_it_is(text: str) -> None:
 def test_what_is_too_long_is_cut_in_its_middle(text: str, longest: int, shown: str) -> None:
     assert shortened(text, longest) == shown
     assert len(shown) <= longest
+
+
+@pytest.mark.parametrize(
+    ("count", "expected"),
+    [
+        (0, ""),
+        (1, "0"),
+        (5, "0, 1, 2, 3, 4"),
+        (6, "0, 1, 2, 3, 4 and 1 more"),
+        (10_000, "0, 1, 2, 3, 4 and 9995 more"),
+    ],
+)
+def test_of_many_names_the_first_are_listed(count: int, expected: str) -> None:
+    assert listed([*map(str, range(count))]) == expected
+
+
+def test_so_many_names_are_listed_as_is_said() -> None:
+    assert listed(["a", "b"], 2) == "a, b"
+    assert listed(["a", "b"], 1) == "a and 1 more"
