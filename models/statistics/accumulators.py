@@ -196,4 +196,7 @@ def percentile(ranked: Sequence[float], share: float) -> float:
     place = (len(ranked) - 1) * share
     below = math.floor(place)
     low, high = ranked[below], ranked[min(below + 1, len(ranked) - 1)]
-    return low + (high - low) * (place - below)
+    above = place - below
+    if math.isinf(high - low):  # what lies between them is none the less a float
+        return low * (1 - above) + high * above
+    return low + (high - low) * above

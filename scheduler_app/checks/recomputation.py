@@ -15,6 +15,8 @@ from typing import NamedTuple
 EXACT = frozenset(("count", "sum", "avg", "min", "max", "range", "first", "last"))
 # The others must be right within so much of their size.
 TOLERANCE = 1e-12
+# And no float can be nearer than a few of the smallest.
+_NEAREST = 4 * math.ulp(0.0)
 # Of these an empty window has none, also if a value is held there.
 _NEVER_HELD = frozenset(("sum", "range", "stddev", "rate"))
 _CIRCULAR = "circular_avg"
@@ -91,6 +93,8 @@ def difference(name: str, published: float | None, result: Result) -> float:
     if published is None or expected is None:
         return 0.0 if published == expected else math.inf
     distance = abs(published - expected)
+    if name not in EXACT and distance <= _NEAREST:
+        return 0.0
     if name == _CIRCULAR:
         if not 0 <= published < 360:
             return math.inf
@@ -106,10 +110,18 @@ def is_off(name: str, difference: float) -> bool:
     return difference > (0.0 if name in EXACT else TOLERANCE)
 
 
+def _sum(values: Floats) -> float:
+    """Return the sum, rounded once. Raises OverflowError if it is no float."""
+    try:
+        return math.fsum(values)
+    except OverflowError:  # one on the way to it may be none
+        return float(sum(map(Fraction, values)))
+
+
 def _average(given: Given) -> Result:
     values = given.values
     try:
-        return Result(math.fsum(values) / len(values))
+        return Result(_sum(values) / len(values))
     except OverflowError:  # the sum is no float, but the average is
         return Result(float(sum(map(Fraction, values)) / len(values)))
 
@@ -123,9 +135,9 @@ def _percentile(percent: Fraction) -> "Callable[[Given], Result]":
         ranked = sorted(given.values)
         place = (len(ranked) - 1) * percent / 100
         below = math.floor(place)
-        low, high = ranked[below], ranked[min(below + 1, len(ranked) - 1)]
-        share = float(place - below)
-        return Result(low * (1 - share) + high * share, max(map(abs, given.values)))
+        low, high = map(Fraction, (ranked[below], ranked[min(below + 1, len(ranked) - 1)]))
+        share = place - below
+        return Result(float(low * (1 - share) + high * share), max(map(abs, given.values)))
 
     return percentile
 
@@ -150,7 +162,7 @@ def _rate(given: Given) -> Result:
     if not seconds:
         return Result(None)
     steps = [(known[new][1], 0.0 if new in resets else -known[old][1]) for old, new in pairwise(left)]
-    return Result(math.fsum(chain.from_iterable(steps)) * given.per / seconds)
+    return Result(_sum([*chain.from_iterable(steps)]) * given.per / seconds)
 
 
 def _time_weighted_average(given: Given) -> Result:
@@ -166,10 +178,10 @@ def _time_weighted_average(given: Given) -> Result:
     seconds = math.fsum(part for _, part in held)
     if not seconds:
         return Result(given.values[-1])
-    largest = max(abs(value) for value, _ in held)
-    if not 1e-250 < largest < 1e250:  # what it is added up from may be no floats, though the average is one
-        area = sum(Fraction(value) * Fraction(part) for value, part in held)
-        return Result(float(area / Fraction(seconds)), largest)
+    if not all(1e-250 < abs(value) < 1e250 for value, _ in held if value):
+        # what it is added up from may be no floats, though the average is one
+        areas = [Fraction(value) * Fraction(part) for value, part in held]
+        return Result(float(sum(areas) / Fraction(seconds)), float(sum(map(abs, areas)) / Fraction(seconds)))
     parts = [value * part for value, part in held]
     return Result(math.fsum(parts) / seconds, math.fsum(map(abs, parts)) / seconds)
 
@@ -195,7 +207,7 @@ def _from_0_to_360(degrees: float) -> float:
 
 _FORMULAS: "dict[str, Callable[[Given], Result]]" = {
     "count": lambda given: Result(len(given.values)),
-    "sum": lambda given: Result(math.fsum(given.values)),
+    "sum": lambda given: Result(_sum(given.values)),
     "avg": _average,
     "min": lambda given: Result(min(given.values)),
     "max": lambda given: Result(max(given.values)),

@@ -2,10 +2,11 @@ import math
 from itertools import accumulate
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from models.statistics.registry import NAMES
+from models.statistics.rules import Rules
 from scheduler_app.checks.recomputation import (
     EXACT,
     Given,
@@ -17,6 +18,7 @@ from scheduler_app.checks.recomputation import (
     recompute_age,
 )
 from tests.support.reference import Stream, age, agrees, reference
+from tests.unit.one_window import ALL, NOW, REACH, taken
 
 STATISTICS = (*NAMES, "p5")
 VALUES = st.lists(
@@ -115,3 +117,42 @@ def test_exact_ones_must_be_right_to_the_last_bit() -> None:
         assert is_off(name, off_by_one_bit) == (name in EXACT)
         assert is_off(name, 1.1e-12)
         assert not is_off(name, 0.0)
+
+
+EXTREME = st.sampled_from(
+    [5e-324, -5e-324, 1e-323, 2.5e-308, 1e249, -1e250, 8e307, 1.7e308, -1.7e308, 0.0, 0.1, 1e9]
+)
+
+
+@given(
+    st.lists(st.tuples(st.integers(-200, 0), EXTREME), min_size=1, max_size=9),
+    st.sampled_from([5, 30, 60]),
+    STREAMS,
+)
+@example([(-10, -1.7e308), (-5, 8e307)], 60, Stream())
+@example(
+    [(-9, -1.7e308), (-8, 8e307), (-7, -1.7e308), (-6, 8e307), (-5, -1.7e308), (-4, 1.7e308)], 30, Stream()
+)
+@example([(-60, 5e-324), (-11, 5e-324)], 30, Stream(hold=0.5))
+def test_an_audit_agrees_with_a_tick_on_the_smallest_and_the_largest_numbers(
+    moments: list[tuple[int, float]], seconds: int, stream: Stream
+) -> None:
+    """Neither says null where there is a number, nor 0 where it is the smallest."""
+    readings = sorted(((moment / 4, value) for moment, value in moments), key=lambda reading: reading[0])
+    found = taken(readings, seconds, rules=Rules(*stream, reach=REACH))
+    inside = [reading for reading in readings if reading[0] > -seconds]
+    known = [reading for reading in readings if -REACH < reading[0] <= -seconds]
+    before = (NOW + known[-1][0], known[-1][1]) if known else None
+    times, values = [NOW + time for time, _ in inside], [value for _, value in inside]
+    window = Given(NOW, times, values, NOW - seconds, before, *stream)
+    for name in ALL:
+        result = recompute(name, window)
+        off = difference(name, found[name], result)
+        assert not is_off(name, off), (name, found[name], result)
+
+
+def test_a_percentile_between_numbers_that_lie_further_apart_than_a_float_is_there() -> None:
+    found = taken([(-10, -1.5e308), (-5, 1e308)], 60)
+    assert found["median"] == pytest.approx(-0.25e308)
+    assert found["p95"] == pytest.approx(0.875e308)
+    assert found["range"] is None
