@@ -17,6 +17,7 @@ from models.storage.postgresql.database import PostgresqlDatabase
 from models.storage.postgresql.following import Following
 from models.storage.postgresql.keeping import KeeperStore
 from models.storage.postgresql.lead import LIFE, Lead
+from models.storage.postgresql.schema import LOCKS
 from models.storage.postgresql.slots import Membership, MemberStore
 from tests.support.postgresql import Database
 from tests.support.waiting import wait_for
@@ -43,6 +44,14 @@ class Site:
         self._open.callback(store.close)
         store.deliveries()
         return store
+
+    def let_go(self, number: int, store: MemberStore) -> None:
+        """Have a member leave its slot, and wait until the server has noticed."""
+        store.close()
+        query = f"""SELECT FROM pg_locks
+            WHERE locktype = 'advisory' AND classid = {LOCKS} AND objid = {number}
+            AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"""
+        wait_for(lambda: not self.database.sql(query), f"slot {number} is free")
 
     def membership(self, members: int) -> Membership:
         membership = self.cluster.membership(members)
@@ -99,7 +108,7 @@ def test_each_process_finds_a_slot_of_its_own_until_there_are_none(site: Site) -
     assert second.number == 2
     site.member(2)
     assert site.membership(2).free() is None
-    first.close()
+    site.let_go(1, first)
     again = site.membership(2).free()
     assert again is not None
     assert again.number == 1
@@ -129,7 +138,7 @@ def test_who_was_replaced_meanwhile_is_told_though_the_slot_is_free_again(site: 
     member = site.member(1)
     site.end_connections(1)
     wait_for(lambda: site.membership(1).free() is not None, "the slot is free")
-    site.member(1).close()
+    site.let_go(1, site.member(1))
     with pytest.raises(StoreUnavailable):
         member.keep(Standing())
     for _ in range(2):
@@ -319,7 +328,7 @@ def test_a_member_whose_readings_are_lost_begins_anew(site: Site) -> None:
         member.keep(Standing())
     with pytest.raises(TakenOver, match="lost readings that were stored and acknowledged"):
         store(member, "a", 3.0, series=row.id)
-    member.close()
+    site.let_go(1, member)
     again = site.member(1)
     assert store(again, "a", 3.0).readings
 
