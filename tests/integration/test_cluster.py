@@ -48,7 +48,7 @@ class Site:
     def let_go(self, number: int, store: MemberStore) -> None:
         """Have a member leave its slot, and wait until the server has noticed."""
         store.close()
-        query = f"""SELECT FROM pg_locks
+        query = f"""SELECT 1 FROM pg_locks
             WHERE locktype = 'advisory' AND classid = {LOCKS} AND objid = {number}
             AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"""
         wait_for(lambda: not self.database.sql(query), f"slot {number} is free")

@@ -231,6 +231,9 @@ def test_one_subscriber_has_the_database_to_itself(url: str) -> None:
         ):
             second.series()
         store.close()
+        lock = """SELECT 1 FROM pg_locks WHERE locktype = 'advisory'
+            AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"""
+        wait_for(lambda: not rows(url, lock), "the server has noticed that it has left")
         assert len(second.series()) == 1
         with pytest.raises(TakenOver, match="has been taken over by another subscriber"):
             store.series()
