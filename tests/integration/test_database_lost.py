@@ -205,4 +205,5 @@ def test_a_database_that_cannot_be_read_for_a_while(mosquitto: Mosquitto, make_r
     subscriber.wait_for_complaint("cannot be read: unable to open database file; nothing can be published")
     resource.prlimit(subscriber.pid, resource.RLIMIT_NOFILE, limits)
     subscriber.wait_for_log("the database can be read again; what is in it is published")
-    assert len(subscriber.complaints()) == 1
+    # other files may have been wanted meanwhile, too
+    assert len([line for line in subscriber.complaints() if "cannot be read" in line]) == 1
