@@ -205,5 +205,5 @@ def test_a_database_that_cannot_be_read_for_a_while(mosquitto: Mosquitto, make_r
     subscriber.wait_for_complaint("cannot be read: unable to open database file; nothing can be published")
     resource.prlimit(subscriber.pid, resource.RLIMIT_NOFILE, limits)
     subscriber.wait_for_log("the database can be read again; what is in it is published")
-    # other files may have been wanted meanwhile, too
+    # on a busy machine a tick may be told to take longer than its interval, too
     assert len([line for line in subscriber.complaints() if "cannot be read" in line]) == 1
