@@ -3,7 +3,6 @@
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import TracebackType
@@ -84,9 +83,3 @@ class Child:
             yield
         finally:
             timer.cancel()
-
-
-def processor_time(pid: int) -> float:
-    """Return the seconds of processor time that a process has taken, more exactly than /proc tells them."""
-    # the id of the clock is made as clock_getcpuclockid(3) makes it
-    return time.clock_gettime(~pid << 3 | 2)

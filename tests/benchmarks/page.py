@@ -13,13 +13,12 @@ from typing import TypeVar
 
 from tests.benchmarks import ingest, ticks
 from tests.benchmarks.arena import Arena
-from tests.benchmarks.child import processor_time
 from tests.benchmarks.figure import Figure
 from tests.benchmarks.ingest import Load
 from tests.benchmarks.kept import RETENTION, Kept
 from tests.support.brokers import Broker
 from tests.support.ports import free_port
-from tests.support.processes import Role
+from tests.support.processes import Role, cpu_seconds
 from tests.support.waiting import wait_for
 from tests.support.web import ask
 
@@ -45,11 +44,11 @@ def at_rest(arena: Arena) -> list[Figure]:
         _shown(broker, folder, series, interval) as (subscriber, web, _),
     ):
         roles = (web, subscriber)
-        before, begin = [processor_time(role.pid) for role in roles], time.monotonic()
+        before, begin = [cpu_seconds(role.pid) for role in roles], time.monotonic()
         ingest.ours(broker, folder, load, subscriber)
         seconds = time.monotonic() - begin
         cores = [
-            100 * (processor_time(role.pid) - was) / seconds for role, was in zip(roles, before, strict=True)
+            100 * (cpu_seconds(role.pid) - was) / seconds for role, was in zip(roles, before, strict=True)
         ]
         memory = [_resident_memory(role.pid) for role in roles]
     what = f"of the page, {series:,} series at {_RATE:.0f} a second"

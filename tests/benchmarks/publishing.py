@@ -4,9 +4,10 @@ from pathlib import Path
 from statistics import median
 
 from tests.benchmarks.arena import Arena
-from tests.benchmarks.child import Child, processor_time
+from tests.benchmarks.child import Child
 from tests.benchmarks.figure import Figure
 from tests.support.brokers import Broker
+from tests.support.processes import cpu_seconds
 
 
 def many_series(arena: Arena) -> list[Figure]:
@@ -16,10 +17,10 @@ def many_series(arena: Arena) -> list[Figure]:
         """Return the processor seconds of a tick."""
         with Child.module("tick_publisher", whose, broker.port, series, ticks) as publisher:
             publisher.expect("ready")
-            before = processor_time(publisher.pid)
+            before = cpu_seconds(publisher.pid)
             publisher.go()
             publisher.expect("done")
-            return (processor_time(publisher.pid) - before) / ticks
+            return (cpu_seconds(publisher.pid) - before) / ticks
 
     def ours(broker: Broker, folder: Path) -> float:
         return publish("ours", broker)

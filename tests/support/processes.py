@@ -216,9 +216,13 @@ def settings_only(settings: Mapping[str, str]) -> dict[str, str]:
 
 
 def cpu_seconds(pid: int) -> float:
-    """Return the processor time that a process has taken so far. Linux only."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    """Return the seconds of processor time that a process has taken so far. Linux only.
+
+    More exactly than /proc tells them, which counts hundredths of a second. Raises OSError for a process
+    that has ended.
+    """
+    # the id of the clock is made as clock_getcpuclockid(3) makes it
+    return time.clock_gettime(~pid << 3 | 2)
 
 
 def peak_memory(pid: int) -> float:
