@@ -5,6 +5,7 @@ from abc import ABC, abstractmethod
 from array import array
 from bisect import bisect_left, insort
 from collections.abc import Sequence
+from fractions import Fraction
 
 from models.statistics.exact import ExactSum, ratio
 from models.statistics.rules import Rules
@@ -188,15 +189,22 @@ def add_time(total: ExactSum, begin: float, end: float, sign: int = 1) -> None:
     total.add_float(begin, -sign)
 
 
-def percentile(ranked: Sequence[float], share: float) -> float:
+def percentile(ranked: Sequence[float], share: Fraction) -> float:
     """Return the value below which `share` (0 to 1) of the values lie, with linear interpolation.
 
     Hyndman and Fan, Sample quantiles in statistical packages, 1996, definition 7.
     """
-    place = (len(ranked) - 1) * share
-    below = math.floor(place)
-    low, high = ranked[below], ranked[min(below + 1, len(ranked) - 1)]
-    above = place - below
-    if math.isinf(high - low):  # what lies between them is none the less a float
-        return low * (1 - above) + high * above
-    return low + (high - low) * above
+    # In whole numbers: where a rank is a whole one, rounding would mix in some of the next value, however
+    # far away that is.
+    below, rest = divmod((len(ranked) - 1) * share.numerator, share.denominator)
+    low = ranked[below]
+    if not rest:
+        return low
+    high = ranked[below + 1]
+    # From the one that is nearer to 0, and never across it: so nothing cancels out.
+    if low >= 0:
+        return low + (high - low) * (rest / share.denominator)
+    if high <= 0:
+        return high + (low - high) * ((share.denominator - rest) / share.denominator)
+    above = Fraction(rest, share.denominator)
+    return float(Fraction(low) * (1 - above) + Fraction(high) * above)

@@ -1,6 +1,7 @@
 """How those statistics of the readings in a window are computed that take more than a line."""
 
 import math
+from fractions import Fraction
 
 from models.statistics.accumulators import (
     Area,
@@ -14,13 +15,13 @@ from models.statistics.accumulators import (
     percentile,
 )
 from models.statistics.content import Content, Formula
-from models.statistics.exact import ExactSum, quotient, square_root
+from models.statistics.exact import ExactSum, quotient, ratio, square_root
 
 # Directions cancel out if the mean of their unit vectors is shorter: what is left of it is rounding.
 _CANCELLED = 1e-9
 
 
-def percentile_of(share: float) -> Formula:
+def percentile_of(share: Fraction) -> Formula:
     """Return the formula of the percentile below which `share` (0 to 1) of the values lie."""
     return lambda content: percentile(content.of(Ranks).values, share)
 
@@ -60,7 +61,12 @@ def rate(content: Content) -> float | None:
     increase.add(*content.of(Resets).total.ratio())
     increase.add_float(last.value)
     increase.add_float(first.value, -1)
-    return increase.rounded() * content.rules.per / (last.time - first.time)
+    per, more = ratio(content.rules.per)
+    numerator, bits = increase.ratio()
+    seconds = ExactSum()
+    add_time(seconds, first.time, last.time)
+    # the increase itself may be no float, or too small for one, though the rate is one
+    return quotient(ExactSum(numerator * per, bits + more), seconds)
 
 
 def time_weighted_average(content: Content) -> float:

@@ -9,6 +9,7 @@ definitions with an example each. Tests hold them together.
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 
 from models.statistics.accumulators import Accumulator, Area, Directions, Ranks, Resets, Squares
 from models.statistics.content import Content, Formula
@@ -79,7 +80,7 @@ class Percentiles:
         percentage = re.fullmatch(r"p(\d{1,2}(?:\.\d{1,6})?)", name, re.ASCII)
         if percentage is None:
             return None
-        formula = percentile_of(float(percentage[1]) / 100)
+        formula = percentile_of(Fraction(percentage[1]) / 100)
         return Statistic(name, self.definition, formula, Ranks, of_held=_itself)
 
 
@@ -102,7 +103,7 @@ STATISTICS = (
         *("stddev", "of a sample: √(Σ (vᵢ − avg)² / (n − 1)), from 2 readings on"),
         *(standard_deviation, Squares),
     ),
-    Statistic("median", "the same as `p50`", percentile_of(0.5), Ranks, of_held=_itself),
+    Statistic("median", "the same as `p50`", percentile_of(Fraction(1, 2)), Ranks, of_held=_itself),
     Statistic("first", "v₁", lambda content: content.first.value, ends=True, exact=True, of_held=_itself),
     Statistic("last", "vₙ", lambda content: content.last.value, ends=True, exact=True, of_held=_itself),
     Statistic(

@@ -17,6 +17,8 @@ EXACT = frozenset(("count", "sum", "avg", "min", "max", "range", "first", "last"
 TOLERANCE = 1e-12
 # And no float can be nearer than a few of the smallest.
 _NEAREST = 4 * math.ulp(0.0)
+# What is left of a sum of so small a share of its parts is exact to 1e-12 only if nothing was rounded.
+_CANCELLED = 1e-3
 # Of these an empty window has none, also if a value is held there.
 _NEVER_HELD = frozenset(("sum", "range", "stddev", "rate"))
 _CIRCULAR = "circular_avg"
@@ -110,20 +112,20 @@ def is_off(name: str, difference: float) -> bool:
     return difference > (0.0 if name in EXACT else TOLERANCE)
 
 
-def _sum(values: Floats) -> float:
-    """Return the sum, rounded once. Raises OverflowError if it is no float."""
+def _total(values: Floats) -> Fraction:
+    """Return the sum, rounded once if it is a float."""
     try:
-        return math.fsum(values)
-    except OverflowError:  # one on the way to it may be none
-        return float(sum(map(Fraction, values)))
+        return Fraction(math.fsum(values))
+    except OverflowError:  # it is none, or one on the way to it
+        total = sum(map(Fraction, values), Fraction(0))
+    try:
+        return Fraction(float(total))
+    except OverflowError:
+        return total
 
 
 def _average(given: Given) -> Result:
-    values = given.values
-    try:
-        return Result(_sum(values) / len(values))
-    except OverflowError:  # the sum is no float, but the average is
-        return Result(float(sum(map(Fraction, values)) / len(values)))
+    return Result(float(_total(given.values) / len(given.values)))
 
 
 def _stddev(given: Given) -> Result:
@@ -137,7 +139,7 @@ def _percentile(percent: Fraction) -> "Callable[[Given], Result]":
         below = math.floor(place)
         low, high = map(Fraction, (ranked[below], ranked[min(below + 1, len(ranked) - 1)]))
         share = place - below
-        return Result(float(low * (1 - share) + high * share), max(map(abs, given.values)))
+        return Result(float(low * (1 - share) + high * share))
 
     return percentile
 
@@ -162,7 +164,8 @@ def _rate(given: Given) -> Result:
     if not seconds:
         return Result(None)
     steps = [(known[new][1], 0.0 if new in resets else -known[old][1]) for old, new in pairwise(left)]
-    return Result(_sum([*chain.from_iterable(steps)]) * given.per / seconds)
+    increase = _total([*chain.from_iterable(steps)])
+    return Result(float(increase * Fraction(given.per) / Fraction(seconds)))
 
 
 def _time_weighted_average(given: Given) -> Result:
@@ -178,12 +181,14 @@ def _time_weighted_average(given: Given) -> Result:
     seconds = math.fsum(part for _, part in held)
     if not seconds:
         return Result(given.values[-1])
-    if not all(1e-250 < abs(value) < 1e250 for value, _ in held if value):
-        # what it is added up from may be no floats, though the average is one
-        areas = [Fraction(value) * Fraction(part) for value, part in held]
-        return Result(float(sum(areas) / Fraction(seconds)), float(sum(map(abs, areas)) / Fraction(seconds)))
-    parts = [value * part for value, part in held]
-    return Result(math.fsum(parts) / seconds, math.fsum(map(abs, parts)) / seconds)
+    if all(1e-250 < abs(value) < 1e250 for value, _ in held if value):
+        parts = [value * part for value, part in held]
+        area = math.fsum(parts)
+        if abs(area) >= _CANCELLED * math.fsum(map(abs, parts)):
+            return Result(area / seconds)
+    # What it is added up from may be no floats, or cancels out, and then what is left is of the rounding.
+    exact = sum((Fraction(value) * Fraction(part) for value, part in held), Fraction(0))
+    return Result(float(exact / Fraction(seconds)))
 
 
 def _circular_average(given: Given) -> Result:
@@ -207,7 +212,7 @@ def _from_0_to_360(degrees: float) -> float:
 
 _FORMULAS: "dict[str, Callable[[Given], Result]]" = {
     "count": lambda given: Result(len(given.values)),
-    "sum": lambda given: Result(_sum(given.values)),
+    "sum": lambda given: Result(float(_total(given.values))),
     "avg": _average,
     "min": lambda given: Result(min(given.values)),
     "max": lambda given: Result(max(given.values)),

@@ -1,10 +1,12 @@
 import math
+from fractions import Fraction
 from itertools import accumulate
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from models.statistics.accumulators import percentile
 from models.statistics.registry import NAMES
 from models.statistics.rules import Rules
 from scheduler_app.checks.recomputation import (
@@ -28,7 +30,7 @@ STREAMS = st.builds(
     Stream,
     hold=st.none() | st.sampled_from([0.25, 1.0, 100.0]),
     reset_below=st.sampled_from([0.0, 0.5, 0.9, 1.0]),
-    per=st.sampled_from([1.0, 3600.0]),
+    per=st.sampled_from([0.125, 1.0, 3600.0]),
 )
 
 
@@ -134,6 +136,8 @@ EXTREME = st.sampled_from(
     [(-9, -1.7e308), (-8, 8e307), (-7, -1.7e308), (-6, 8e307), (-5, -1.7e308), (-4, 1.7e308)], 30, Stream()
 )
 @example([(-60, 5e-324), (-11, 5e-324)], 30, Stream(hold=0.5))
+@example([(-80, -1.7e308), (-40, 1.7e308)], 30, Stream())
+@example([(-40, 0.0), (-36, 1.7e308)], 30, Stream(per=3600.0))
 def test_an_audit_agrees_with_a_tick_on_the_smallest_and_the_largest_numbers(
     moments: list[tuple[int, float]], seconds: int, stream: Stream
 ) -> None:
@@ -156,3 +160,47 @@ def test_a_percentile_between_numbers_that_lie_further_apart_than_a_float_is_the
     assert found["median"] == pytest.approx(-0.25e308)
     assert found["p95"] == pytest.approx(0.875e308)
     assert found["range"] is None
+
+
+@pytest.mark.parametrize(
+    ("name", "count", "below"),
+    [("p7", 101, 8), ("p99.9", 1001, 1000), ("p99.99", 10001, 10000), ("p57", 101, 58), ("p95", 101, 96)],
+)
+@pytest.mark.parametrize(("usual", "huge"), [(1.0, 1e300), (-1.0, 1e300), (0.0, 5e-324)])
+def test_a_percentile_with_a_whole_rank_is_the_value_of_that_rank(
+    name: str, count: int, below: int, usual: float, huge: float
+) -> None:
+    """Nothing of the next value is in it, though the rank as a float is 999.0000000000001."""
+    share = Fraction(name[1:]) / 100
+    high = [usual] * below + [huge] * (count - below)
+    low = [-huge] * (below - 1) + [usual] * (count - below + 1)
+    for values in (high, low):
+        assert percentile(values, share) == usual
+        assert recompute(name, plain([0.0] * count, values)) == Result(usual)
+
+
+@given(st.lists(st.floats(-1e6, 1e6) | EXTREME, min_size=1, max_size=9), st.integers(0, 10**8 - 1))
+@example([-1.0, 1.0000000000000002], 5 * 10**7)
+@example([-1e300, 1.0], 10**8 - 1)
+@example([-1e300, -1.0], 10**8 - 1)
+def test_a_percentile_is_right_to_its_own_size_and_not_to_that_of_its_neighbours(
+    values: list[float], parts: int
+) -> None:
+    share = Fraction(parts, 10**8)
+    ranked = sorted(values)
+    below = math.floor((len(ranked) - 1) * share)
+    low, high = Fraction(ranked[below]), Fraction(ranked[min(below + 1, len(ranked) - 1)])
+    expected = float(low + (high - low) * ((len(ranked) - 1) * share - below))
+    assert percentile(ranked, share) == pytest.approx(expected, rel=1e-15, abs=1e-323)
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "right"),
+    [("median", [1.0, 1.0, 1e300], 1.0), ("time_weighted_avg", [1e16, 1.0, -1e16], 1 / 3)],
+)
+def test_a_huge_value_in_a_window_lets_no_wrong_number_pass(
+    name: str, values: list[float], right: float
+) -> None:
+    result = recompute(name, Given(3.0, [0.0, 1.0, 2.0], values, 0.0))
+    assert not is_off(name, difference(name, right, result))
+    assert is_off(name, difference(name, right * (1 + 1e-11), result))

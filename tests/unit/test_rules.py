@@ -158,6 +158,24 @@ def test_a_rate_is_by_the_unit_of_time_that_the_stream_names() -> None:
     assert rate([0.0, 0.05 / 6], rules) == pytest.approx(3.0)
 
 
+@pytest.mark.parametrize(
+    ("first", "last", "seconds", "per", "expected"),
+    [
+        (-1.7e308, 1.7e308, 10.0, 1.0, 3.4e307),
+        (0.0, 1.7e308, 10.0, 5.0, 8.5e307),
+        (0.0, 1.7e308, 10.0, 15.0, None),
+        (0.0, 5e-324, 10.0, 1.0, 0.0),
+        (0.0, 5e-324, 0.0078125, 0.125, 8e-323),
+    ],
+)
+def test_a_rate_is_there_also_where_its_increase_is_no_float(
+    first: float, last: float, seconds: float, per: float, expected: float | None
+) -> None:
+    """It is null only if it is none itself, and 0 only if it is smaller than the smallest."""
+    found = taken([(-20, first), (seconds - 20, last)], 60, rules=Rules(per=per, reach=REACH))
+    assert found["rate"] == expected
+
+
 def circular(*degrees: float) -> float | None:
     return taken([(place - 20.0, value) for place, value in enumerate(degrees)], 60)["circular_avg"]
 
