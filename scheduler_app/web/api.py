@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute
 
 from config.quantities import Window, each_of, format_duration
 from config.settings import Settings
@@ -17,6 +17,7 @@ from models.catalog import SeriesRow
 from models.storage.interface import ReadingStore
 from scheduler_app.console.order import Order
 from scheduler_app.web import parameters
+from scheduler_app.web.addresses import Address
 from scheduler_app.web.answers import as_json, as_text
 from scheduler_app.web.events import Events
 from scheduler_app.web.health import Health
@@ -71,14 +72,14 @@ class Api:
         self._now = now
 
     def routes(self) -> list[BaseRoute]:
-        """Return the addresses, below `api/v1`."""
+        """Return the addresses."""
         return [
-            Route("/series", self.series),
-            Route("/series/{name:path}", self.one_series),
-            Route("/history", self.history),
-            Route("/rejected", self.rejected),
-            Route("/health", self.health),
-            Route("/events", self.listen),
+            Address("/api/v1/series", self.series),
+            Address("/api/v1/series/{name:path}", self.one_series),
+            Address("/api/v1/history", self.history),
+            Address("/api/v1/rejected", self.rejected),
+            Address("/api/v1/health", self.health),
+            Address("/api/v1/events", self.listen),
         ]
 
     async def series(self, request: Request) -> Response:
@@ -95,8 +96,10 @@ class Api:
         return await self._stored.compute(lambda: as_json(self._listing.rows(wanted, self._now())))
 
     async def one_series(self, request: Request) -> Response:
-        Parameters(request.query_params.multi_items()).end()
-        name = request.path_params["name"]
+        given = Parameters(request.query_params.multi_items())
+        # browsers and proxies change a path such as `..` or `a//b`; a parameter they leave as it is
+        name = request.path_params["name"] or given.required("name")
+        given.end()
         published = self._listing.one(name)
         try:
             row = await self._stored.ask(lambda stored: stored.series_named(name))

@@ -7,10 +7,11 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
-from starlette.routing import BaseRoute, Mount, Route, Router
+from starlette.routing import BaseRoute, Mount
 from starlette.staticfiles import StaticFiles
 
 from config.settings import Settings
+from scheduler_app.web.addresses import Address
 from scheduler_app.web.answers import not_found, wrong_request
 from scheduler_app.web.api import Api
 from scheduler_app.web.guard import Guard
@@ -34,8 +35,8 @@ def make_app(settings: Settings, api: Api, others: list[BaseRoute]) -> Starlette
     """Return the application. `others` are the addresses that watch the service."""
     app = Starlette(
         routes=[
-            Route("/", page),
-            Mount("/api/v1", Router(api.routes(), redirect_slashes=False)),
+            Address("/", page),
+            *api.routes(),
             Mount("/static", Files(directory=STATIC)),
             *others,
         ],

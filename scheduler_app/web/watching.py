@@ -4,12 +4,13 @@ from collections import Counter
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute
 
 from config.quantities import each_of
 from config.topics import check_topic_filter
 from models.statistics.registry import is_statistic
 from scheduler_app.publishing.records import SeriesMessage
+from scheduler_app.web.addresses import Address
 from scheduler_app.web.answers import as_text
 from scheduler_app.web.guard import OPEN
 from scheduler_app.web.health import Health
@@ -35,10 +36,10 @@ class Watching:
         """Return the addresses."""
         lives, ready = OPEN
         return [
-            Route("/metrics", self.metrics),
-            Route("/metrics/series", self.series),
-            Route(lives, self.lives),
-            Route(ready, self.ready),
+            Address("/metrics", self.metrics),
+            Address("/metrics/series", self.series),
+            Address(lives, self.lives),
+            Address(ready, self.ready),
         ]
 
     async def metrics(self, request: Request) -> Response:

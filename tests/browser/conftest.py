@@ -24,6 +24,8 @@ NAMES = (
     "home/a b/c?d=e&f=%2F",
     "home//doubled",
     "home/../up",
+    "..",
+    ".",
     f"home/{'long' * 61}/",
 )
 

@@ -35,13 +35,3 @@ export async function ask(path, parameters, signal) {
   }
   return content;
 }
-
-/**
- * The path of one series. Its slashes are those of the address, which every proxy passes on; but parts that a
- * browser or a proxy would take out make the whole name one part.
- */
-export function seriesPath(name) {
-  const parts = name.split("/");
-  const whole = parts.some((part) => ["", ".", ".."].includes(part));
-  return `series/${whole ? encodeURIComponent(name) : parts.map(encodeURIComponent).join("/")}`;
-}

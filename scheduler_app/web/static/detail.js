@@ -1,6 +1,6 @@
 // One series: its plot, all its statistics, and what was counted when.
 
-import { address, ask, seriesPath } from "./api.js";
+import { address, ask } from "./api.js";
 import { byId, make, renew, say, table } from "./elements.js";
 import { clock, counted, duration, moment, percent, withUnit, zone } from "./format.js";
 import { colourOf, isDashed, Plot } from "./plot.js";
@@ -75,7 +75,7 @@ export class Detail {
       ...(from === null ? { span } : { from, to }),
     };
     try {
-      this.row = await ask(seriesPath(series), {}, asking.signal);
+      this.row = await ask("series/", { name: series }, asking.signal);
       this.tellLast();
       this.tellStatistics();
       if (performance.now() < this.restUntil) return;
