@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from starlette.types import Message
 
 from scheduler_app.web import events as module
 from scheduler_app.web.events import MOST_LISTENERS, Events
@@ -13,6 +14,15 @@ from scheduler_app.web.parameters import WrongRequest
 def stream(events: Events) -> AsyncIterator[bytes]:
     found: Any = events.listen().body_iterator
     return found  # type: ignore[no-any-return]
+
+
+async def gone() -> Message:
+    """Tell that a client has closed its connection."""
+    return {"type": "http.disconnect"}
+
+
+async def lose(message: Message) -> None:
+    """Take what is sent to a client that is gone."""
 
 
 async def state(iterator: AsyncIterator[bytes]) -> dict[str, object]:
@@ -71,13 +81,14 @@ def test_a_stream_without_events_is_kept_open(monkeypatch: pytest.MonkeyPatch) -
 def test_only_so_many_may_listen() -> None:
     async def listen() -> None:
         events = Events(dict)
-        iterators = [stream(events) for _ in range(MOST_LISTENERS)]
-        for iterator in iterators:
-            await anext(iterator)
+        # they ask at one moment: none has begun to listen when the last one comes
+        responses = [events.listen() for _ in range(MOST_LISTENERS)]
         with pytest.raises(WrongRequest, match="32 clients listen already"):
             events.listen()
-        await iterators[0].aclose()  # type: ignore[attr-defined]
+        await responses[0]({"type": "http"}, gone, lose)
         assert events.listen()
+        with pytest.raises(WrongRequest, match="32 clients listen already"):
+            events.listen()
 
     asyncio.run(listen())
 
