@@ -10,8 +10,6 @@ from uvicorn.server import ServerState
 # So many connections are answered; some more are told that there are too many.
 MOST_CONNECTIONS = 100
 _MOST_TOLD = 50
-# Bytes of the head of a request.
-LARGEST_HEAD = 16_384
 # Seconds that a client may take to send a request, and that it may take to read any of an answer.
 REQUEST_TIMEOUT = 10.0
 READING_TIMEOUT = 30.0

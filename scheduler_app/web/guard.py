@@ -27,10 +27,13 @@ HEADERS = {
 }
 # They tell nothing but whether all is well, and are asked by programs that know no token.
 OPEN = ("/healthz", "/readyz")
-# Bytes of an address with its parameters.
+# Bytes of an address with its parameters, and of the whole head of a request.
 LONGEST_ADDRESS = 8192
+LARGEST_HEAD = 16_384
 _HOST = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^:\[\]]+)(?::\d{1,5})?")
 _SHOWN = 60
+# Bytes around the name and the value of a header: a colon, a space and a line end.
+_AROUND = 4
 _CLOSE = {"connection": "close"}
 
 
@@ -110,8 +113,12 @@ def _wrong_form(scope: Scope, headers: Headers) -> Response | None:
         return as_text("this can only be read\n", 405, headers={"allow": "GET, HEAD", **_CLOSE})
     if headers.get("content-length", "0") != "0" or "transfer-encoding" in headers:
         return as_text("a request has no body here\n", 413, headers=_CLOSE)
-    if len(scope["raw_path"]) + len(scope["query_string"]) > LONGEST_ADDRESS:
+    address = len(scope["raw_path"]) + len(scope["query_string"])
+    if address > LONGEST_ADDRESS:
         return as_text(f"an address may have {LONGEST_ADDRESS} bytes\n", 414, headers=_CLOSE)
+    # the server itself looks only at a head that does not come in one piece
+    if address + sum(len(name) + len(value) + _AROUND for name, value in headers.raw) > LARGEST_HEAD:
+        return as_text(f"the head of a request may have {LARGEST_HEAD} bytes\n", 431, headers=_CLOSE)
     return None
 
 

@@ -16,9 +16,10 @@ from scheduler_app.runtime.chosen_database import chosen_database
 from scheduler_app.runtime.lifecycle import background, role, serve
 from scheduler_app.web.api import Api
 from scheduler_app.web.app import make_app
-from scheduler_app.web.bounded_http import KEEP_ALIVE, LARGEST_HEAD, MOST_CONNECTIONS, BoundedProtocol
+from scheduler_app.web.bounded_http import KEEP_ALIVE, MOST_CONNECTIONS, BoundedProtocol
 from scheduler_app.web.events import Events
 from scheduler_app.web.following import Following
+from scheduler_app.web.guard import LARGEST_HEAD
 from scheduler_app.web.health import BrokerState, Health
 from scheduler_app.web.listening import address_of, check_reach, listen
 from scheduler_app.web.listing import Listing
