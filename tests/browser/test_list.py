@@ -129,6 +129,22 @@ def test_names_are_shown_as_they_are_and_lead_to_their_series(house: Service, lo
     expect(page.locator("#name")).to_have_text(name)
 
 
+def test_spaces_in_names_are_shown_as_they_are(service: Service, look: Look) -> None:
+    names = [" ", "a  b", "a b", " a"]
+    service.publish((name, "1") for name in names)
+    service.wait_for_series(len(names))
+    page = look(service.address).go()
+    rows = page.locator("#rows a")
+    expect(rows).to_have_count(len(names))
+    assert sorted(rows.all_inner_texts()) == sorted(names)
+    page.locator("#rows a[title='a  b']").click()
+    assert page.locator("#name").inner_text() == "a  b"
+    page.go_back()
+    page.locator("#rows a[title=' ']").click()
+    assert page.locator("#name").text_content() == " "
+    expect(page.locator("#told")).to_contain_text("1 reading.")
+
+
 def test_it_is_used_by_the_keyboard_alone(house: Service, look: Look) -> None:
     visit = look(house.address)
     page = visit.go("?sort=-last")
