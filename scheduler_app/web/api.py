@@ -35,6 +35,7 @@ from scheduler_app.web.listing import COLUMNS, Listing, Wanted
 from scheduler_app.web.parameters import Parameters, WrongRequest
 from scheduler_app.web.rejections import rejected
 from scheduler_app.web.stored import StoredReadings
+from scheduler_app.web.units import rate_unit
 
 # How many rows a request gets if it does not say, and at most.
 _ROWS, _MOST_ROWS = 100, 20_000
@@ -115,7 +116,13 @@ class Api:
             "trend": [],
             "windows": {},
         }
-        return as_json({**answer, "stored": None if row is None else _stored_series(row)})
+        return as_json(
+            {
+                **answer,
+                "rate_unit": rate_unit(self._settings, name),
+                "stored": None if row is None else _stored_series(row),
+            }
+        )
 
     async def history(self, request: Request) -> Response:
         given = Parameters(request.query_params.multi_items())

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from config.settings import settings_from
-from scheduler_app.web.units import units
+from scheduler_app.web.units import rate_unit, units
 from tests.unit.web_pages import Pages
 
 STREAMS = """
@@ -56,6 +56,26 @@ def test_a_series_of_no_stream_has_none(tmp_path: Path) -> None:
     path = tmp_path / "streams.toml"
     path.write_text('[[stream]]\ntopic = "depth"\nunit = "m"')
     assert units(settings_from({"streams_file": str(path)}))("other") is None
+
+
+@pytest.mark.parametrize(
+    ("per", "unit"),
+    [
+        *((None, "kWh/s"), ("1h", "kWh/h"), ("60min", "kWh/h"), ("1d", "kWh/d"), ("1min", "kWh/min")),
+        *(("15s", "kWh/15s"), ("1500ms", "kWh/1.5s"), ("11min", "kWh/11min")),
+    ],
+)
+def test_a_rate_has_the_unit_that_its_stream_says(tmp_path: Path, per: str | None, unit: str) -> None:
+    path = tmp_path / "streams.toml"
+    said = "" if per is None else f'per = "{per}"\n'
+    path.write_text(
+        f'[[stream]]\ntopic = "meter"\nunit = "kWh"\nstatistics = ["rate"]\n{said}[[stream]]\ntopic = "x"'
+    )
+    pages = Pages(settings_from({"streams_file": str(path), "db_file": str(tmp_path / "none.db")}))
+    pages.publish_series("meter", "x")
+    assert pages.client.get("/api/v1/series/meter").json()["rate_unit"] == unit
+    assert pages.client.get("/api/v1/series/x").json()["rate_unit"] is None
+    assert rate_unit(settings_from({"topic": "#"}), "meter") is None
 
 
 def test_the_page_is_told_the_units(tmp_path: Path) -> None:

@@ -153,7 +153,7 @@ export class Detail {
       if (value === undefined) return "";
       if (name === "coverage") return percent(value);
       if (name === "age" && value !== null) return duration(value);
-      return withUnit(value, unitOf(name, this.row.unit));
+      return withUnit(value, unitOf(name, this.row));
     };
     const rows = names.map((name) => [name, ...windows.map(([, values]) => shown(name, values[name]))]);
     const title = `Statistics at ${clock(this.row.at)}`;
@@ -247,10 +247,10 @@ function beginning({ from, since, at }) {
   return Math.max(from, Math.min(since - (at - since) * 0.03, at - LEAST_FOLLOWED));
 }
 
-/** The unit of a statistic of readings that have a unit. */
-function unitOf(statistic, unit) {
-  if (!unit || statistic === "count") return null;
-  return statistic === "rate" ? `${unit}/s` : unit;
+/** The unit of a statistic of a series. */
+function unitOf(statistic, row) {
+  if (statistic === "count") return null;
+  return statistic === "rate" ? row.rate_unit : row.unit;
 }
 
 function sample(index) {
