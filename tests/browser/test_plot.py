@@ -12,7 +12,7 @@ import pytest
 
 from tests.browser.conftest import Look
 from tests.browser.driver import Page, expect
-from tests.browser.service import Service, reading
+from tests.browser.service import Service, reading, running
 from tests.browser.visit import PHONE, Visit
 from tests.support.waiting import wait_for
 
@@ -235,6 +235,40 @@ def test_a_gap_is_a_gap(service: Service, look: Look) -> None:
     jumps = [after - before for before, after in pairwise(columns) if after - before > 1]
     assert len(jumps) == 1
     assert jumps[0] > 600
+
+
+@pytest.mark.parametrize(
+    "values",
+    [(1.7e308, -1.7e308, 1.7e308), (1e15, 2e15, 0.5), (2e-9, 1e-10, 0), (3e-320, 1e-320, 2e-320)],
+    ids=["as large as can be", "large", "small", "as small as can be"],
+)
+def test_readings_of_every_size_are_drawn(
+    service: Service, look: Look, values: tuple[float, float, float]
+) -> None:
+    service.publish(("a", reading(value, 60.0 - number)) for number, value in enumerate(values))
+    service.wait_for_series(1)
+    page = look(service.address).go("?series=a")
+    expect(page.locator("#told")).to_contain_text("3 readings.")
+    wait_for(lambda: min(colours(page, "--dots", "--curve-3")) > 20, "dots and a curve")
+    page.get_by_role("link", name="All series").click()
+    expect(page.locator("#rows .trend path")).to_have_attribute("d", re.compile(r"^M[-\d. MLl]+$"))
+
+
+def test_a_rate_is_told_in_the_unit_that_its_stream_says(
+    tmp_path_factory: pytest.TempPathFactory, look: Look
+) -> None:
+    folder = tmp_path_factory.mktemp("rate")
+    streams = folder / "streams.toml"
+    streams.write_text(
+        '[[stream]]\ntopic = "meter"\nunit = "kWh"\nper = "1h"\nstatistics = ["max", "rate"]\n'
+    )
+    with running(folder, STREAMS_FILE=str(streams), TOPIC="") as service:
+        service.publish([("meter", reading(10.0, 20.0)), ("meter", reading(11.0, 10.0))])
+        service.wait_for_series(1)
+        page = look(service.address).go("?series=meter")
+        statistics = page.locator("#statistics")
+        expect(statistics.get_by_role("row", name="rate")).to_contain_text(re.compile(r"\d kWh/h"))
+        expect(statistics.get_by_role("row", name="max")).to_contain_text("11 kWh")
 
 
 def test_late_and_rejected_messages_are_marked(service: Service, look: Look) -> None:

@@ -231,8 +231,8 @@ export class Detail {
   }
 
   tellPoint(index) {
-    const data = this.plot.plot?.data;
-    if (index === null || index === undefined || data === undefined) return say(byId("under"), "");
+    const { data } = this.plot;
+    if (index === null || index === undefined || data === null) return say(byId("under"), "");
     const names = ["reading", ...this.history.averages.curves.map((curve) => curve.window)];
     const known = names.flatMap((name, place) => {
       const value = data[place + 1][index];

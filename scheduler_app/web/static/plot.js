@@ -7,6 +7,7 @@ const CURVES = 6; // colours
 const FOLLOW = 250; // milliseconds after a zoom until the readings of the new span are asked for
 const ZOOM = 0.8;
 const LEAST = 5; // seconds that are shown at least
+const [TINY, HUGE] = [1e-9, 1e15]; // values between these are drawn as they are
 const dark = matchMedia("(prefers-color-scheme: dark)");
 
 export function colourOf(index) {
@@ -28,6 +29,7 @@ export class Plot {
     this.moved = moved;
     this.pointed = pointed;
     this.plot = null;
+    this.data = null; // what it shows, as uPlot takes it
     this.hidden = new Set();
     this.waiting = null; // for the end of a movement
     new ResizeObserver(() => this.resize()).observe(root);
@@ -40,12 +42,13 @@ export class Plot {
     this.history = history;
     // whoever is moving it right now is not moved back
     if (this.waiting === null) this.span = [from, to];
-    const data = aligned(history);
+    this.data = aligned(history);
+    this.exponent = exponentOf(this.data);
     if (this.plot === null || names !== this.names) {
       this.names = names;
-      this.make(data);
+      this.make();
     } else {
-      this.plot.setData(data, false);
+      this.plot.setData(drawn(this.data, this.exponent), false);
       this.showSpan();
     }
   }
@@ -55,10 +58,11 @@ export class Plot {
     this.plot?.destroy();
     this.plot = null;
     this.history = null;
+    this.data = null;
   }
 
   redraw() {
-    if (this.plot !== null) this.make(aligned(this.history));
+    if (this.plot !== null) this.make();
   }
 
   resize() {
@@ -78,7 +82,7 @@ export class Plot {
     this.plot.setScale("x", { min, max });
   }
 
-  make(data) {
+  make() {
     this.plot?.destroy();
     const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
     const axis = {
@@ -101,7 +105,7 @@ export class Plot {
         scales: { x: { time: true, auto: false, min: this.span[0], max: this.span[1] }, y: { range: room } },
         axes: [
           { ...axis, size: 34, space: 76, values: (_, times, axisIndex, space, step) => times.map((time) => (step < 60 ? clock(time) : hours(time, step))) },
-          { ...axis, size: widthOf, values: (_, values, axisIndex, space, step) => values.map((value) => labelOf(value, step)) },
+          { ...axis, size: widthOf, values: (_, values, axisIndex, space, step) => values.map((value) => labelOf(value, step, this.exponent)) },
         ],
         series: [
           {},
@@ -126,7 +130,7 @@ export class Plot {
           setCursor: [(plot) => this.pointed(plot.cursor.idx)],
         },
       },
-      data,
+      drawn(this.data, this.exponent),
       this.root,
     );
     this.listen(this.plot.over);
@@ -215,7 +219,7 @@ export class Plot {
 }
 
 /** Put readings and curves onto one axis of times, as uPlot takes them. */
-export function aligned(history) {
+function aligned(history) {
   const { readings, averages } = history;
   return uPlot.join([
     [readings.time, readings.value],
@@ -223,15 +227,32 @@ export function aligned(history) {
   ]);
 }
 
+/** The power of ten that values are drawn without: 0, unless they are so large or small that uPlot fails. */
+function exponentOf([, ...columns]) {
+  let largest = 0;
+  for (const values of columns) for (const value of values) largest = Math.max(largest, Math.abs(value ?? 0));
+  return largest === 0 || (largest > TINY && largest < HUGE) ? 0 : 2 * Math.floor(Math.log10(largest) / 2);
+}
+
+/** The values without a power of ten. It is an even one: half of it is taken away at a time, so that none is infinite. */
+function drawn([times, ...columns], exponent) {
+  if (exponent === 0) return [times, ...columns];
+  const half = 10 ** (exponent / 2);
+  const less = (value) => (value === null || value === undefined ? value : value / half / half);
+  return [times, ...columns.map((values) => values.map(less))];
+}
+
 /** How much room the labels of the vertical axis need, in pixels. */
 function widthOf(_, labels) {
   return 20 + 7 * Math.max(3, ...(labels ?? []).map((label) => label.length));
 }
 
-/** The label of a value on an axis whose values are `step` apart, without what binary fractions add to it. */
-function labelOf(value, step) {
+/** The label of what is drawn at `value` on an axis whose values are `step` apart, without what binary fractions add to it. */
+function labelOf(value, step, exponent) {
   const digits = Math.min(20, Math.max(0, 2 - Math.floor(Math.log10(step))));
-  return String(Number(value.toFixed(digits)));
+  const text = value.toFixed(digits);
+  const whole = Number(`${text}e${exponent}`);
+  return Number.isFinite(whole) ? String(whole) : `${Number(text)}e+${exponent}`;
 }
 
 function room(_, low, high) {

@@ -26,7 +26,10 @@ export function outline(values) {
   const low = Math.min(...known);
   const high = Math.max(...known);
   const x = (index) => (values.length > 1 ? (index / (values.length - 1)) * WIDTH : WIDTH / 2);
-  const y = (value) => (high > low ? HEIGHT - MARGIN - ((value - low) / (high - low)) * (HEIGHT - 2 * MARGIN) : HEIGHT / 2);
+  // what two values are apart may be no number any more; a part of each is
+  const part = Number.isFinite(high - low) ? 1 : 0.25;
+  const share = (value) => (value * part - low * part) / (high * part - low * part);
+  const y = (value) => (high > low ? HEIGHT - MARGIN - share(value) * (HEIGHT - 2 * MARGIN) : HEIGHT / 2);
   let path = "";
   values.forEach((value, index) => {
     if (value === null) return;
