@@ -152,9 +152,16 @@ class Api:
                 raise WrongRequest("from must be earlier than to")
             longest = max(window.seconds for window in averaged)
             found = self._history.read(stored, row, Span(after, end), longest, patience)
-            if form == "csv":
-                return _as_csv(found, averaged)
-            return as_json(as_sent(found, averaged, most, now))
+            if form == "json":
+                return as_json(as_sent(found, averaged, most, now))
+            # a file could not say that something is missing in it
+            if not found.complete:
+                raise WrongRequest(
+                    "the readings of this span are too many for one file, or take too long to read: ask with "
+                    f"from={found.begins!r}, or with more patience",
+                    413,
+                )
+            return _as_csv(found, averaged)
 
         return await self._stored.ask(read)
 

@@ -65,6 +65,11 @@ class SeriesHistory:
         """Behind which time the answer has all readings of the span."""
         return max(self.span.after, self.read_after)
 
+    @property
+    def complete(self) -> bool:
+        """Whether all readings of the span are in the answer."""
+        return self.begins <= self.span.after
+
     def complete_from(self, window: Window) -> float:
         """Return from which time on all readings of a window are there to be averaged."""
         return max(self.read_after, self.kept_after) + window.seconds

@@ -22,7 +22,7 @@ def as_sent(history: SeriesHistory, windows: Sequence[Window], most: int, now: f
         "from": history.span.after,
         "to": history.span.until,
         "begins": history.begins,
-        "complete": history.begins <= history.span.after,
+        "complete": history.complete,
         "took": round(history.took, 3),
         "readings": {
             "total": len(inside),

@@ -205,6 +205,12 @@ def test_history_that_would_be_too_much_says_where_it_begins(found: Pages) -> No
     assert content["complete"] is False
     assert content["begins"] == AT - 40
     assert content["readings"]["time"] == [AT - 30, AT - 20, AT - 10]
+    file: dict[str, str | float] = {"series": "home/a", "to": AT, "format": "csv"}
+    refused = less.client.get("/api/v1/history", params=file)
+    assert refused.status_code == 413
+    assert f"ask with from={AT - 40!r}" in refused.json()["error"]
+    lines = less.client.get("/api/v1/history", params=file | {"from": content["begins"]}).text.splitlines()
+    assert [float(line.split(",")[0]) for line in lines[1:]] == [AT - 30, AT - 20, AT - 10]
 
 
 @pytest.mark.parametrize(("patience", "complete"), [("50ms", False), ("10s", True)])

@@ -16,6 +16,7 @@ const POINTS_PER_PIXEL = 1.5;
 const SVG = "http://www.w3.org/2000/svg";
 const LEAST_FOLLOWED = 60; // seconds that a plot shows at least while it follows the clock
 const AT_ONCE = "300ms"; // how long reading what is shown first may take
+const PATIENCE = "10s"; // the same for a file
 const REST = 20; // times as long as it took to read a history there is none read
 const MOST_TOLD = 20; // rejected messages that are listed
 
@@ -116,7 +117,8 @@ export class Detail {
     this.makeLegend(history);
     this.tellHistory(history);
     this.tellMarks(history);
-    const exact = { series: history.series, from: history.from, to: history.to, max_points: 10000 };
+    const { series, begins, to: end } = history;
+    const exact = { series, from: begins, to: end, max_points: 10000, patience: PATIENCE };
     const file = this.place.series.replace(/[^A-Za-z0-9._-]+/g, "_");
     renew(
       byId("downloads"),
@@ -209,7 +211,8 @@ export class Detail {
     const partial = averages.curves.filter((curve) => curve.complete_from > history.from && curve.complete_from < history.to);
     if (partial.length && history.since < history.from) {
       const named = partial.map((curve) => `${curve.window} before ${clock(curve.complete_from)}`).join(", ");
-      parts.push(`Where readings of a window are deleted already, its curve is the average of those that are left: ${named}.`);
+      const missing = history.complete ? "deleted already" : "deleted already, or were not read";
+      parts.push(`Where readings of a window are ${missing}, its curve is the average of the others: ${named}.`);
     }
     parts.push(`Kept for ${duration(history.retention)}. First reading: ${moment(history.since)}. Times are those of ${zone(history.at)}.`);
     say(byId("told"), parts.join(" "));
