@@ -282,6 +282,13 @@ def test_late_and_rejected_messages_are_marked(service: Service, look: Look) -> 
     assert min(colours(page, "--limited", "--bad")) > 10
 
 
+def test_of_very_many_delayed_readings_it_is_told_that_there_are_more(service: Service, look: Look) -> None:
+    service.publish(("a", reading(1.0, 100 + number / 10)) for number in range(3000))
+    service.wait_for_series(1)
+    page = look(service.address).go("?series=a")
+    expect(page.locator("#marks")).to_contain_text(re.compile(r"At least \d{4} readings came after a later one"))
+
+
 def test_a_series_that_there_is_not_is_told(house: Service, look: Look) -> None:
     visit = look(house.address)
     page = visit.go("?series=home/nowhere")

@@ -70,9 +70,10 @@ export class Detail {
     const asking = new AbortController();
     this.asking = asking;
     const { series, span, from, to } = this.place;
+    this.most = Math.min(10000, Math.max(200, Math.round(byId("plot").clientWidth * POINTS_PER_PIXEL)));
     const parameters = {
       series,
-      max_points: Math.min(10000, Math.max(200, Math.round(byId("plot").clientWidth * POINTS_PER_PIXEL))),
+      max_points: this.most,
       ...(from === null ? { span } : { from, to }),
     };
     try {
@@ -221,7 +222,8 @@ export class Detail {
   tellMarks(history) {
     const items = [];
     if (history.delayed.length) {
-      items.push(make("p", {}, make("span", { "data-trust": "limited" }, "▲ "), `${counted(history.delayed.length, "reading")} came after a later one, and still counted in all averages.`));
+      const least = history.delayed.length < this.most ? "" : "At least "; // no more are sent
+      items.push(make("p", {}, make("span", { "data-trust": "limited" }, "▲ "), `${least}${counted(history.delayed.length, "reading")} came after a later one, and still counted in all averages.`));
     }
     if (history.rejected.length) {
       const newest = [...history.rejected].sort((one, other) => other.arrived - one.arrived).slice(0, MOST_TOLD);
