@@ -244,15 +244,17 @@ function drawn([times, ...columns], exponent) {
 
 /** How much room the labels of the vertical axis need, in pixels. */
 function widthOf(_, labels) {
-  return 20 + 7 * Math.max(3, ...(labels ?? []).map((label) => label.length));
+  return 20 + 7.7 * Math.max(3, ...(labels ?? []).map((label) => label.length));
 }
 
 /** The label of what is drawn at `value` on an axis whose values are `step` apart, without what binary fractions add to it. */
 function labelOf(value, step, exponent) {
   const digits = Math.min(20, Math.max(0, 2 - Math.floor(Math.log10(step))));
   const text = value.toFixed(digits);
+  if (exponent === 0) return String(Number(text));
   const whole = Number(`${text}e${exponent}`);
-  return Number.isFinite(whole) ? String(whole) : `${Number(text)}e+${exponent}`;
+  if (whole === 0) return "0";
+  return Number.isFinite(whole) ? whole.toExponential() : `${Number(text)}e+${exponent}`;
 }
 
 function room(_, low, high) {
