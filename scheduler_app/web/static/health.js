@@ -99,7 +99,7 @@ function counters(health, metrics) {
 function rejections(answer) {
   if (answer.trouble) return [make("h3", {}, "Rejected messages"), make("p", {}, answer.trouble)];
   if (!answer.counted) return [make("h3", {}, "Rejected messages"), make("p", {}, "None.")];
-  const parts = [make("h3", {}, `Rejected messages: ${answer.counted}, the first of them ${moment(answer.since)}`)];
+  const parts = [make("h3", {}, `Rejected messages since ${moment(answer.since)}: ${answer.counted}`)];
   for (const kind of answer.reasons) {
     const newest = new Map();
     for (const message of answer.newest) {
