@@ -286,7 +286,9 @@ def test_of_very_many_delayed_readings_it_is_told_that_there_are_more(service: S
     service.publish(("a", reading(1.0, 100 + number / 10)) for number in range(3000))
     service.wait_for_series(1)
     page = look(service.address).go("?series=a")
-    expect(page.locator("#marks")).to_contain_text(re.compile(r"At least \d{4} readings came after a later one"))
+    expect(page.locator("#marks")).to_contain_text(
+        re.compile(r"At least \d{4} readings came after a later one")
+    )
 
 
 def test_a_series_that_there_is_not_is_told(house: Service, look: Look) -> None:
