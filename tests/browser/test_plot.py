@@ -301,6 +301,27 @@ def test_a_series_that_there_is_not_is_told(house: Service, look: Look) -> None:
     visit.refused.clear()
 
 
+def test_a_series_that_ends_leaves_no_numbers(service: Service, look: Look) -> None:
+    now = time.time()
+    windows = {"1min": {"count": 1, "coverage": 1.0, "avg": 2.5}}
+    last = {"value": 2.5, "time": now}
+    message = {"series": "a", "at": now, "sequence": 1, "last": last, "windows": windows}
+    service.publish([("STATS/a", json.dumps(message))])
+    service.wait_for_series(1)
+    visit = look(service.address)
+    page = visit.go("?series=a")
+    expect(page.locator("#last")).to_contain_text("2.5")
+    expect(page.locator("#statistics")).to_contain_text("2.5")
+    service.publish([("STATS/a", "")])
+    expect(page.locator("#last")).to_be_empty()
+    expect(page.locator("#statistics")).to_be_empty()
+    expect(page.locator("#told")).to_have_text("There is no plot: there is no series 'a'")
+    visit.close()
+    # it is in no database
+    assert all(refused.startswith("404") for refused in visit.refused)
+    visit.refused.clear()
+
+
 def test_a_wrong_span_in_a_link_shows_all(house: Service, look: Look) -> None:
     visit = look(house.address)
     page = visit.go(f"{KITCHEN}&span=bogus")

@@ -53,14 +53,21 @@ export class Detail {
   forget() {
     this.asking?.abort();
     this.plot.clear();
-    this.row = null;
+    this.forgetRow();
     this.curves = null;
     this.controls = null;
     this.clock = 0;
     this.restUntil = 0; // by the clock of the page, in milliseconds
     byId("plot").setAttribute("aria-label", "Plot");
-    for (const id of ["legend", "statistics", "marks", "controls", "downloads"]) byId(id).replaceChildren();
-    for (const id of ["told", "under", "last"]) say(byId(id), "");
+    for (const id of ["legend", "marks", "controls", "downloads"]) byId(id).replaceChildren();
+    for (const id of ["told", "under"]) say(byId(id), "");
+  }
+
+  /** Show no numbers of a series of which nothing is known, or not any more. */
+  forgetRow() {
+    this.row = null;
+    byId("statistics").replaceChildren();
+    say(byId("last"), "");
   }
 
   /** Ask anew. While the plot follows the clock, what it shows goes on with it. */
@@ -76,8 +83,10 @@ export class Detail {
       max_points: this.most,
       ...(from === null ? { span } : { from, to }),
     };
+    let known = false;
     try {
       this.row = await ask("series/", { name: series }, asking.signal);
+      known = true;
       this.tellLast();
       this.tellStatistics();
       if (performance.now() < this.restUntil) return;
@@ -89,6 +98,7 @@ export class Detail {
     } catch (error) {
       if (error.name === "AbortError") return;
       if (error.status === 0) throw error;
+      if (!known) this.forgetRow();
       if (error.status === 400 && (span !== null || from !== null)) this.wanted({ span: null, from: null, to: null });
       else this.tellWhyNot(error.message);
     }
