@@ -4,8 +4,7 @@ import re
 
 # One part after the other: text, then a number, then text.
 _PARTS = re.compile(r"(\d+)")
-# So many words of a search are looked at, and a number in a name may have so many digits.
-_MOST_WORDS = 16
+# A number in a name may have so many digits.
 _MOST_DIGITS = 18
 
 # What names are compared by.
@@ -27,8 +26,8 @@ def natural_key(name: str) -> Key:
 
 
 def search_words(text: str) -> tuple[str, ...]:
-    """Return the words of a search."""
-    return tuple(text.casefold().split()[:_MOST_WORDS])
+    """Return the words of a search, each once."""
+    return tuple(dict.fromkeys(text.casefold().split()))
 
 
 def has_words(folded: str, words: tuple[str, ...]) -> bool:

@@ -32,6 +32,9 @@ def test_a_search_without_words_finds_all() -> None:
     assert has_words("a", search_words(" "))
 
 
-def test_of_very_many_words_only_the_first_count() -> None:
-    assert len(search_words(" ".join("a" * 16))) == 16
-    assert len(search_words(" ".join("a" * 17))) == 16
+def test_each_of_very_many_words_counts_once() -> None:
+    letters = "abcdefghijklmnopqrstuvwxyz"
+    words = search_words(" ".join(letters + letters))
+    assert len(words) == 26
+    assert has_words(letters, words)
+    assert not has_words(letters.removesuffix("z"), words)
