@@ -87,7 +87,7 @@ function counters(health, metrics) {
   const { difference } = health.balance ?? {};
   const sum = names.slice(1).join(" + ");
   const says =
-    difference === undefined ? "" : difference === 0 ? `They add up: received = ${sum}.` : `They do not add up: received is ${difference} more than ${sum}.`;
+    difference === undefined ? "" : difference === 0 ? `They add up: received = ${sum}.` : `They do not add up: received is ${Math.abs(difference)} ${difference > 0 ? "more" : "less"} than ${sum}.`;
   const all = Object.entries(metrics).map(([name, value]) => [name, value === null || typeof value !== "object" ? String(value) : JSON.stringify(value)]);
   return [
     table("Messages", ["", "in all", "a second, in the last minute"], rows),
