@@ -129,6 +129,29 @@ def test_names_are_shown_as_they_are_and_lead_to_their_series(house: Service, lo
     expect(page.locator("#name")).to_have_text(name)
 
 
+def test_each_series_shows_the_first_of_its_own_statistics(
+    tmp_path_factory: pytest.TempPathFactory, look: Look
+) -> None:
+    folder = tmp_path_factory.mktemp("statistics")
+    streams = folder / "streams.toml"
+    statistics = {"a": "avg", "b": "max", "c": "count"}
+    streams.write_text(
+        "".join(f'[[stream]]\ntopic = "{name}"\nstatistics = ["{one}"]\n' for name, one in statistics.items())
+    )
+    with running(folder, STREAMS_FILE=str(streams), TOPIC="") as service:
+        service.publish((name, str(number)) for name in statistics for number in (1, 5, 3))
+        service.wait_for_series(3)
+        page = look(service.address).go()
+        for name, value in (("a", "3"), ("b", "5"), ("c", "3")):
+            cell = (
+                page.locator("#rows .row", has=page.get_by_role("link", name=name)).locator(".window").first
+            )
+            expect(cell).to_have_text(value)
+            expect(cell).to_have_attribute(
+                "title", re.compile(f"^{statistics[name]} {value} of 3 readings in 1min")
+            )
+
+
 def test_spaces_in_names_are_shown_as_they_are(service: Service, look: Look) -> None:
     names = [" ", "a  b", "a b", " a"]
     service.publish((name, "1") for name in names)

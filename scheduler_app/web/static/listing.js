@@ -286,7 +286,8 @@ export class Listing {
   }
 }
 
-/** The statistic that is shown of a window: its average, or else the first there is. */
+/** The statistic that is shown of a window: its average, or else the first there is, or how many readings it has. */
 export function mainStatistic(values) {
-  return "avg" in values ? "avg" : Object.keys(values).find((name) => !["count", "coverage", "age"].includes(name));
+  if ("avg" in values) return "avg";
+  return Object.keys(values).find((name) => !["count", "coverage", "age"].includes(name)) ?? "count";
 }
