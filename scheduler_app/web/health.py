@@ -184,10 +184,10 @@ def problems_of(metrics: Metrics | None, rates: dict[str, float] | None, now: fl
         text = f"a message has waited {waiting:.0f} s to be stored: the subscriber's log says why"
         found.append(Problem("writing_held_up", Trust.LIMITED, text))
     if rates is not None and rates["rejected"] > 0:
-        text = f"{rates['rejected'] * 60:,.0f} messages a minute are rejected"
+        text = f"the subscriber rejects {_a_minute(rates['rejected'], 'message')}"
         found.append(Problem("rejecting", Trust.LIMITED, text))
     if rates is not None and rates["late"] > 0:
-        text = f"{rates['late'] * 60:,.0f} readings a minute come too late to be averaged"
+        text = f"the subscriber leaves out {_a_minute(rates['late'], 'reading')}, too late to be averaged"
         found.append(Problem("late", Trust.LIMITED, text))
     if metrics.last_commit is not None and now - metrics.last_commit > SILENCE:
         text = f"no reading has come for {format_duration(round((now - metrics.last_commit) / 60) * 60.0)}"
@@ -203,6 +203,14 @@ def problems_of(metrics: Metrics | None, rates: dict[str, float] | None, now: fl
         text = "the broker had forgotten our session: what came while we were away may be missing"
         found.append(Problem("session_lost", Trust.LIMITED, text))
     return found
+
+
+def _a_minute(per_second: float, what: str) -> str:
+    """Return how many of some things there are a minute; `what` is the name of one."""
+    number = round(per_second * 60)
+    if number == 0:
+        return f"less than one {what} a minute"
+    return f"{number:,} {what}{'' if number == 1 else 's'} a minute"
 
 
 def trust_of(problems: list[Problem]) -> Trust:

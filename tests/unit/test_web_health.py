@@ -122,8 +122,24 @@ def test_what_has_been_counted_in_the_last_minute(found: Pages, name: str, code:
     found.publish_health(received=9, **{name: 6})
     content = report(found)
     assert [problem["code"] for problem in content["problems"]] == [code]
-    assert content["problems"][0]["text"].startswith("6 ")
+    assert " 6 " in content["problems"][0]["text"]
     assert content["rates"][name] == 0.1
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told"),
+    [
+        (3600, "less than one message a minute"),
+        (121, "less than one message a minute"),
+        (60, "1 message a minute"),
+        (30, "2 messages a minute"),
+    ],
+)
+def test_one_rejected_message_is_told_as_often_as_it_comes(found: Pages, seconds: int, told: str) -> None:
+    found.publish_health()
+    found.now += seconds
+    found.publish_health(received=4, rejected=1)
+    assert report(found)["problems"][0]["text"] == f"the subscriber rejects {told}"
 
 
 @pytest.mark.parametrize(
