@@ -154,6 +154,9 @@ def test_a_file_that_is_not_writable_is_refused(open_folder: Path) -> None:
     path = open_folder / "test.db"
     prepare(path)
     path.chmod(0o444)
+    open_folder.chmod(0o777)
+    with as_ordinary_user():
+        assert "cannot be written: check the permissions" in refusal(path)
     open_folder.chmod(0o555)
     with as_ordinary_user():
         assert "cannot be written: check the permissions" in refusal(path)

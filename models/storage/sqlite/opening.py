@@ -55,6 +55,8 @@ def prepare(path: Path, schema: Schema = READINGS, now: Callable[[], float] = ti
                 with writer.atomic():
                     if writer.user_version == 0:
                         create(writer, schema, now())
+                    else:  # deletes nothing; a file that may only be read is refused here, not by each commit
+                        schema.tables[0].delete().where(peewee.SQL("0")).execute(writer)
     except peewee.DatabaseError as error:
         first = first_error(error)
         if "locked" in str(first):
