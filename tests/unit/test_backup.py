@@ -1,9 +1,12 @@
 """A copy of a database that is in use: of one moment, checked, and right to go on from."""
 
+import os
 import sqlite3
 import stat
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -18,6 +21,7 @@ from models.storage.sqlite.schema import READINGS
 from models.storage.sqlite.store import Store
 from scheduler_app.management import main
 from tests.support.damage import damage
+from tests.unit.ordinary_user import as_ordinary_user
 from tests.unit.rows import rows
 from tests.unit.stored import add
 from tests.unit.test_upgrade import EARLIER, write
@@ -93,6 +97,25 @@ def test_it_is_the_database_at_one_moment_and_holds_up_no_commit(
     assert rows(copy, COUNT) == [(len(FIRST),)]
     assert rows(copy, "SELECT value FROM counter WHERE name = 'stored'") == [(len(FIRST),)]
     assert rows(path, COUNT) == [(len(FIRST) + 2,)]
+
+
+def test_a_file_in_a_folder_that_may_only_be_read_is_copied(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Such as on a disk that is mounted read-only."""
+    monkeypatch.setattr(os, "access", partial(os.access, effective_ids=True))
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        path, copy = folder / "source" / "test.db", folder / "copies" / "copy.db"
+        with closing(Store(writing_database(path), "me")) as store:
+            prepare(path)
+            add(store, *FIRST)
+        path.chmod(0o444)
+        copy.parent.mkdir()
+        copy.parent.chmod(0o777)
+        folder.chmod(0o755)
+        path.parent.chmod(0o555)
+        with as_ordinary_user():
+            assert back_up(path, copy) == len(FIRST)
+        path.parent.chmod(0o755)
 
 
 def test_a_subscriber_goes_on_from_the_copy(path: Path, store: Store, copy: Path) -> None:

@@ -10,9 +10,9 @@ from pathlib import Path
 import peewee
 
 from models.storage.errors import UnreadableDatabase
-from models.storage.sqlite.connection import Database, reading_database
+from models.storage.sqlite.connection import Database, read_only_database, reading_database
 from models.storage.sqlite.damage import first_damage, is_damage, what_to_do_with_a_damaged
-from models.storage.sqlite.opening import check_ours
+from models.storage.sqlite.opening import check_ours, may_write
 from models.storage.sqlite.queries import reading_count
 from models.storage.sqlite.schema import READINGS
 from models.storage.sqlite.tables import Delivery
@@ -41,7 +41,7 @@ def back_up(path: Path, copy: Path, elapsed: Callable[[], float] = time.monotoni
     """
     _check_new(copy)
     part = copy.with_name(f"{copy.name}.part")
-    database = reading_database(path)
+    database = reading_database(path) if may_write(path) else read_only_database(path)
     with reading(database):
         check_ours(database, database.name, READINGS)
         if not database.user_version:
