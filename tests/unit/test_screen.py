@@ -10,6 +10,9 @@ import pytest
 
 from scheduler_app.console.screen import Screen
 
+# Comes behind everything else that was written.
+_END = b"\0"
+
 
 class Terminal:
     """A terminal of 4 lines and 6 columns, and what is written to it."""
@@ -24,7 +27,12 @@ class Terminal:
 
     @property
     def written(self) -> str:
-        return os.read(self._ours, 65536).decode().replace("\r\n", "\n")
+        """What was written since the last time: a terminal may hand it over in several pieces."""
+        os.write(self.stream.fileno(), _END)
+        written = b""
+        while not written.endswith(_END):
+            written += os.read(self._ours, 65536)
+        return written.removesuffix(_END).decode().replace("\r\n", "\n")
 
     def close(self) -> None:
         with suppress(OSError):
