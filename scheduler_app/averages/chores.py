@@ -22,6 +22,8 @@ class Chores:
         self._more = threading.Event()
         self._stopping = False
         self._errors = LogLimit()
+        # Whether it was told that the database cannot be written.
+        self._complained = False
 
     def submit(self, task: Task) -> None:
         """Have `task` called until it returns False. Safe in any thread."""
@@ -51,9 +53,13 @@ class Chores:
                 more = task()
         except StoreUnavailable as error:  # the job hands it in again when it is due again
             if self._errors.allows("store") is not None:
+                self._complained = True
                 logger.error("the database cannot be written ({}); trying again later", error)
         except Exception:  # noqa: BLE001 - whatever it is, the next one is done
             log_unexpected(self._errors, "a piece of work on the database")
         else:
+            if self._complained:
+                self._complained = False
+                logger.info("the database can be written again")
             if more:
                 self._tasks.append(task)

@@ -140,34 +140,52 @@ def stop_at_end_of_input(stop: StopSignal) -> None:
 def serve(stop: StopSignal, healthy: Callable[[], bool], health_file: Path | None) -> None:
     """Wait until `stop`; while `healthy()`, say so every few seconds: to `health_file`, and to systemd.
 
-    If the file cannot be touched, the log says so, and the role goes on.
+    If the file cannot be touched, the log says so, and also when it can again; the role goes on.
     """
     manager = ServiceManager()
     if health_file is None and not manager:
         while not stop.wait():
             pass
         return
-    if health_file is not None:
-        with suppress(OSError):  # touching it below will fail in the same way, and say so
-            _remove(health_file)
-    complaints = LogLimit()
+    file = None if health_file is None else _HealthFile(health_file)
     was_healthy = None
     while not stop.requested:
         is_healthy = healthy()
         if is_healthy:
             # READY=1 again each time: it does nothing the second time, and the first may not have arrived
             manager.tell("READY=1", "WATCHDOG=1", f"STATUS={_AT_WORK}")
-            try:
-                if health_file is not None:
-                    _touch(health_file)
-            except OSError as error:
-                if complaints.allows("health") is not None:
-                    logger.error("HEALTH_FILE={} cannot be written: {}", health_file, error.strerror)
+            if file is not None:
+                file.touch()
         elif was_healthy is not False:
             manager.tell(f"STATUS={_NOT_AT_WORK}")
         was_healthy = is_healthy
         stop.wait(_HEALTH_INTERVAL if is_healthy else _HEALTH_POLL)
     manager.tell("STOPPING=1", f"STATUS={_ENDING}")
+
+
+class _HealthFile:
+    """A file whose time says when the role was at work last."""
+
+    def __init__(self, path: Path) -> None:
+        """Remove what an earlier run has left at `path`."""
+        self._path = path
+        self._warnings = LogLimit()
+        self._complained = False
+        with suppress(OSError):  # to touch it will fail in the same way, and say so
+            _remove(path)
+
+    def touch(self) -> None:
+        """Set its time to now. The log says if that cannot be done, and when it can again."""
+        try:
+            _touch(self._path)
+        except OSError as error:
+            if self._warnings.allows("health") is not None:
+                self._complained = True
+                logger.error("HEALTH_FILE={} cannot be written: {}", self._path, error.strerror)
+        else:
+            if self._complained:
+                self._complained = False
+                logger.info("HEALTH_FILE={} can be written again", self._path)
 
 
 def _remove(path: Path) -> None:

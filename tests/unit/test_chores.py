@@ -66,4 +66,5 @@ def test_what_goes_wrong_with_one_keeps_no_other_from_being_done(
     assert leader.done == ["stop"]
     assert "disk full" in log_lines[0]
     assert "ZeroDivisionError" in log_lines[1]
+    assert log_lines[2] == "INFO: the database can be written again"
     assert not leader.lock.locked()

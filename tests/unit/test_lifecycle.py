@@ -6,11 +6,13 @@ import stat
 import sys
 import threading
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 
 import pytest
 
 from scheduler_app.errors import CommandError
+from scheduler_app.runtime import lifecycle
 from scheduler_app.runtime.lifecycle import (
     Stint,
     Stopped,
@@ -191,6 +193,28 @@ def test_a_health_file_that_is_replaced_by_a_link_is_told_and_its_target_left_al
     assert log_lines == [
         f"ERROR: HEALTH_FILE={health_file} cannot be written: Too many levels of symbolic links"
     ]
+
+
+def test_it_is_told_once_when_the_health_file_can_be_written_again(
+    tmp_path: Path, log_lines: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lifecycle, "_HEALTH_INTERVAL", 0.0)
+    health_file = tmp_path / "missing" / "health"
+    stop = StopSignal()
+    looks = count(1)
+
+    def healthy() -> bool:
+        look = next(looks)
+        if look == 2:
+            [line] = log_lines
+            assert line.startswith(f"ERROR: HEALTH_FILE={health_file} cannot be written: ")
+            health_file.parent.mkdir()
+        if look == 4:
+            stop.request()
+        return True
+
+    serve(stop, healthy, health_file)
+    assert log_lines[1:] == [f"INFO: HEALTH_FILE={health_file} can be written again"]
 
 
 def test_what_is_no_file_is_not_removed_to_make_room_for_one(tmp_path: Path, log_lines: list[str]) -> None:
