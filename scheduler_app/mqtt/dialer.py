@@ -153,6 +153,8 @@ class Dialer:
             else:
                 client.connect(address.host, address.port, keepalive=KEEPALIVE)
         except OSError as error:
+            if isinstance(error, ConnectionRefusedError):  # it has ended: that is no doing of another client
+                self.short_connections = 0
             self._tell(*causes.unreachable(error, self._settings))
             return None
         self._answer_due = self._monotonic() + self._patience

@@ -137,6 +137,27 @@ def test_connections_that_are_lost_though_subscribed_are_laid_to_another_client(
     assert "does another client use our id 'averages-subscriber'? Then set CLIENT_ID" in log_lines[-1]
 
 
+@pytest.mark.parametrize("make", ["3.1.1"], indirect=True)
+def test_a_broker_that_crashes_again_and_again_is_not_laid_to_another_client(
+    make: Broker, log_lines: list[str]
+) -> None:
+    """It does not listen in between, as it does where it closes connections itself."""
+    place = make.listener.getsockname()
+    for _ in range(4):
+        make.connect(CONNACK["3.1.1"])
+        make.listener.close()
+        make.lose()
+        assert not make.session.connect()
+        make.listener = socket.create_server(place)
+    make.connect(CONNACK["3.1.1"])
+    assert make.session.trouble is None
+    assert make.session.short_connections == 0
+    assert {line.partition(" the broker")[0] for line in log_lines} == {
+        "INFO: connected to",
+        "WARNING: lost the connection to",
+    }
+
+
 @pytest.mark.parametrize("make", ["5"], indirect=True)
 def test_a_broker_that_says_why_it_ends_the_connection_is_told_with_the_cure(
     make: Broker, log_lines: list[str]
