@@ -14,6 +14,7 @@ from scheduler_app.console.inbox import Inbox
 from scheduler_app.console.table import render
 from scheduler_app.formatting import local_text, number_text, zone_text
 from scheduler_app.log import LogLimit, more_like_it
+from scheduler_app.mqtt.message import Message
 from scheduler_app.publishing.messages import InvalidMessage, parse_averages, parse_state
 from scheduler_app.publishing.topics import state_topic
 
@@ -101,23 +102,30 @@ class AveragesView:
                 continue
             if message is None:
                 return
-            try:
-                if message.topic == self._state_topic:
-                    self._absence.heard(parse_state(message.payload))
-                    continue
-                averages = parse_averages(message.payload)
-            except InvalidMessage as error:
-                if (held := self._warnings.allows(error.reason)) is not None:
-                    logger.warning(
-                        "a message on {} was ignored, since it does not come from a subscriber: {}{}",
-                        message.topic,
-                        error,
-                        more_like_it(held),
-                    )
+            averages = self._read(message)
+            if averages is None:
                 continue
             print(self._printer.text(averages, None if message.retained else self._now()), flush=True)
             if self._once:
+                if message.retained:  # of when, nobody can tell
+                    self._absence.settle(self._inbox, self._read)
                 return
+
+    def _read(self, message: Message) -> Averages | None:
+        """Return the averages in a message; None if there are none, as in that of the subscriber's state."""
+        try:
+            if message.topic != self._state_topic:
+                return parse_averages(message.payload)
+            self._absence.heard(parse_state(message.payload))
+        except InvalidMessage as error:
+            if (held := self._warnings.allows(error.reason)) is not None:
+                logger.warning(
+                    "a message on {} was ignored, since it does not come from a subscriber: {}{}",
+                    message.topic,
+                    error,
+                    more_like_it(held),
+                )
+        return None
 
 
 def _line(first: str, cells: list[str], width: int, widths: list[int]) -> str:

@@ -167,6 +167,7 @@ class SeriesView:
                 if len(self._series_table) or self._display.moves:
                     self._display.show(self._series_table, self._now())
                 if self._once:
+                    self._absence.settle(self._inbox, self._take)
                     return
                 continue
             try:

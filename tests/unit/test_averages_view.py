@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 
 from config.settings import load_settings
+from scheduler_app.console import absence
 from scheduler_app.console.averages_view import AveragesView, Json, Lines, Printer, Tables
 from scheduler_app.console.inbox import Inbox
 from tests.unit.messages import NOW, message
@@ -63,6 +64,21 @@ def test_tables_and_json_are_as_they_have_always_been(capsys: pytest.CaptureFixt
         "        46        45.7      47.1778\n"
     )
     assert printed(capsys, Json(), AVERAGES).encode() == AVERAGES + b"\n"
+
+
+@pytest.mark.parametrize("retained", [True, False])
+@pytest.mark.parametrize("state", [b"online", b"offline"])
+def test_once_tells_of_a_subscriber_that_is_gone(
+    monkeypatch: pytest.MonkeyPatch, log_lines: list[str], retained: bool, state: bytes
+) -> None:
+    """What it has left at the broker may be old; what comes live is not."""
+    monkeypatch.setattr(absence, "_PAUSE", 0.0)
+    inbox = Inbox()
+    inbox.put(message(AVERAGES, "STATS", retained=retained))
+    inbox.put(message(state, "STATS/$state", retained=True))
+    AveragesView(load_settings(), inbox, Json(), once=True).run()
+    told = ["WARNING: the subscriber is offline: there are no newer averages until it is back"]
+    assert log_lines == (told if retained and state == b"offline" else [])
 
 
 def test_once_is_once(capsys: pytest.CaptureFixture[str]) -> None:

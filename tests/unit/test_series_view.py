@@ -130,6 +130,22 @@ def test_once_ends_after_the_first_table(clock: Clock, inbox: Inbox) -> None:
     assert run(inbox, Shown(clock), once=True) == [(1.5, ["a"])]
 
 
+@pytest.mark.parametrize(
+    ("states", "ended"), [(["online"], 1.5), (["offline"], 3.0), (["offline", "online"], 2.9), ([], 2.5)]
+)
+def test_once_tells_of_a_subscriber_that_is_gone(
+    clock: Clock, inbox: Inbox, log_lines: list[str], states: list[str], ended: float
+) -> None:
+    """What it has left at the broker may be old. One that follows in a moment was away with the broker."""
+    inbox.put(1, published("a", retained=True))
+    for number, state in enumerate(states):
+        inbox.put(1 + number * 1.9, message(state.encode(), "STATS/$state", retained=True))
+    assert run(inbox, Shown(clock), once=True) == [(1.5, ["a"])]
+    assert clock.seconds == pytest.approx(ended)
+    line = "WARNING: the subscriber is offline: nothing newer is shown until it is back"
+    assert log_lines == ([line] if states == ["offline"] else [])
+
+
 def test_once_ends_too_if_a_subscriber_has_published_no_series(clock: Clock, inbox: Inbox) -> None:
     inbox.put(1, message(b"online", "STATS/$state", retained=True))
     assert run(inbox, Shown(clock), once=True) == []
