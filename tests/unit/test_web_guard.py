@@ -2,7 +2,7 @@ import base64
 
 import pytest
 
-from scheduler_app.web.guard import HEADERS, LONGEST_ADDRESS, OPEN
+from scheduler_app.web.guard import HEADERS, LARGEST_HEAD, LONGEST_ADDRESS, OPEN
 from tests.unit.web_pages import Pages, pages
 
 TOKEN = "a-secret-word:?0"
@@ -159,6 +159,21 @@ def test_a_request_with_a_body_is_refused_and_its_connection_closed(
     assert answer.status_code == 413
     assert answer.headers["connection"] == "close"
     assert open_pages.client.get(ADDRESS, headers={"content-length": "0"}).status_code == 200
+
+
+def test_a_large_head_is_refused_also_if_it_comes_in_one_piece(open_pages: Pages) -> None:
+    own = [("accept", "*/*"), ("accept-encoding", ""), ("connection", "close"), ("user-agent", "")]
+    used = len("/healthz") + sum(len(name) + len(value) + 4 for name, value in own)
+    used += len("host") + len("127.0.0.1:8080") + 4
+    for number in (1, 100):  # of headers
+        left = LARGEST_HEAD - used - number * (len("x") + 4)
+        first = left - (number - 1) * 10
+        more = [("x", "a" * 10)] * (number - 1)
+        for length, status in ((first, 200), (first + 1, 431)):
+            headers = [*own, ("x", "a" * length), *more]
+            answer = open_pages.client.get("/healthz", headers=headers)
+            assert answer.status_code == status
+    assert answer.text == "the head of a request may have 16384 bytes\n"
 
 
 def test_a_long_address_is_refused(open_pages: Pages) -> None:
