@@ -1,6 +1,8 @@
 """The list of all series: searched, sorted, linked to, and used without a mouse."""
 
+import json
 import re
+import time
 
 import pytest
 
@@ -150,6 +152,19 @@ def test_each_series_shows_the_first_of_its_own_statistics(
             expect(cell).to_have_attribute(
                 "title", re.compile(f"^{statistics[name]} {value} of 3 readings in 1min")
             )
+
+
+def test_a_trend_is_drawn_however_far_its_values_are_apart(service: Service, look: Look) -> None:
+    for value in (1.7e308, -1.7e308, 0.0):
+        now = time.time()
+        windows = {"1min": {"count": 1, "coverage": 1.0, "avg": value}}
+        last = {"value": value, "time": now}
+        message = {"series": "a", "at": now, "sequence": 1, "last": last, "windows": windows}
+        service.publish([("STATS/a", json.dumps(message))])
+    service.wait_for_series(1)
+    page = look(service.address).go()
+    path = page.locator("#rows .trend path")
+    expect(path).to_have_attribute("d", "M0.0 2.0l0 0L50.0 22.0L100.0 12.0")
 
 
 def test_spaces_in_names_are_shown_as_they_are(service: Service, look: Look) -> None:
