@@ -55,6 +55,10 @@ class Parser(argparse.ArgumentParser):
     # The names of all settings, also of those that the command does not use.
     settings: Collection[str] = ()
 
+    def print_help(self, file: Any = None) -> None:
+        """Print as everything else is printed: argparse would say nothing of an output that takes no more."""
+        print(self.format_help(), end="", file=file, flush=True)
+
     def error(self, message: str) -> NoReturn:
         message = without_password(message)
         end = "" if message.endswith("?") else "."
@@ -67,7 +71,7 @@ class Parser(argparse.ArgumentParser):
                 self.error(f"-h prints this help{self._meant(flag)}")
         found, unknown = super().parse_known_args(args, namespace)
         flag = next((text.partition("=")[0] for text in unknown if re.match(r"--?[A-Za-z]", text)), None)
-        if flag is not None:
+        if flag is not None and flag not in self._option_string_actions:  # or it stands behind a --
             self.error(f"unknown flag {flag}{self._meant(flag)}")
         return found, unknown
 

@@ -114,12 +114,15 @@ def test_where_settings_come_from(mosquitto: Mosquitto, make_role: MakeRole, tmp
     assert subscribed_topic("--topic", "from/flag", TOPIC="from/environment") == "from/flag"
 
 
+@pytest.mark.parametrize("arguments", [["help"], ["stats", "--help"]])
 @pytest.mark.parametrize("buffered", [True, False])
-def test_an_output_without_room_is_told_in_one_line(tmp_path: Path, *, buffered: bool) -> None:
+def test_an_output_without_room_is_told_in_one_line(
+    tmp_path: Path, arguments: list[str], *, buffered: bool
+) -> None:
     """Also where each line is written at once, as in a container, or there is more than a buffer holds."""
     with Path("/dev/full").open("wb") as full:
         done = subprocess.run(
-            [sys.executable, str(MANAGE), "help"],
+            [sys.executable, str(MANAGE), *arguments],
             stdout=full,
             stderr=subprocess.PIPE,
             text=True,

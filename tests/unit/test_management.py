@@ -175,6 +175,7 @@ def test_a_command_like_no_other_is_pointed_to_the_list(
             "-h prints this help; what Mosquitto's clients call -h is --broker HOST",
         ),
         (["series", "-p", "1883"], "unknown flag -p. "),
+        (["history", "--", "a", "--csv"], "unrecognized arguments: --csv. "),
         (["publisher", "--count", "0"], "'0' must be a whole number, 1 or more"),
         (["publisher", "--count", "-1"], "'-1' must be a whole number, 1 or more"),
         (["publisher", "--count", "x"], "'x' must be a whole number, 1 or more"),
