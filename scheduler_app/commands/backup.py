@@ -34,5 +34,9 @@ class Command(BaseCommand):
             readings = back_up(settings.db_file, options.file)
         except (BackupFailed, UnreadableDatabase, UnusableDatabase) as error:
             raise CommandError(str(error)) from None
+        except KeyboardInterrupt:
+            if options.file.exists():
+                raise
+            raise CommandError("interrupted before there was a copy") from None  # nobody may take it for done
         size = options.file.stat().st_size
         print(f"{printable(str(options.file))}: {readings:,} readings, {size / 1000:,.0f} kB, checked")

@@ -255,6 +255,27 @@ def test_the_command_says_what_is_in_the_copy(
     assert capsys.readouterr().err == f"Error: {copy} exists already: name a new file\n"
 
 
+def test_an_interrupted_command_says_that_there_is_no_copy(
+    path: Path, store: Store, copy: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whoever takes the copy elsewhere next finds out by the exit status, as after any other failure."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    arguments = ["manage.py", "backup", "--db-file", str(path), str(copy)]
+    with monkeypatch.context() as patch:
+        patch.setattr(backup, "_complete", interrupt)
+        assert main(arguments) == 1
+    assert capsys.readouterr().err == "Error: interrupted before there was a copy\n"
+    assert list(copy.parent.iterdir()) == []
+    with monkeypatch.context() as patch:  # it is there already
+        patch.setattr(backup, "_sync_folder", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            main(arguments)
+    assert copy.exists()
+
+
 def test_the_command_needs_a_database(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["manage.py", "backup", "--db-file", "nowhere.db", "copy.db"]) == 1
     assert capsys.readouterr().err == "Error: DB_FILE=nowhere.db does not exist: there is nothing to copy\n"
