@@ -19,6 +19,8 @@ CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 # More than these are refused: each series is several time series in Prometheus, which keeps them all.
 MOST_SERIES = 5000
 MOST_SAMPLES = 150_000
+# The topic filter that finds all series.
+_ALL = "#"
 # What is sent of each window if nothing else is asked for.
 STATISTICS: tuple[str, ...] = ("avg", "count", "coverage")
 # What statistics are called in Prometheus, where that is not their own name.
@@ -49,7 +51,12 @@ def series_metrics(messages: Sequence[SeriesMessage], statistics: Sequence[str])
 
 
 def matching(messages: Iterable[SeriesMessage], topic_filters: Sequence[str]) -> list[SeriesMessage]:
-    """Return those whose names match one of some MQTT topic filters."""
+    """Return those whose names match one of some MQTT topic filters; `#` means all.
+
+    In MQTT it leaves out what begins with `$`, such as the series of a broker's own `$SYS/...`.
+    """
+    if _ALL in topic_filters:
+        return list(messages)
     return [
         message
         for message in messages

@@ -88,6 +88,14 @@ def test_the_series_that_match_have_samples(found: Pages) -> None:
     assert len(read) == 2 * (2 + 2 * 3)
 
 
+def test_all_are_all_also_those_that_mqtt_leaves_out(found: Pages) -> None:
+    found.publish_series("$SYS/broker/load")
+    label = 'averages_last_value{series="$SYS/broker/load"}'
+    for match, is_there in (("%23", True), ("other&match=%23", True), ("$SYS/%23", True), ("%2B/%23", False)):
+        read = samples(found.client.get(f"/metrics/series?match={match}").text)
+        assert (label in read) is is_there, match
+
+
 def test_several_filters_and_other_statistics(found: Pages) -> None:
     answer = found.client.get("/metrics/series?match=other&match=zigbee2mqtt/a&statistics=max,p99.9,max")
     assert set(samples(answer.text)) == {
