@@ -18,7 +18,9 @@ _NEVER = (float("-inf"), 0)
 class Published:
     """Remembers of each series when it was published (UTC epoch seconds), and a hash of what."""
 
-    def __init__(self) -> None:
+    def __init__(self, interval: float) -> None:
+        """`interval`: seconds between two ticks. What the next one would publish too late is due now."""
+        self._silence = _AT_LEAST_EVERY - interval
         self._by_name: dict[str, tuple[float, int]] = {}
 
     def knows(self, name: str) -> bool:
@@ -26,10 +28,10 @@ class Published:
         return name in self._by_name
 
     def note_if_due(self, result: SeriesResult, at: float) -> bool:
-        """Whether a result of the tick `at` is new or a minute old; then it counts as published."""
+        """Whether a result of the tick `at` is new or soon a minute old; then it counts as published."""
         when, what = self._by_name.get(result.series, _NEVER)
         present = _hash(result)
-        if present == what and 0 <= at - when < _AT_LEAST_EVERY:
+        if present == what and 0 <= at - when <= self._silence:
             return False
         self._by_name[result.series] = at, present
         return True

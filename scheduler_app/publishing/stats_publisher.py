@@ -49,7 +49,7 @@ class StatsPublisher:
         self._read_metrics = read_metrics
         self._topic = settings.stats_topic
         self._metrics_topic = metrics_topic(settings)
-        self._published = Published()
+        self._published = Published(settings.stats_interval)
         self._latest: TickMark | None = None
         self._errors = LogLimit()
         self._warnings = LogLimit()

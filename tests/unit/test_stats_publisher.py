@@ -35,14 +35,14 @@ def result(name: str, avg: float | None = 1.0, time: float = NOW - 5) -> SeriesR
 class Broker:
     """Takes what is published, as long as there is a connection."""
 
-    def __init__(self) -> None:
+    def __init__(self, **settings: str) -> None:
         self.connected = True
         self.behind = False
         self.published: list[tuple[str, str]] = []
         self.marks: list[TickMark | None] = []
         self.metrics: Metrics | None = None
         self.sequence = 17
-        self.publisher = StatsPublisher(load_settings(), self, self.read_metrics)
+        self.publisher = StatsPublisher(load_settings(settings), self, self.read_metrics)
 
     def publish(self, topic: str, payload: str, *, when_acknowledged: object = None) -> bool:
         if self.connected:
@@ -182,6 +182,18 @@ def test_a_new_sequence_alone_is_no_change(broker: Broker) -> None:
 def test_what_has_not_changed_is_published_when_it_is_a_minute_old(broker: Broker) -> None:
     published = [second for second in range(0, 200, 10) if broker.tick(NOW + second, result("a"))]
     assert published == [0, 60, 120, 180]
+
+
+@pytest.mark.parametrize(
+    ("interval", "expected"),
+    [(7, [0, 56, 112, 168]), (30, [0, 60, 120, 180]), (31, [*range(0, 200, 31)]), (90, [0, 90, 180])],
+)
+def test_what_has_not_changed_is_never_older_than_a_minute_if_ticks_are_not(
+    interval: int, expected: list[int]
+) -> None:
+    broker = Broker(stats_interval=f"{interval}s")
+    ticks = range(0, 200, interval)
+    assert [second for second in ticks if broker.tick(NOW + second, result("a"))] == expected
 
 
 def test_a_clock_that_was_set_back_silences_nothing(broker: Broker) -> None:
