@@ -57,6 +57,15 @@ def test_an_average_has_the_unit_the_class_and_the_device_of_its_source(site: Si
     assert kind(found["humidity average 5min"]) == (None, None, None)
 
 
+def test_each_template_takes_the_empty_message_of_a_series_that_is_gone(site: Site) -> None:
+    """Of an empty message Home Assistant knows no `value_json`, and tells of each use of it in its log."""
+    site.series("zigbee2mqtt/kitchen", "temperature")
+    [(_, content)] = site.up()
+    for entity in entities(content).values():
+        for key in ("value_template", "json_attributes_template"):
+            assert "if value_json is defined" in entity[key]
+
+
 def test_without_any_of_it_there_is_an_entity_on_a_device_of_ours(site: Site) -> None:
     site.series("zigbee2mqtt/kitchen", "temperature")
     [(topic, content)] = site.up()

@@ -116,7 +116,8 @@ def _value_template(window: str, statistic: str, precision: int | None) -> str:
     """Return what takes a statistic out of a message of ours, rounded: each new state is a row in a database.
 
     To a place more than the source; where that is not known to two places, and what is less than 1 to three
-    digits.
+    digits. It takes also the empty message of a series that is gone, for which Home Assistant has no
+    `value_json`: each of its entities would write errors into its log.
     """
     rounded = (
         "v | round(2) if v | abs >= 1 else '%.3g' | format(v)"
@@ -124,15 +125,21 @@ def _value_template(window: str, statistic: str, precision: int | None) -> str:
         else f"v | round({precision + 1})"
     )
     return (
-        f"{{% set v = value_json.windows.get('{window}', {{}}).get('{statistic}') %}}"
+        "{% set windows = value_json.windows if value_json is defined else {} %}"
+        f"{{% set v = windows.get('{window}', {{}}).get('{statistic}') %}}"
         f"{{{{ None if v is none else {rounded} }}}}"
     )
 
 
 def _attributes_template(window: str) -> str:
-    """Return what takes out of it how many readings there are, for how much of the window, and how old."""
+    """Return what takes out of it how many readings there are, for how much of the window, and how old.
+
+    Nothing, where the message is empty.
+    """
     return (
+        "{% if value_json is defined %}"
         f"{{% set w = value_json.windows.get('{window}', {{}}) %}}"
         "{{ {'count': w.get('count'), 'coverage': (w.get('coverage') or 0) | round(2), "
         "'age': [value_json.at - value_json.last.time, 0] | max | round | int} | tojson }}"
+        "{% else %}{}{% endif %}"
     )
