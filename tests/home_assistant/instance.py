@@ -84,11 +84,11 @@ class HomeAssistant:
 
     @property
     def complaints(self) -> list[str]:
-        """The lines of its log that are about MQTT, or about our entities."""
+        """The lines of its log that are about MQTT, about our entities, or about templates, as ours are."""
         return [
             line
             for line in self.process.stderr.splitlines()
-            if "mqtt" in line.lower() or "average" in line or "sensor" in line
+            if any(word in line.lower() for word in ("mqtt", "average", "sensor", "template"))
         ]
 
     def _answers(self) -> bool:

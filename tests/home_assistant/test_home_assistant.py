@@ -100,7 +100,7 @@ def test_averages_appear_on_the_device_of_their_source_with_its_unit(
     assert home_assistant.render(f"{{{{ device_attr('{KITCHEN}', 'name') }}}}") == "kitchen"
     assert wait_for_state(home_assistant, SHORT, "unknown")  # nothing has come for 5 s
     # what stands there when a series is gone; Home Assistant hears it before it is told to let go of it
-    source.publish("STATS/zigbee2mqtt/kitchen/temperature", "", retain=True)
+    source.publish("STATS/zigbee2mqtt/kitchen", "", retain=True)
     read(source, 25.0)
     assert wait_for_state(home_assistant, SHORT, "25.0")
     others = {
